@@ -1,0 +1,35 @@
+/* base/addr.h: an IP address with a port, as a plain value without any socket header. */
+#ifndef BASE_ADDR_H
+#define BASE_ADDR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum base_family { BASE_FAMILY_NONE = 0, BASE_FAMILY_V4 = 4, BASE_FAMILY_V6 = 6 };
+
+struct base_addr {
+	uint8_t family;  /* enum base_family */
+	uint8_t ip[16];  /* network byte order; IPv4 uses the first four bytes, the rest is zero */
+	uint16_t port;   /* host byte order */
+	uint32_t scope;  /* IPv6 scope id, else 0 */
+};
+
+struct base_path {
+	struct base_addr local;
+	struct base_addr remote;
+};
+
+#define BASE_ADDR_TEXT_BYTES 64 /* enough for "[v6%scope]:port" and its NUL */
+
+bool base_addr_equal(const struct base_addr *a, const struct base_addr *b);
+bool base_path_equal(const struct base_path *a, const struct base_path *b);
+
+/* "192.0.2.1:443", "[2001:db8::1]:443" (RFC 5952); "-" for no family. Returns `buf`. */
+const char *base_addr_text(const struct base_addr *addr, char buf[static BASE_ADDR_TEXT_BYTES]);
+
+/* Parses an IPv4 dotted quad or an IPv6 literal (RFC 4291, without brackets, scope or port) into family and ip; port
+ * and scope become 0. Returns 0 or BASE_E_SYNTAX with *ret untouched. */
+int base_addr_parse_ip(const char *text, size_t len, struct base_addr *ret);
+
+#endif

@@ -1,0 +1,35 @@
+/* base/map.h: intrusive hash table with keyed SipHash-1-3, for keys that strangers choose (connection IDs, MACs, room
+ * codes). The key bytes live inside the object that embeds the node and must not change while it is in the map. */
+#ifndef BASE_MAP_H
+#define BASE_MAP_H
+
+#include "base/slice.h"
+
+struct base_map_node {
+	struct base_map_node *next;
+	uint64_t hash;
+	struct slice key;
+};
+
+struct base_map {
+	struct base_map_node **buckets;
+	size_t bucket_count; /* power of two */
+	size_t len;
+	uint64_t seed[2];
+};
+
+/* The seed comes from a cryptographic generator in production, from a constant in tests. 0 or BASE_E_NOMEM. */
+int base_map_init(struct base_map *map, const uint64_t seed[static 2]);
+void base_map_done(struct base_map *map); /* frees the table, not the objects */
+
+struct base_map_node *base_map_find(const struct base_map *map, struct slice key);
+/* 0, BASE_E_EXISTS (an equal key is present), BASE_E_NOMEM. `key` must point into memory that lives with the node. */
+int base_map_insert(struct base_map *map, struct base_map_node *node, struct slice key);
+/* The node must be in the map. */
+void base_map_remove(struct base_map *map, struct base_map_node *node);
+/* Iteration: pass NULL for the first. Removing the node just returned is allowed only after asking for its successor. */
+struct base_map_node *base_map_next(const struct base_map *map, const struct base_map_node *node);
+
+uint64_t base_siphash13(const uint64_t seed[static 2], struct slice bytes);
+
+#endif

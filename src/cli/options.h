@@ -1,0 +1,60 @@
+/* cli/options.h: command line and configuration file from one table per binary, which is also its --help.
+ *
+ * Every option has a long name; its value comes as "--name value" or "--name=value"; flags take none. A configuration
+ * file (--config FILE) has one "name = value" a line ('#' starts a comment, values may be double-quoted, a flag is
+ * "name = yes|no"); the command line wins over the file. Errors name the option or file:line and the part that is
+ * wrong; nothing here prints or exits. */
+#ifndef CLI_OPTIONS_H
+#define CLI_OPTIONS_H
+
+#include "base/slice.h"
+
+#define CLI_ERROR_BYTES 256
+#define CLI_OPTIONS_MAX 64
+
+enum cli_kind { CLI_FLAG, CLI_TEXT, CLI_NUMBER, CLI_LIST /* text, may be given several times */ };
+
+struct cli_option {
+	const char *name;    /* without the dashes */
+	enum cli_kind kind;
+	const char *value;   /* what the value is called in --help, e.g. "HOST[:PORT]"; NULL for flags */
+	const char *help;    /* one or two lines; '\n' allowed */
+	const char *fallback; /* the default as text, or NULL */
+	uint64_t min, max;   /* CLI_NUMBER; max 0 means UINT64_MAX */
+	bool command_line_only; /* --help, --version, --config ... are not for files */
+};
+
+struct cli_table {
+	const char *program;  /* "lanparty-relay" */
+	const char *summary;  /* one line */
+	const char *epilog;   /* exit codes, examples; may be NULL */
+	const struct cli_option *options;
+	size_t count;
+};
+
+struct cli_values; /* parsed values; owns its strings */
+
+/* Parses argv (argv[0] is skipped). 0 with *ret; BASE_E_INVALID, BASE_E_MISSING, BASE_E_DUPLICATE, BASE_E_RANGE,
+ * BASE_E_SYNTAX or BASE_E_NOMEM with `error` filled. Positional arguments are errors. */
+int cli_parse_args(const struct cli_table *table, int argc, const char *const *argv, struct cli_values **ret,
+                   char error[static CLI_ERROR_BYTES]);
+/* Adds what a configuration file says for options the command line did not give. `file_name` is for errors only. On
+ * failure the values are untouched. */
+int cli_parse_config(struct cli_values *values, struct slice text, const char *file_name,
+                     char error[static CLI_ERROR_BYTES]);
+void cli_values_free(struct cli_values *values); /* accepts NULL */
+
+/* The given value, else the default, else NULL / 0 / false. The name must be in the table (asserted). */
+const char *cli_text(const struct cli_values *values, const char *name);
+uint64_t cli_number(const struct cli_values *values, const char *name);
+bool cli_flag(const struct cli_values *values, const char *name);
+bool cli_given(const struct cli_values *values, const char *name);
+size_t cli_list_count(const struct cli_values *values, const char *name);
+const char *cli_list_item(const struct cli_values *values, const char *name, size_t index);
+
+/* The --help text. Returns a NUL-terminated string the caller frees with free(), or NULL when memory is out. */
+char *cli_help(const struct cli_table *table);
+/* The same table as a man page (man(7) source, section 8). Caller frees. */
+char *cli_man_page(const struct cli_table *table, const char *version, const char *description);
+
+#endif

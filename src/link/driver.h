@@ -1,0 +1,37 @@
+/* link/driver.h: runs one client_session on a real loop: UDP socket, resolver, timers. Shared by the Linux client, the
+ * gateway and later the Windows client. The owner adds its device to the same loop, calls client_session_send for the
+ * frames it reads, and lets the driver use the loop's `after` hook (everything queued in a turn leaves at its end). */
+#ifndef LINK_DRIVER_H
+#define LINK_DRIVER_H
+
+#include "link/transport.h"
+#include "loop/loop.h"
+#include "net/endpoint.h"
+
+struct link_driver;
+
+struct link_driver_options {
+	struct loop *loop;
+	struct obs_log *log;
+	struct net_endpoint relay;
+	struct link_transport_options transport;
+	struct client_config session;
+	const struct client_events *events; /* the driver handles `resolve` itself; the field may be NULL */
+	void *user;
+	bool no_offload;
+	/* Called after the driver wrote its packets, once per turn; may be NULL. The owner flushes its device here. */
+	void (*after_turn)(void *user, uint64_t now);
+	/* Called with the relay's address whenever it is about to connect there (route pinning); may be NULL. */
+	void (*connecting)(void *user, const struct base_addr *relay, uint64_t now);
+};
+
+/* 0, BASE_E_NOMEM, BASE_E_IO, BASE_E_INVALID. Opens the socket; nothing is sent before link_driver_start. */
+int link_driver_new(const struct link_driver_options *options, struct link_driver **ret);
+void link_driver_free(struct link_driver *driver); /* accepts NULL */
+void link_driver_start(struct link_driver *driver, uint64_t now);
+struct client_session *link_driver_session(struct link_driver *driver);
+
+/* True while the socket is behind: the owner may stop reading its device for a moment. */
+bool link_driver_congested(const struct link_driver *driver);
+
+#endif

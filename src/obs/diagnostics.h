@@ -1,0 +1,33 @@
+/* obs/diagnostics.h: OBS-3, what a client knows about its connectivity, and the short lines a person reads. Pure. */
+#ifndef OBS_DIAGNOSTICS_H
+#define OBS_DIAGNOSTICS_H
+
+#include "base/addr.h"
+#include "base/text.h"
+#include "obs/counters.h"
+
+enum obs_tristate { OBS_UNKNOWN, OBS_NO, OBS_YES };
+
+struct obs_diagnostics {
+	bool relay_connected;
+	bool gateway_present;
+	uint32_t gateway_peer; /* 0: present or not, id unknown */
+	enum obs_tristate route_pinned;
+	enum obs_tristate tap_ready;
+	struct base_addr tap_address; /* family NONE until DHCP has answered */
+	uint64_t rtt_ns;              /* 0: unknown */
+	size_t datagram_budget;
+	uint16_t tap_mtu;
+	uint64_t broadcasts_to_lan, broadcasts_from_lan;
+};
+
+#define OBS_DIAGNOSTICS_LINES_MAX 12
+#define OBS_DIAGNOSTICS_LINE_BYTES 160
+
+/* Writes up to OBS_DIAGNOSTICS_LINES_MAX lines, without newline; returns how many. */
+size_t obs_diagnostics_lines(const struct obs_diagnostics *diagnostics,
+                             char lines[static OBS_DIAGNOSTICS_LINES_MAX][OBS_DIAGNOSTICS_LINE_BYTES]);
+/* "gateway: connected (peer 4)" / "gateway: connected" / "gateway: not connected" (WIN-7, CTL-4). */
+void obs_gateway_text(bool present, uint32_t peer, struct base_text *out);
+
+#endif

@@ -1,0 +1,31 @@
+/* obs/frame_event.h: OBS-1, what happened to one frame, in the same words at client, gateway and relay. */
+#ifndef OBS_FRAME_EVENT_H
+#define OBS_FRAME_EVENT_H
+
+#include "obs/counters.h"
+#include "obs/log.h"
+
+enum obs_direction { OBS_DIR_DEVICE_TO_TUNNEL, OBS_DIR_TUNNEL_TO_DEVICE, OBS_DIR_RELAY };
+enum obs_action { OBS_FORWARDED, OBS_DROPPED, OBS_FILTERED, OBS_RATE_LIMITED };
+
+struct obs_frame_event {
+	const char *room;        /* NULL when there is none */
+	uint32_t peer;           /* the other end or the ingress peer; 0 for none */
+	uint32_t target_peer;    /* for egress drops; 0 for none */
+	struct slice frame;      /* addresses and type are read from it, safely */
+	enum obs_direction direction;
+	enum obs_action action;
+	const char *reason;      /* drop reason (obs_drop_name) or e.g. "periodic"; NULL for none */
+	size_t target_count;     /* relay: how many peers got it */
+	size_t budget;           /* for reason=datagram_budget: encoded length is frame.len + 8; 0 for none */
+};
+
+/* Forwarded frames are OBS_TRACE, everything else OBS_DEBUG, with a flood key. */
+enum obs_level obs_frame_event_level(const struct obs_frame_event *event);
+void obs_frame_event(struct obs_log *log, const struct obs_frame_event *event, uint64_t now);
+/* The action that belongs to a drop reason: policy rules are filtered, rate_* rate_limited, the rest dropped. */
+enum obs_action obs_action_of_drop(enum obs_drop drop);
+const char *obs_action_name(enum obs_action action);
+const char *obs_direction_name(enum obs_direction direction);
+
+#endif

@@ -1,0 +1,58 @@
+/* obs/log.h: log lines as records: a level, an event name, typed fields. The binary chooses where they go and whether
+ * they are text ("12:00:01 info  peer_joined room=ROOM1 peer=3") or one JSON object a line.
+ *
+ * Usage: if (obs_on(log, OBS_INFO)) { obs_begin(log, OBS_INFO, "peer_joined"); obs_u64(log, "peer", 3); obs_end(log); }
+ * or the one-field short form obs_note(). Building a record allocates nothing; a record that does not fit its line is
+ * cut and marked. When a level is off, obs_on() is one comparison (OBS-4). */
+#ifndef OBS_LOG_H
+#define OBS_LOG_H
+
+#include "base/slice.h"
+
+#define OBS_LINE_BYTES_MAX 2048
+
+enum obs_level { OBS_ERROR, OBS_WARN, OBS_INFO, OBS_DEBUG, OBS_TRACE };
+enum obs_format { OBS_FORMAT_TEXT, OBS_FORMAT_JSON };
+
+/* Identical events beyond `OBS_FLOOD_LINES` in `OBS_FLOOD_NS` are swallowed and summed up in one line later. Identical
+ * means: same event name and same value of the field that obs_flood_key() was given. */
+#define OBS_FLOOD_LINES 5
+#define OBS_FLOOD_NS (UINT64_C(10) * 1000000000)
+#define OBS_FLOOD_KEYS 64
+
+struct obs_log;
+
+/* `sink` gets each finished line with its newline. The wall clock is a callback so that tests can fix it. NULL when
+ * memory is out. */
+struct obs_log *obs_log_new(enum obs_level level, enum obs_format format, void (*sink)(void *user, struct slice line),
+                            uint64_t (*wall_clock_ns)(void), void *user);
+void obs_log_free(struct obs_log *log); /* writes pending flood summaries; accepts NULL */
+enum obs_level obs_log_level(const struct obs_log *log);
+void obs_log_set_level(struct obs_log *log, enum obs_level level);
+const char *obs_level_name(enum obs_level level);
+int obs_level_parse(const char *name, enum obs_level *ret);   /* 0 or BASE_E_INVALID */
+int obs_format_parse(const char *name, enum obs_format *ret); /* 0 or BASE_E_INVALID */
+
+/* A NULL log is legal everywhere below and is off. */
+static inline bool obs_on(const struct obs_log *log, enum obs_level level) {
+	return log != NULL && level <= obs_log_level(log);
+}
+
+void obs_begin(struct obs_log *log, enum obs_level level, const char *event);
+void obs_str(struct obs_log *log, const char *name, const char *value);
+void obs_bytes(struct obs_log *log, const char *name, struct slice value); /* untrusted text: escaped */
+void obs_u64(struct obs_log *log, const char *name, uint64_t value);
+void obs_i64(struct obs_log *log, const char *name, int64_t value);
+void obs_bool(struct obs_log *log, const char *name, bool value);
+void obs_ms(struct obs_log *log, const char *name, uint64_t ns); /* milliseconds with microsecond digits */
+void obs_mac(struct obs_log *log, const char *name, const uint8_t mac[static 6]);
+/* This record may repeat in floods: it is counted under (event, key) and `now` (monotonic ns). */
+void obs_flood_key(struct obs_log *log, uint64_t key, uint64_t now);
+void obs_end(struct obs_log *log);
+/* Writes summaries of floods that are over. Call about once a second. */
+void obs_log_tick(struct obs_log *log, uint64_t now);
+
+/* Short forms: event with a message text. */
+void obs_note(struct obs_log *log, enum obs_level level, const char *event, const char *message);
+
+#endif

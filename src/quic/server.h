@@ -1,0 +1,55 @@
+/* quic/server.h: many QUIC connections behind one socket, sans-IO: connection ID table, address validation (Retry,
+ * RFC 9000 section 8.1), version negotiation, stateless reset, timers, a fair round of writes.
+ *
+ * Bounds: connections, half-open connections, stateless answers per second. Over `retry_above` half-open connections
+ * every new Initial must bring a Retry token first. */
+#ifndef QUIC_SERVER_H
+#define QUIC_SERVER_H
+
+#include "quic/quic.h"
+
+struct quic_server;
+
+struct quic_server_limits {
+	size_t connections_max;      /* 0: 4096 */
+	size_t half_open_max;        /* 0: 512; beyond, Initials are dropped and counted */
+	size_t retry_above;          /* 0: 64; 1 less than this many half-open ones need no token */
+	size_t stateless_per_second; /* 0: 1000; Retry, version negotiation and reset together */
+};
+
+struct quic_server_counters {
+	uint64_t accepted, refused_full, refused_half_open, retries_sent, bad_tokens, version_negotiations, resets_sent,
+	    stateless_limited, undecodable;
+};
+
+struct quic_server_options {
+	struct quic_identity *identity;   /* certificate and key; replaced by quic_server_set_identity */
+	struct quic_settings settings;
+	struct quic_server_limits limits;
+	const struct quic_events *events; /* of every connection */
+	/* Called for each new connection before any event; sets its user pointer. False refuses it. */
+	bool (*accept)(void *user, struct quic_conn *conn, const struct base_addr *remote, uint64_t now);
+	void *user;
+	uint8_t shard; /* first byte of every connection ID we issue */
+};
+
+/* 0, BASE_E_NOMEM. */
+int quic_server_new(const struct quic_server_options *options, struct quic_server **ret);
+void quic_server_free(struct quic_server *server); /* frees all connections without events; accepts NULL */
+
+void quic_server_recv(struct quic_server *server, const struct base_path *path, uint8_t ecn, struct slice datagram,
+                      uint64_t now);
+/* The next burst of any connection or stateless answer, round robin over those that have something to send. 1 or 0. */
+int quic_server_write(struct quic_server *server, uint8_t *buf, size_t cap, struct quic_burst *ret, uint64_t now);
+uint64_t quic_server_deadline(const struct quic_server *server);
+void quic_server_tick(struct quic_server *server, uint64_t now);
+
+/* Says that this connection's source has datagrams (or its control stream bytes): it takes part in the next writes. */
+void quic_server_wake(struct quic_server *server, struct quic_conn *conn);
+
+/* New connections use the new certificate; existing ones go on. The server takes a reference. */
+void quic_server_set_identity(struct quic_server *server, struct quic_identity *identity);
+size_t quic_server_connections(const struct quic_server *server);
+const struct quic_server_counters *quic_server_counters(const struct quic_server *server);
+
+#endif

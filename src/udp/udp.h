@@ -1,0 +1,61 @@
+/* udp/udp.h: one UDP socket that moves datagrams in batches, with GRO and GSO where the kernel has them (probed when
+ * the socket is opened, silently done without elsewhere). One file per platform.
+ *
+ * A received chunk or a sent burst is a run of datagrams of one path: all `segment` bytes long but the last, which may
+ * be shorter. Don't-fragment is set (RFC 9000 section 14.1 wants probes unfragmented). */
+#ifndef UDP_UDP_H
+#define UDP_UDP_H
+
+#include "base/addr.h"
+#include "base/slice.h"
+
+#define UDP_RX_CHUNKS_MAX 32
+#define UDP_TX_BURSTS_MAX 64
+#define UDP_BURST_BYTES_MAX 65000
+#define UDP_BURST_SEGMENTS_MAX 64
+
+struct udp_socket;
+
+struct udp_options {
+	struct base_addr local;    /* wildcard with port 0 for a client; a v6 wildcard is dual-stack */
+	bool local_addr_in_path;   /* fill path.local from packet info (servers); else it is the bound address */
+	size_t buffer_bytes;       /* SO_RCVBUF and SO_SNDBUF wish, 0 for 4 MiB */
+	bool no_offload;           /* never use GSO/GRO */
+	bool reuse_port;
+};
+
+struct udp_features {
+	bool gso, gro;
+};
+
+struct udp_chunk {
+	struct base_path path; /* v4-mapped addresses arrive as IPv4 */
+	uint8_t ecn;           /* the two ECN bits */
+	size_t segment;        /* length of each datagram but perhaps the last */
+	struct slice bytes;    /* valid until the next udp_recv */
+};
+
+struct udp_burst {
+	struct base_path path; /* local with family NONE: the kernel chooses */
+	uint8_t ecn;
+	size_t segment;
+	struct slice bytes; /* must stay valid until udp_send returned for it */
+};
+
+/* 0 with *ret; BASE_E_DENIED, BASE_E_EXISTS (address in use), BASE_E_INVALID (address not ours), BASE_E_UNSUPPORTED,
+ * BASE_E_NOMEM, BASE_E_IO. */
+int udp_open(const struct udp_options *options, struct udp_socket **ret);
+void udp_close(struct udp_socket *socket); /* accepts NULL */
+int udp_fd(const struct udp_socket *socket);
+struct base_addr udp_local(const struct udp_socket *socket);
+struct udp_features udp_features(const struct udp_socket *socket);
+
+/* Up to UDP_RX_CHUNKS_MAX chunks. Count, 0 when nothing is there, or BASE_E_IO when the socket is beyond use. */
+int udp_recv(struct udp_socket *socket, struct udp_chunk chunks[static UDP_RX_CHUNKS_MAX]);
+
+/* Sends bursts in order. Returns how many were taken: fewer than `count` when the socket's buffer is full (wait for
+ * writable, offer the rest again). A burst the network refuses (EMSGSIZE, unreachable ...) counts as taken: QUIC treats
+ * it as lost. A GSO refusal (EIO) turns GSO off for this socket and sends singly. */
+size_t udp_send(struct udp_socket *socket, const struct udp_burst *bursts, size_t count);
+
+#endif

@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* The input is copied to a heap block of its exact size, so that sanitizers see any overrun. */
 static void run_once(const uint8_t *data, size_t len) {
-	uint8_t *copy = malloc(len > 0 ? len : 1);
+	uint8_t *copy = calloc(1, len > 0 ? len : 1);
 
 	if (copy == NULL)
 		abort();

@@ -1,9 +1,10 @@
 /* cli/options.h: command line and configuration file from one table per binary, which is also its --help.
  *
  * Every option has a long name; its value comes as "--name value" or "--name=value"; flags take none. A configuration
- * file (--config FILE) has one "name = value" a line ('#' starts a comment, values may be double-quoted, a flag is
- * "name = yes|no"); the command line wins over the file. Errors name the option or file:line and the part that is
- * wrong; nothing here prints or exits. */
+ * file (--config FILE) has one "name = value" a line; a flag is "name = yes|no"; the command line wins over the file. A
+ * value may stand in double quotes, within which nothing is special (so a quoted value holds no quote). Outside of them
+ * '#' at the start of a line or after a blank starts a comment. Errors name the option or file:line and the part that
+ * is wrong; nothing here prints or exits. */
 #ifndef CLI_OPTIONS_H
 #define CLI_OPTIONS_H
 
@@ -11,23 +12,27 @@
 
 #define CLI_ERROR_BYTES 256
 #define CLI_OPTIONS_MAX 64
+#define CLI_VALUE_BYTES_MAX 4096         /* a path (PATH_MAX) is the longest thing that makes sense */
+#define CLI_LIST_ITEMS_MAX 64            /* per CLI_LIST option */
+#define CLI_CONFIG_BYTES_MAX (64 * 1024) /* a whole configuration file */
 
 enum cli_kind { CLI_FLAG, CLI_TEXT, CLI_NUMBER, CLI_LIST /* text, may be given several times */ };
 
 struct cli_option {
-	const char *name;    /* without the dashes */
+	const char *name; /* without the dashes */
 	enum cli_kind kind;
-	const char *value;   /* what the value is called in --help, e.g. "HOST[:PORT]"; NULL for flags */
-	const char *help;    /* one or two lines; '\n' allowed */
-	const char *fallback; /* the default as text, or NULL */
-	uint64_t min, max;   /* CLI_NUMBER; max 0 means UINT64_MAX */
+	const char *value;      /* what the value is called in --help, e.g. "HOST[:PORT]"; NULL for flags */
+	const char *help;       /* one or two lines; '\n' allowed */
+	const char *fallback;   /* the default as text, or NULL */
+	uint64_t min, max;      /* CLI_NUMBER; max 0 means UINT64_MAX */
 	bool command_line_only; /* --help, --version, --config ... are not for files */
 };
 
 struct cli_table {
-	const char *program;  /* "lanparty-relay" */
-	const char *summary;  /* one line */
-	const char *epilog;   /* exit codes, examples; may be NULL */
+	const char *program; /* "lanparty-relay" */
+	const char *summary; /* one line */
+	const char
+	    *epilog; /* exit codes, examples; may be NULL. A line "Title:" at the margin is a heading in the man page */
 	const struct cli_option *options;
 	size_t count;
 };
@@ -44,7 +49,8 @@ int cli_parse_config(struct cli_values *values, struct slice text, const char *f
                      char error[static CLI_ERROR_BYTES]);
 void cli_values_free(struct cli_values *values); /* accepts NULL */
 
-/* The given value, else the default, else NULL / 0 / false. The name must be in the table (asserted). */
+/* The given value, else the default, else NULL / 0 / false. The name must be in the table (asserted). "Given" means on
+ * the command line or in a file. */
 const char *cli_text(const struct cli_values *values, const char *name);
 uint64_t cli_number(const struct cli_values *values, const char *name);
 bool cli_flag(const struct cli_values *values, const char *name);

@@ -22,12 +22,14 @@ enum proto_ethertype {
 	PROTO_ETHERTYPE_QINQ = 0x88a8,
 	PROTO_ETHERTYPE_LLDP = 0x88cc,
 	PROTO_ETHERTYPE_QINQ_OLD = 0x9100,
+	PROTO_ETHERTYPE_QINQ_OLDER = 0x9200,
 };
 
 struct proto_ether {
 	struct proto_mac dst, src;
 	uint8_t vlan_tags;      /* number of tags walked over */
 	uint16_t vlan_id;       /* VID of the outermost tag, 0 without one */
+	uint16_t vlan_ids_or;   /* the VIDs of all tags or-ed: 0 without tags or with priority tags only */
 	uint16_t type;          /* type or length field behind the tags, host byte order */
 	bool is_length;         /* type is an 802.3 length (<= 1500) */
 	size_t payload_offset;  /* bytes from the start of the frame to what follows `type` */

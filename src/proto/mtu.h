@@ -25,7 +25,8 @@ int proto_tap_mtu_from_budget(size_t budget, uint16_t *ret_mtu);
 size_t proto_budget_for_tap_mtu(uint16_t tap_mtu);
 /* Whether IPv6 can work on it. */
 bool proto_tap_mtu_carries_ipv6(uint16_t tap_mtu);
-/* Largest frame (bytes with Ethernet header) for a TAP MTU; one 802.1Q tag is allowed on top when the frame has it. */
+/* Largest untagged frame (bytes with Ethernet header) for a TAP MTU. A frame that has an 802.1Q tag may be
+ * PROTO_ETHER_VLAN_TAG_BYTES longer, which the datagram budget must still carry. */
 size_t proto_frame_bytes_max(uint16_t tap_mtu);
 
 #endif

@@ -15,7 +15,7 @@ struct queue_egress_limits {
 };
 
 struct queue_egress_stats {
-	uint64_t frames_in;
+	uint64_t frames_in; /* offered, refused ones included: in = out + dropped + still queued */
 	uint64_t frames_out;
 	uint64_t dropped_full; /* the newest frame was refused: no room in frames or bytes */
 	uint64_t dropped_age;  /* older than age_ns_max at the head */
@@ -27,7 +27,7 @@ struct queue_egress;
 struct queue_egress *queue_egress_new(const struct queue_egress_limits *limits); /* NULL when memory is out */
 void queue_egress_free(struct queue_egress *queue);                             /* drops what is left; accepts NULL */
 
-/* Takes a reference of its own on success. 0 or BASE_E_FULL (counted). */
+/* Takes a reference of its own on success; the frame must not change while it is queued. 0 or BASE_E_FULL (counted). */
 int queue_egress_push(struct queue_egress *queue, struct queue_frame *frame, uint64_t now);
 
 /* The frame to send next, or NULL; drops aged frames on the way. Stays valid until the next call. */

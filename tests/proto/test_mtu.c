@@ -1,0 +1,68 @@
+#include "proto/mtu.h"
+
+#include "base/error.h"
+#include "tests/unit.h"
+
+static void test_budget_to_mtu(void **state) {
+	static const struct {
+		const char *label;
+		size_t budget;
+		int expected;
+		uint16_t mtu;
+	} cases[] = {
+	    {"nothing", 0, BASE_E_RANGE, 0},
+	    {"under the headers", 21, BASE_E_RANGE, 0},
+	    {"one short of the least", 597, BASE_E_RANGE, 0},
+	    {"the least", 598, 0, 576},
+	    {"QUIC's first packet size", 1157, 0, 1135},
+	    {"one short of IPv6", 1301, 0, 1279},
+	    {"exactly IPv6", 1302, 0, 1280},
+	    {"headroom begins", 1303, 0, 1280},
+	    {"headroom is whole", 1314, 0, 1280},
+	    {"above IPv6", 1315, 0, 1281},
+	    {"path MTU 1500", 1440, 0, 1406},
+	    {"one short of Ethernet", 1533, 0, 1499},
+	    {"Ethernet", 1534, 0, 1500},
+	    {"capped", 1535, 0, 1500},
+	    {"the largest", PROTO_BUDGET_MAX, 0, 1500},
+	    {"absurd", SIZE_MAX, 0, 1500},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uint16_t mtu = 0;
+
+		unit_assert_int(proto_tap_mtu_from_budget(cases[i].budget, &mtu), cases[i].expected, cases[i].label);
+		unit_assert_int(mtu, cases[i].mtu, cases[i].label);
+	}
+}
+
+/* The MTU never falls when the budget grows, and its frames always fit the budget. */
+static void test_both_ways(void **state) {
+	uint16_t before = 0;
+
+	(void)state;
+	for (size_t budget = PROTO_BUDGET_MIN; budget <= 2000; budget++) {
+		uint16_t mtu = 0;
+
+		assert_int_equal(proto_tap_mtu_from_budget(budget, &mtu), 0);
+		assert_true(mtu >= before && mtu >= PROTO_TAP_MTU_MIN && mtu <= PROTO_TAP_MTU_MAX);
+		assert_true(proto_budget_for_tap_mtu(mtu) <= budget);
+		assert_true(proto_frame_bytes_max(mtu) + 8 == proto_budget_for_tap_mtu(mtu));
+		before = mtu;
+	}
+	assert_int_equal(proto_budget_for_tap_mtu(1500), 1522);
+	assert_int_equal(proto_budget_for_tap_mtu(UINT16_MAX), 65557);
+	assert_int_equal(proto_frame_bytes_max(1500), 1514);
+	assert_false(proto_tap_mtu_carries_ipv6(1279));
+	assert_true(proto_tap_mtu_carries_ipv6(1280));
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_budget_to_mtu),
+	    cmocka_unit_test(test_both_ways),
+	};
+
+	return cmocka_run_group_tests_name("proto/mtu", tests, NULL, NULL);
+}

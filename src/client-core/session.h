@@ -1,5 +1,5 @@
-/* client-core/session.h: one peer's life at a relay, for clients and gateways alike: connect, wait for a useful datagram
- * budget, hello, welcome, lifecycle events, frames, stats, leave; and come back by itself after a loss.
+/* client-core/session.h: one peer's life at a relay, for clients and gateways alike: connect, wait for a useful
+ * datagram budget, hello, welcome, lifecycle events, frames, stats, leave; and come back by itself after a loss.
  *
  * Sans-IO: the transport is a vtable (link/ implements it over QUIC, tests in memory), time comes in, a deadline goes
  * out. Owns the egress queue of the uplink and the table of the room's other peers. Single-threaded.
@@ -25,8 +25,8 @@ enum client_state {
 	CLIENT_SETTLING, /* handshake done, path MTU discovery under way, bounded in time */
 	CLIENT_JOINING,  /* hello sent */
 	CLIENT_JOINED,
-	CLIENT_WAITING,  /* backoff before the next try */
-	CLIENT_LEAVING,  /* disconnect sent, bounded in time */
+	CLIENT_WAITING, /* backoff before the next try */
+	CLIENT_LEAVING, /* disconnect sent, bounded in time */
 	CLIENT_CLOSED,
 	CLIENT_FAILED,
 	CLIENT_STATE_COUNT
@@ -43,12 +43,24 @@ enum client_exit {
 	CLIENT_EXIT_TLS = 6,         /* certificate not trusted */
 	CLIENT_EXIT_REJECTED = 7,    /* the relay refused the hello for good */
 	CLIENT_EXIT_PRIVILEGE = 8,
-	CLIENT_EXIT_NO_DATAGRAM = 9  /* the relay does not support QUIC DATAGRAM */
+	CLIENT_EXIT_NO_DATAGRAM = 9 /* the relay does not support QUIC DATAGRAM */
 };
 
 /* What the transport calls failures, so that the session can tell the hopeless from the transient. */
-enum client_loss { CLIENT_LOSS_UNREACHABLE, CLIENT_LOSS_TIMEOUT, CLIENT_LOSS_RESET, CLIENT_LOSS_CLOSED_BY_RELAY,
-	CLIENT_LOSS_TLS, CLIENT_LOSS_NO_DATAGRAM, CLIENT_LOSS_PROTOCOL };
+enum client_loss {
+	CLIENT_LOSS_UNREACHABLE,
+	CLIENT_LOSS_TIMEOUT,
+	CLIENT_LOSS_RESET,
+	CLIENT_LOSS_CLOSED_BY_RELAY,
+	CLIENT_LOSS_TLS,
+	CLIENT_LOSS_NO_DATAGRAM,
+	CLIENT_LOSS_PROTOCOL,
+	CLIENT_LOSS_REPLACED, /* another process with the same identity took the seat: coming back would only fight it */
+	CLIENT_LOSS_COUNT
+};
+
+/* The codes of quic_app_code that a session closes with (quic/ is out of its reach; link/ checks that they agree). */
+enum client_close_code { CLIENT_CLOSE_DONE = 0, CLIENT_CLOSE_PROTOCOL = 1 };
 
 struct client_peer {
 	uint32_t id;
@@ -62,19 +74,20 @@ struct client_peer {
 struct client_transport {
 	/* Starts a connection to `remote`; the transport later calls client_session_connected or _lost. 0 or an error. */
 	int (*open)(void *user, const struct base_addr *remote, uint64_t now);
-	/* Ends the connection; no further calls about it. Harmless when there is none. `code` is a quic_app_code. */
+	/* Ends the connection; no further calls about it. Harmless when there is none. `code` is a client_close_code. */
 	void (*close)(void *user, unsigned code, const char *text, uint64_t now);
 	int (*control_send)(void *user, struct slice bytes, uint64_t now);
 	bool (*control_flushed)(void *user);
-	size_t (*budget)(void *user);          /* now; 0 without a connection */
+	size_t (*budget)(void *user); /* now; 0 without a connection */
 	bool (*budget_settled)(void *user, uint64_t now);
 	uint64_t (*rtt_ns)(void *user);
-	void (*wake)(void *user);              /* the egress queue is no longer empty */
+	void (*wake)(void *user); /* the egress queue is no longer empty */
 };
 
 /* Upward: what the session tells its owner. Events may call client_session_send and the getters, nothing else. */
 struct client_events {
-	/* Resolve the relay (again) and answer with client_session_addresses or client_session_resolve_failed. */
+	/* Resolve the relay (again) and answer with client_session_addresses or client_session_resolve_failed, later or
+	 * from inside this call. */
 	void (*resolve)(void *user, uint64_t now);
 	void (*joined)(void *user, const struct ctrl_welcome *welcome, uint64_t now);
 	void (*peer_joined)(void *user, const struct client_peer *peer, uint64_t now);
@@ -93,11 +106,11 @@ struct client_config {
 	char name[CTRL_NAME_BYTES_MAX];
 	struct proto_mac mac; /* clients */
 	uint8_t seat_key[CTRL_SEAT_KEY_BYTES];
-	bool retry;           /* false: the first loss or refusal ends the session */
-	uint64_t seed;        /* for the backoff jitter */
-	uint64_t stats_interval_ns; /* 0: 10 s */
+	bool retry;                        /* false: the first loss or refusal ends the session */
+	uint64_t seed;                     /* for the backoff jitter */
+	uint64_t stats_interval_ns;        /* 0: 10 s */
 	struct queue_egress_limits egress; /* zeros: 1024 frames, 1 MiB, 200 ms */
-	size_t pool_frames;   /* 0: 2048 */
+	size_t pool_frames;                /* 0: 2048 */
 	struct obs_log *log;
 };
 
@@ -139,6 +152,8 @@ const struct client_peer *client_session_peer(const struct client_session *sessi
 uint32_t client_session_gateway(const struct client_session *session, bool *ret_present);
 /* Shared by session and bridge: one set per process side. */
 struct obs_counters *client_session_counters(struct client_session *session);
+/* Control messages of a type this version does not know, skipped (CTL-2). */
+uint64_t client_session_unknown_messages(const struct client_session *session);
 /* What the session knows of OBS-3; the owner adds route, TAP and address before printing or reporting. */
 void client_session_diagnostics(const struct client_session *session, struct obs_diagnostics *ret);
 /* What the next stats messages say about the device. */

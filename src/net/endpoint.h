@@ -9,19 +9,20 @@
 #define NET_ERROR_BYTES 160
 
 struct net_endpoint {
-	char host[NET_HOST_BYTES_MAX]; /* DNS name or literal, without brackets */
+	char host[NET_HOST_BYTES_MAX]; /* DNS name or literal as written, without brackets */
 	uint16_t port;
 	bool is_literal;
 	struct base_addr addr; /* valid when is_literal, port included */
 };
 
 /* DNS name, IPv4 or IPv6 literal (IPv6 with or without brackets), each optionally with a port; an IPv6 literal with a
- * port needs brackets. 0 or BASE_E_SYNTAX / BASE_E_RANGE; `error` then names the part that is wrong ("port '99999' is
- * not between 1 and 65535"). */
+ * port needs brackets. An IPv6 literal may carry a scope as a number ("fe80::1%3"; interface names would need the
+ * system). A v4-mapped literal becomes the IPv4 address. 0 or BASE_E_SYNTAX / BASE_E_RANGE; `error` then names the part
+ * that is wrong ("port '99999' is not between 1 and 65535"). */
 int net_endpoint_parse(const char *text, struct net_endpoint *ret, char error[static NET_ERROR_BYTES]);
 
 /* "host:port", "[v6]:port", ":port" or "port/udp"; a missing host is the IPv6 wildcard meant dual-stack. Only literals
- * and "localhost" are hosts here. Port 0 is allowed (the kernel chooses). */
+ * and "localhost" (127.0.0.1) are hosts here. Port 0 is allowed (the kernel chooses). Errors as above. */
 int net_listen_parse(const char *text, struct base_addr *ret, char error[static NET_ERROR_BYTES]);
 
 #endif

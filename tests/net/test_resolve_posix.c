@@ -1,0 +1,89 @@
+#include "base/error.h"
+#include "net/resolve.h"
+#include "tests/unit.h"
+
+#include <poll.h>
+#include <string.h>
+
+static struct net_resolver *start(const char *text) {
+	struct net_endpoint endpoint;
+	struct net_resolver *resolver;
+	char error[NET_ERROR_BYTES];
+
+	assert_int_equal(net_endpoint_parse(text, &endpoint, error), 0);
+	resolver = net_resolver_start(&endpoint);
+	assert_non_null(resolver);
+	return resolver;
+}
+
+static int wait_for(struct net_resolver *resolver, int timeout_ms) {
+	struct pollfd fd = {.fd = net_resolver_fd(resolver), .events = POLLIN};
+
+	return poll(&fd, 1, timeout_ms);
+}
+
+static void test_literal_answers_at_once(void **state) {
+	struct net_resolver *resolver = start("[2001:db8::1]:7");
+	struct net_resolved result;
+	char error[NET_ERROR_BYTES], buf[BASE_ADDR_TEXT_BYTES];
+
+	(void)state;
+	assert_int_equal(wait_for(resolver, 0), 1);
+	assert_int_equal(net_resolver_result(resolver, &result, error), 0);
+	assert_int_equal(result.count, 1);
+	assert_string_equal(base_addr_text(&result.addrs[0], buf), "[2001:db8::1]:7");
+	net_resolver_free(resolver);
+}
+
+static void test_localhost(void **state) {
+	struct net_resolver *resolver = start("localhost:4433");
+	struct net_resolved result = {0};
+	char error[NET_ERROR_BYTES];
+
+	(void)state;
+	assert_int_equal(wait_for(resolver, 10000), 1);
+	assert_int_equal(net_resolver_result(resolver, &result, error), 0);
+	assert_true(result.count >= 1);
+	for (size_t i = 0; i < result.count; i++) {
+		assert_int_equal(result.addrs[i].port, 4433);
+		assert_true(result.addrs[i].family == BASE_FAMILY_V6 || result.addrs[i].ip[0] == 127);
+	}
+	net_resolver_free(resolver);
+}
+
+/* A name with an impossible length makes getaddrinfo fail without asking any server. */
+static void test_failure_has_a_text(void **state) {
+	struct net_endpoint endpoint = {.port = 443};
+	struct net_resolver *resolver;
+	struct net_resolved result = {.count = 77};
+	char error[NET_ERROR_BYTES] = "";
+
+	(void)state;
+	memset(endpoint.host, 'a', sizeof(endpoint.host) - 1);
+	resolver = net_resolver_start(&endpoint);
+	assert_non_null(resolver);
+	assert_int_equal(wait_for(resolver, 10000), 1);
+	assert_int_equal(net_resolver_result(resolver, &result, error), BASE_E_NOT_FOUND);
+	assert_memory_equal(error, "aaaaaaaa", 8);
+	assert_non_null(strstr(error, ": "));
+	assert_int_equal(result.count, 77);
+	net_resolver_free(resolver);
+}
+
+static void test_freed_while_running(void **state) {
+	(void)state;
+	for (int i = 0; i < 8; i++)
+		net_resolver_free(start("localhost"));
+	net_resolver_free(NULL);
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_literal_answers_at_once),
+	    cmocka_unit_test(test_localhost),
+	    cmocka_unit_test(test_failure_has_a_text),
+	    cmocka_unit_test(test_freed_while_running),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

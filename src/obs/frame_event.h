@@ -1,4 +1,7 @@
-/* obs/frame_event.h: OBS-1, what happened to one frame, in the same words at client, gateway and relay. */
+/* obs/frame_event.h: OBS-1, what happened to one frame, in the same words at client, gateway and relay.
+ *
+ * One record "frame" with the fields that apply: room, peer, target, dir, action, reason, src, dst, type ("0x0800", or
+ * "len:38" for an 802.3 length), len (bytes of the frame), targets (relay only), encoded and budget. */
 #ifndef OBS_FRAME_EVENT_H
 #define OBS_FRAME_EVENT_H
 
@@ -15,15 +18,16 @@ struct obs_frame_event {
 	struct slice frame;      /* addresses and type are read from it, safely */
 	enum obs_direction direction;
 	enum obs_action action;
-	const char *reason;      /* drop reason (obs_drop_name) or e.g. "periodic"; NULL for none */
+	const char *reason;      /* drop reason (obs_drop_name) or a literal, e.g. "periodic"; NULL for none */
 	size_t target_count;     /* relay: how many peers got it */
 	size_t budget;           /* for reason=datagram_budget: encoded length is frame.len + 8; 0 for none */
 };
 
-/* Forwarded frames are OBS_TRACE, everything else OBS_DEBUG, with a flood key. */
+/* Forwarded frames are OBS_TRACE and all shown; everything else is OBS_DEBUG, with peer and reason as the flood key. */
 enum obs_level obs_frame_event_level(const struct obs_frame_event *event);
 void obs_frame_event(struct obs_log *log, const struct obs_frame_event *event, uint64_t now);
-/* The action that belongs to a drop reason: policy rules are filtered, rate_* rate_limited, the rest dropped. */
+/* The action that belongs to a drop reason: what the safety rules stop (policy, forged source, address guard) is
+ * filtered, rate_* rate_limited, the rest dropped; malformed counts to the rest (RLY-8). */
 enum obs_action obs_action_of_drop(enum obs_drop drop);
 const char *obs_action_name(enum obs_action action);
 const char *obs_direction_name(enum obs_direction direction);

@@ -1,9 +1,15 @@
 /* obs/log.h: log lines as records: a level, an event name, typed fields. The binary chooses where they go and whether
- * they are text ("12:00:01 info  peer_joined room=ROOM1 peer=3") or one JSON object a line.
+ * they are text or one JSON object a line:
+ *   2026-11-22T12:00:01.123Z info  peer_joined room=ROOM1 peer=3
+ *   {"time":"2026-11-22T12:00:01.123Z","level":"info","event":"peer_joined","room":"ROOM1","peer":3}
  *
  * Usage: if (obs_on(log, OBS_INFO)) { obs_begin(log, OBS_INFO, "peer_joined"); obs_u64(log, "peer", 3); obs_end(log); }
  * or the one-field short form obs_note(). Building a record allocates nothing; a record that does not fit its line is
- * cut and marked. When a level is off, obs_on() is one comparison (OBS-4). */
+ * cut and gets a field truncated=true. When a level is off, obs_on() is one comparison (OBS-4).
+ *
+ * Values are made harmless for terminals and parsers: text values with blanks, quotes, '=' or anything unprintable are
+ * quoted; bytes outside printable ASCII become \xNN in text and \u00NN in JSON, byte by byte, whatever their encoding.
+ * Event and field names are printed as they are: string literals of lower-case letters, digits and '_'. */
 #ifndef OBS_LOG_H
 #define OBS_LOG_H
 
@@ -14,20 +20,29 @@
 enum obs_level { OBS_ERROR, OBS_WARN, OBS_INFO, OBS_DEBUG, OBS_TRACE };
 enum obs_format { OBS_FORMAT_TEXT, OBS_FORMAT_JSON };
 
-/* Identical events beyond `OBS_FLOOD_LINES` in `OBS_FLOOD_NS` are swallowed and summed up in one line later. Identical
- * means: same event name and same value of the field that obs_flood_key() was given. */
+/* Identical events beyond `OBS_FLOOD_LINES` in `OBS_FLOOD_NS` are swallowed and summed up in one line later, of the same
+ * level: event "<event>_suppressed" with count, key and, if there is one, reason. Identical means: same event name, same
+ * key and same reason given to obs_flood_key() or obs_flood_reason(). When more than OBS_FLOOD_KEYS are being counted,
+ * the oldest is summed up early. */
 #define OBS_FLOOD_LINES 5
 #define OBS_FLOOD_NS (UINT64_C(10) * 1000000000)
 #define OBS_FLOOD_KEYS 64
 
 struct obs_log;
 
+/* What a struct obs_log starts with, so that asking for the level costs no call. Set it by obs_log_set_level(). */
+struct obs_log_head {
+	enum obs_level level;
+};
+
 /* `sink` gets each finished line with its newline. The wall clock is a callback so that tests can fix it. NULL when
  * memory is out. */
 struct obs_log *obs_log_new(enum obs_level level, enum obs_format format, void (*sink)(void *user, struct slice line),
                             uint64_t (*wall_clock_ns)(void), void *user);
 void obs_log_free(struct obs_log *log); /* writes pending flood summaries; accepts NULL */
-enum obs_level obs_log_level(const struct obs_log *log);
+static inline enum obs_level obs_log_level(const struct obs_log *log) {
+	return ((const struct obs_log_head *)(const void *)log)->level;
+}
 void obs_log_set_level(struct obs_log *log, enum obs_level level);
 const char *obs_level_name(enum obs_level level);
 int obs_level_parse(const char *name, enum obs_level *ret);   /* 0 or BASE_E_INVALID */
@@ -38,16 +53,21 @@ static inline bool obs_on(const struct obs_log *log, enum obs_level level) {
 	return log != NULL && level <= obs_log_level(log);
 }
 
+/* `event` is a string literal. A record of a level that is off takes no fields and prints nothing. A record that is
+ * still open is finished first, marked as cut. */
 void obs_begin(struct obs_log *log, enum obs_level level, const char *event);
-void obs_str(struct obs_log *log, const char *name, const char *value);
+void obs_str(struct obs_log *log, const char *name, const char *value); /* NULL: no field */
 void obs_bytes(struct obs_log *log, const char *name, struct slice value); /* untrusted text: escaped */
 void obs_u64(struct obs_log *log, const char *name, uint64_t value);
 void obs_i64(struct obs_log *log, const char *name, int64_t value);
 void obs_bool(struct obs_log *log, const char *name, bool value);
 void obs_ms(struct obs_log *log, const char *name, uint64_t ns); /* milliseconds with microsecond digits */
 void obs_mac(struct obs_log *log, const char *name, const uint8_t mac[static 6]);
-/* This record may repeat in floods: it is counted under (event, key) and `now` (monotonic ns). */
+/* This record may repeat in floods: it is counted under (event, key) and `now` (monotonic ns). Best called right after
+ * obs_begin(): the fields of a record that is swallowed then cost nothing. */
 void obs_flood_key(struct obs_log *log, uint64_t key, uint64_t now);
+/* The same under (event, key, reason); `reason` is a string literal. */
+void obs_flood_reason(struct obs_log *log, uint64_t key, const char *reason, uint64_t now);
 void obs_end(struct obs_log *log);
 /* Writes summaries of floods that are over. Call about once a second. */
 void obs_log_tick(struct obs_log *log, uint64_t now);

@@ -1,0 +1,111 @@
+#include "obs/diagnostics.h"
+
+#include "base/time.h"
+
+#include <string.h>
+
+#define IPV6_MTU_MIN 1280 /* RFC 8200 section 5 */
+
+struct lines {
+	char (*buf)[OBS_DIAGNOSTICS_LINE_BYTES];
+	size_t count;
+	struct base_text text; /* of the last line */
+};
+
+static struct base_text *start(struct lines *lines, const char *text) {
+	base_text_init(&lines->text, lines->buf[lines->count++], OBS_DIAGNOSTICS_LINE_BYTES);
+	base_text_add(&lines->text, text);
+	return &lines->text;
+}
+
+void obs_gateway_text(bool present, uint32_t peer, struct base_text *out) {
+	base_text_add(out, present ? "gateway: connected" : "gateway: not connected");
+	if (present && peer != 0)
+		base_text_addf(out, " (peer %lu)", (unsigned long)peer);
+}
+
+static void add_relay(struct lines *lines, const struct obs_diagnostics *diagnostics) {
+	struct base_text *text = start(lines, diagnostics->relay_connected ? "relay: connected" : "relay: not connected");
+	uint64_t tenths = (diagnostics->rtt_ns + BASE_MS / 20) / (BASE_MS / 10);
+
+	if (diagnostics->relay_connected && diagnostics->rtt_ns != 0)
+		base_text_addf(text, ", round trip %llu.%u ms", (unsigned long long)(tenths / 10), (unsigned)(tenths % 10));
+}
+
+/* Unknown says nothing: a gateway has neither a pinned route nor a TAP. */
+static void add_tristate(struct lines *lines, const char *what, enum obs_tristate state, const char *yes) {
+	if (state != OBS_UNKNOWN)
+		base_text_addf(start(lines, what), ": %s%s", state == OBS_YES ? "" : "not ", yes);
+}
+
+/* RFC 3927 section 2.1: 169.254/16, what a host gives itself when no DHCP server answers. */
+static bool is_self_assigned(const struct base_addr *addr) {
+	return addr->family == BASE_FAMILY_V4 && addr->ip[0] == 169 && addr->ip[1] == 254;
+}
+
+/* The address without its port and brackets. */
+static void add_ip(struct base_text *text, const struct base_addr *addr) {
+	char buf[BASE_ADDR_TEXT_BYTES];
+	const char *ip = base_addr_text(addr, buf);
+
+	if (addr->family == BASE_FAMILY_V6)
+		base_text_add_bytes(text, slice_of(ip + 1, strcspn(ip + 1, "]")));
+	else
+		base_text_add_bytes(text, slice_of(ip, strcspn(ip, ":")));
+}
+
+static void add_address(struct lines *lines, const struct obs_diagnostics *diagnostics) {
+	const struct base_addr *addr = &diagnostics->tap_address;
+	struct base_text *text;
+
+	if (addr->family == BASE_FAMILY_NONE) {
+		if (diagnostics->tap_ready == OBS_YES)
+			start(lines, "address: none yet (waiting for the LAN's DHCP server)");
+		return;
+	}
+	text = start(lines, "address: ");
+	add_ip(text, addr);
+	if (is_self_assigned(addr))
+		base_text_add(text, " (self-assigned: the LAN's DHCP server has not answered)");
+	else if (addr->family == BASE_FAMILY_V4)
+		base_text_add(text, " (from DHCP)");
+}
+
+static void add_mtu(struct lines *lines, const struct obs_diagnostics *diagnostics) {
+	struct base_text *text;
+
+	if (diagnostics->tap_mtu == 0)
+		return;
+	text = start(lines, "MTU: ");
+	base_text_add_u64(text, diagnostics->tap_mtu);
+	if (diagnostics->tap_mtu >= IPV6_MTU_MIN)
+		return;
+	base_text_addf(text, ", IPv6 will not work because it needs at least %d", IPV6_MTU_MIN);
+	if (diagnostics->datagram_budget != 0)
+		base_text_addf(text, " (datagram budget: %zu bytes)", diagnostics->datagram_budget);
+}
+
+static void add_broadcasts(struct lines *lines, const struct obs_diagnostics *diagnostics) {
+	bool to = diagnostics->broadcasts_to_lan != 0;
+	bool from = diagnostics->broadcasts_from_lan != 0;
+	const char *seen = to && from ? "seen in both directions"
+	                   : to       ? "sent to the LAN, none received back yet"
+	                   : from     ? "received from the LAN, none sent yet"
+	                              : "none yet";
+
+	base_text_add(start(lines, "broadcasts: "), seen);
+}
+
+size_t obs_diagnostics_lines(const struct obs_diagnostics *diagnostics,
+                             char lines[static OBS_DIAGNOSTICS_LINES_MAX][OBS_DIAGNOSTICS_LINE_BYTES]) {
+	struct lines out = {.buf = lines};
+
+	add_relay(&out, diagnostics);
+	obs_gateway_text(diagnostics->gateway_present, diagnostics->gateway_peer, start(&out, ""));
+	add_tristate(&out, "relay route", diagnostics->route_pinned, "pinned");
+	add_tristate(&out, "tunnel adapter", diagnostics->tap_ready, "ready");
+	add_address(&out, diagnostics);
+	add_mtu(&out, diagnostics);
+	add_broadcasts(&out, diagnostics);
+	return out.count;
+}

@@ -36,25 +36,29 @@ uint64_t loop_now(const struct loop *loop);
 /* Wall clock, ns since 1970, for log lines only. */
 uint64_t loop_wall_clock(void);
 
-/* Watches `fd`. The source is the caller's and must stay until loop_remove. 0, BASE_E_NOMEM or BASE_E_IO. */
+/* Watches `fd`. The source is the caller's, with `ready` and `user` set, and must stay until loop_remove; the
+ * descriptor must stay open until then too. Readiness is reported every turn for as long as it lasts. 0, BASE_E_NOMEM
+ * or BASE_E_IO. */
 int loop_add(struct loop *loop, struct loop_source *source, int fd, unsigned events);
 int loop_modify(struct loop *loop, struct loop_source *source, unsigned events);
 /* Safe inside any callback, also for a source that is ready in the same turn. */
 void loop_remove(struct loop *loop, struct loop_source *source);
 
 void loop_timer_init(struct loop_timer *timer, void (*due)(void *user, uint64_t now), void *user);
-/* BASE_NEVER stops it. Safe inside callbacks; a timer re-armed for the past fires in the next turn. */
+/* BASE_NEVER stops it. Safe inside callbacks; a timer that is armed for the past by a timer fires in the next turn. 0
+ * or BASE_E_NOMEM. */
 int loop_timer_set(struct loop *loop, struct loop_timer *timer, uint64_t deadline);
 
 /* Called once at the end of every turn. */
 void loop_set_after(struct loop *loop, void (*after)(void *user, uint64_t now), void *user);
 
-/* SIGINT and SIGTERM stop the loop, SIGHUP calls `hangup` (may be NULL), SIGPIPE is ignored. 0 or BASE_E_IO. */
+/* SIGINT and SIGTERM stop the loop, SIGHUP calls `hangup` (may be NULL), SIGPIPE is ignored. Repeated signals do
+ * nothing more, so that a clean-up is never cut short. Once a process; before any thread is started. 0 or BASE_E_IO. */
 int loop_watch_signals(struct loop *loop, void (*hangup)(void *user), void *user);
 
-/* Runs until loop_stop. Returns 0, or BASE_E_IO when waiting fails. */
+/* Runs until loop_stop; the turn that stops is run to its end. Returns 0, or BASE_E_IO when waiting fails. */
 int loop_run(struct loop *loop);
-/* One turn with at most `wait_ns` of waiting, for tests. */
+/* One turn with at most `wait_ns` of waiting, also after loop_stop: for the last words of a clean-up, and for tests. */
 int loop_run_once(struct loop *loop, uint64_t wait_ns);
 void loop_stop(struct loop *loop);
 bool loop_stopped(const struct loop *loop);

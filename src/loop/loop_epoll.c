@@ -1,0 +1,273 @@
+/* loop/loop_epoll.c: the loop over epoll, level-triggered, with signals as one more descriptor. It knows descriptors
+ * and deadlines and nothing of what they are for. */
+#include "base/error.h"
+#include "base/list.h"
+#include "loop/loop.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BATCH 64 /* more are ready: epoll hands them out in turn, none starves */
+
+struct loop {
+	int epoll_fd;
+	struct base_heap timers;
+	uint64_t now;
+	bool stopped;
+	bool in_timers; /* see loop_timer_set */
+	bool no_pwait2; /* the kernel is older than 5.11 */
+
+	/* What epoll reported for this turn; loop_remove takes a source out of what is still to be run. */
+	struct epoll_event batch[BATCH];
+	int batch_len, batch_next;
+
+	void (*after)(void *user, uint64_t now);
+	void *after_user;
+
+	struct loop_source signals; /* fd -1 while unused */
+	sigset_t mask_before;
+	void (*hangup)(void *user);
+	void *hangup_user;
+};
+
+static uint64_t read_clock(clockid_t clock) {
+	struct timespec time;
+
+	clock_gettime(clock, &time);
+	return (uint64_t)time.tv_sec * BASE_SECOND + (uint64_t)time.tv_nsec;
+}
+
+struct loop *loop_new(void) {
+	struct loop *loop = calloc(1, sizeof(*loop));
+
+	if (loop == NULL)
+		return NULL;
+	loop->signals.fd = -1;
+	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (loop->epoll_fd < 0) {
+		free(loop);
+		return NULL;
+	}
+	base_heap_init(&loop->timers);
+	loop->now = read_clock(CLOCK_MONOTONIC);
+	return loop;
+}
+
+void loop_free(struct loop *loop) {
+	if (loop == NULL)
+		return;
+	if (loop->signals.fd >= 0) {
+		close(loop->signals.fd);
+		pthread_sigmask(SIG_SETMASK, &loop->mask_before, NULL);
+	}
+	base_heap_done(&loop->timers);
+	close(loop->epoll_fd);
+	free(loop);
+}
+
+uint64_t loop_now(const struct loop *loop) {
+	return loop->now;
+}
+
+uint64_t loop_wall_clock(void) {
+	return read_clock(CLOCK_REALTIME);
+}
+
+static int control(struct loop *loop, int operation, struct loop_source *source) {
+	struct epoll_event event = {.data.ptr = source};
+
+	if (source->events & LOOP_READ)
+		event.events |= EPOLLIN;
+	if (source->events & LOOP_WRITE)
+		event.events |= EPOLLOUT;
+	if (epoll_ctl(loop->epoll_fd, operation, source->fd, &event) == 0)
+		return 0;
+	return errno == ENOMEM || errno == ENOSPC ? BASE_E_NOMEM : BASE_E_IO;
+}
+
+int loop_add(struct loop *loop, struct loop_source *source, int fd, unsigned events) {
+	int err;
+
+	assert(!source->registered && source->ready != NULL);
+	source->fd = fd;
+	source->events = events;
+	err = control(loop, EPOLL_CTL_ADD, source);
+	source->registered = err == 0;
+	return err;
+}
+
+int loop_modify(struct loop *loop, struct loop_source *source, unsigned events) {
+	unsigned before = source->events;
+	int err;
+
+	assert(source->registered);
+	if (events == before)
+		return 0;
+	source->events = events;
+	err = control(loop, EPOLL_CTL_MOD, source);
+	if (err != 0)
+		source->events = before;
+	return err;
+}
+
+void loop_remove(struct loop *loop, struct loop_source *source) {
+	if (!source->registered)
+		return;
+	source->registered = false;
+	epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, source->fd, NULL);
+	for (int i = loop->batch_next; i < loop->batch_len; i++) {
+		if (loop->batch[i].data.ptr == source)
+			loop->batch[i].data.ptr = NULL;
+	}
+}
+
+void loop_timer_init(struct loop_timer *timer, void (*due)(void *user, uint64_t now), void *user) {
+	*timer = (struct loop_timer){.due = due, .user = user};
+	base_heap_node_init(&timer->node);
+}
+
+int loop_timer_set(struct loop *loop, struct loop_timer *timer, uint64_t deadline) {
+	/* A timer that re-arms itself for now must not keep the turn from ending. */
+	if (loop->in_timers && deadline <= loop->now)
+		deadline = loop->now + 1;
+	return base_heap_set(&loop->timers, &timer->node, deadline);
+}
+
+void loop_set_after(struct loop *loop, void (*after)(void *user, uint64_t now), void *user) {
+	loop->after = after;
+	loop->after_user = user;
+}
+
+static void read_signals(void *user, unsigned events, uint64_t now) {
+	struct signalfd_siginfo info;
+	struct loop *loop = user;
+
+	(void)events;
+	(void)now;
+	while (read(loop->signals.fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+		if (info.ssi_signo == SIGHUP) {
+			if (loop->hangup != NULL)
+				loop->hangup(loop->hangup_user);
+		} else {
+			loop->stopped = true;
+		}
+	}
+}
+
+int loop_watch_signals(struct loop *loop, void (*hangup)(void *user), void *user) {
+	sigset_t set;
+	int fd;
+
+	assert(loop->signals.fd < 0);
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (fd < 0)
+		return BASE_E_IO;
+	loop->signals = (struct loop_source){.ready = read_signals, .user = loop};
+	if (loop_add(loop, &loop->signals, fd, LOOP_READ) != 0) {
+		close(fd);
+		loop->signals.fd = -1;
+		return BASE_E_IO;
+	}
+	loop->hangup = hangup;
+	loop->hangup_user = user;
+	pthread_sigmask(SIG_BLOCK, &set, &loop->mask_before);
+	signal(SIGPIPE, SIG_IGN);
+	return 0;
+}
+
+/* epoll_wait knows milliseconds only, and packets are paced in microseconds. */
+static int wait_ready(struct loop *loop, uint64_t wait_ns) {
+	struct timespec timeout = {.tv_sec = (time_t)(wait_ns / BASE_SECOND), .tv_nsec = (long)(wait_ns % BASE_SECOND)};
+	uint64_t wait_ms = wait_ns / BASE_MS + (wait_ns % BASE_MS != 0);
+	int count;
+
+	if (!loop->no_pwait2) {
+		count = epoll_pwait2(loop->epoll_fd, loop->batch, BATCH, wait_ns == BASE_NEVER ? NULL : &timeout, NULL);
+		if (count >= 0 || errno != ENOSYS)
+			return count;
+		loop->no_pwait2 = true;
+	}
+	if (wait_ns == BASE_NEVER)
+		return epoll_wait(loop->epoll_fd, loop->batch, BATCH, -1);
+	return epoll_wait(loop->epoll_fd, loop->batch, BATCH, wait_ms < 1000000 ? (int)wait_ms : 1000000);
+}
+
+static void run_sources(struct loop *loop, int count) {
+	loop->batch_len = count;
+	for (loop->batch_next = 0; loop->batch_next < loop->batch_len;) {
+		const struct epoll_event *event = &loop->batch[loop->batch_next++];
+		struct loop_source *source = event->data.ptr;
+		unsigned events = 0;
+
+		if (source == NULL)
+			continue;
+		if (event->events & EPOLLIN)
+			events |= LOOP_READ;
+		if (event->events & EPOLLOUT)
+			events |= LOOP_WRITE;
+		if (event->events & (EPOLLERR | EPOLLHUP))
+			events |= LOOP_GONE;
+		source->ready(source->user, events, loop->now);
+	}
+	loop->batch_len = 0;
+}
+
+static void run_timers(struct loop *loop) {
+	loop->in_timers = true;
+	while (base_heap_deadline(&loop->timers) <= loop->now) {
+		struct base_heap_node *node = base_heap_first(&loop->timers);
+		struct loop_timer *timer = BASE_CONTAINER(node, struct loop_timer, node);
+
+		base_heap_remove(&loop->timers, node);
+		timer->due(timer->user, loop->now);
+	}
+	loop->in_timers = false;
+}
+
+int loop_run_once(struct loop *loop, uint64_t wait_ns) {
+	uint64_t deadline = base_heap_deadline(&loop->timers);
+	int count;
+
+	if (deadline != BASE_NEVER) {
+		uint64_t now = read_clock(CLOCK_MONOTONIC);
+
+		wait_ns = base_time_min(wait_ns, deadline > now ? deadline - now : 0);
+	}
+	count = wait_ready(loop, wait_ns);
+	if (count < 0 && errno != EINTR)
+		return BASE_E_IO;
+	loop->now = read_clock(CLOCK_MONOTONIC);
+	run_sources(loop, count > 0 ? count : 0);
+	run_timers(loop);
+	if (loop->after != NULL)
+		loop->after(loop->after_user, loop->now);
+	return 0;
+}
+
+int loop_run(struct loop *loop) {
+	while (!loop->stopped) {
+		int err = loop_run_once(loop, BASE_NEVER);
+
+		if (err != 0)
+			return err;
+	}
+	return 0;
+}
+
+void loop_stop(struct loop *loop) {
+	loop->stopped = true;
+}
+
+bool loop_stopped(const struct loop *loop) {
+	return loop->stopped;
+}

@@ -2,6 +2,7 @@
  *
  * On the wire: a 4-byte length in network byte order, then that many bytes of one JSON object (RFC 8259, I-JSON: no
  * duplicate keys). Unknown fields are ignored; unknown message types decode as CTRL_UNKNOWN so that they can be counted.
+ * An optional field may be null, which means absent.
  * Both directions validate: a value that the parser would refuse can't be printed. */
 #ifndef CTRL_MESSAGE_H
 #define CTRL_MESSAGE_H
@@ -17,6 +18,7 @@
 #define CTRL_NAME_BYTES_MAX 33
 #define CTRL_TEXT_BYTES_MAX 201
 #define CTRL_SEAT_KEY_BYTES 16
+#define CTRL_ADDRESS_BYTES_MAX 46 /* the longest IPv6 literal and a NUL */
 #define CTRL_ERROR_BYTES 160
 
 enum ctrl_type {
@@ -77,7 +79,7 @@ struct ctrl_hello {
 	enum ctrl_role role;
 	char room[CTRL_ROOM_BYTES_MAX];  /* 1..32 of A-Z a-z 0-9 - _ */
 	struct proto_mac mac;            /* clients only */
-	uint16_t budget;                 /* largest DATAGRAM payload the sender can send */
+	uint16_t budget;                 /* largest DATAGRAM payload the sender can send, non-zero */
 	char name[CTRL_NAME_BYTES_MAX];  /* optional, printable ASCII; "" for none */
 	bool has_seat_key;
 	uint8_t seat_key[CTRL_SEAT_KEY_BYTES]; /* secret that lets the same peer take its seat back; hex on the wire */
@@ -93,7 +95,7 @@ struct ctrl_welcome {
 
 struct ctrl_reject {
 	enum ctrl_reject_code code;
-	char text[CTRL_TEXT_BYTES_MAX];
+	char text[CTRL_TEXT_BYTES_MAX]; /* optional, printable ASCII; parsing replaces other characters by '?' and cuts */
 };
 
 struct ctrl_peer {
@@ -109,10 +111,11 @@ struct ctrl_peer_left {
 };
 
 struct ctrl_stats {
-	struct obs_counters counters; /* unknown names are ignored, absent ones 0, zeros are not printed */
+	struct obs_counters counters; /* unknown names are ignored, absent ones 0, zeros are not printed; numbers over
+	                               * INT64_MAX are printed as INT64_MAX */
 	uint64_t rtt_us;              /* 0: unknown */
 	bool tap_ready;
-	char tap_address[46];         /* "" for none */
+	char tap_address[CTRL_ADDRESS_BYTES_MAX]; /* an IP address without port; "" for none */
 };
 
 struct ctrl_disconnect {
@@ -151,7 +154,7 @@ const char *ctrl_type_name(enum ctrl_type type);
 const char *ctrl_role_name(enum ctrl_role role);
 const char *ctrl_reject_name(enum ctrl_reject_code code);
 const char *ctrl_reject_text(enum ctrl_reject_code code);
-bool ctrl_reject_is_transient(enum ctrl_reject_code code); /* worth another try later */
+bool ctrl_reject_is_transient(enum ctrl_reject_code code); /* worth another try later; so is an unknown code */
 const char *ctrl_leave_name(enum ctrl_leave_reason reason);
 
 #endif

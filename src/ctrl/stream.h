@@ -8,14 +8,13 @@
 struct ctrl_stream {
 	uint8_t buf[CTRL_LENGTH_BYTES + CTRL_MESSAGE_BYTES_MAX];
 	size_t len;
-	bool failed;
 };
 
 void ctrl_stream_init(struct ctrl_stream *stream);
 
 /* Takes bytes from the front of *bytes (advancing it) until one message is complete. 1 with *ret_json (valid until the
- * next call); 0 when all bytes are taken and more are needed; BASE_E_TOO_BIG or BASE_E_LENGTH (a length of 0), after
- * which the stream stays failed. */
+ * next call); 0 when all bytes are taken and more are needed; BASE_E_TOO_BIG or BASE_E_LENGTH (a length of 0), which
+ * every further call returns again. */
 int ctrl_stream_next(struct ctrl_stream *stream, struct slice *bytes, struct slice *ret_json);
 
 /* Bytes of an unfinished message that wait for the rest: not 0 at the end of the stream means half a message. */

@@ -1,0 +1,140 @@
+/* policy/ip.c: IPv4 and IPv6 of a remote client. Packets are judged one by one: nothing is reassembled, so whatever
+ * could only be decided after reassembly must be decided from one fragment or dropped.
+ *
+ * Decided here, with the reasons:
+ * - IPv4 in IPv6, IPv6 in IPv4 (6in4), ESP and AH with its payload beyond the chain: a host acts on them only when its
+ *   owner set up that very tunnel or key. They pass.
+ * - A packet's true source or its right to be a router, beyond these rules, is not judged: RFC 7113 does not either. */
+#include "policy/rules.h"
+
+#include "base/bytes.h"
+
+#define IPV4_HEADER_MIN 20
+#define IPV6_HEADER_BYTES 40
+#define UDP_HEADER_BYTES 8
+#define ICMP6_HEADER_BYTES 4
+
+enum ip_protocol {
+	IP_HOP_BY_HOP = 0,
+	IP_UDP = 17,
+	IP_ROUTING = 43,
+	IP_FRAGMENT = 44,
+	IP_AUTHENTICATION = 51,
+	IP_ICMP6 = 58,
+	IP_DESTINATION_OPTIONS = 60,
+	IP_MOBILITY = 135,
+	IP_HOST_IDENTITY = 139,
+	IP_SHIM6 = 140,
+	IP_FIRST_UNASSIGNED = 148, /* up to 252; 253 and 254 are for experiments, 255 is reserved (IANA, RFC 3692) */
+};
+
+enum udp_port {
+	PORT_DHCP4_SERVER = 67,
+	PORT_DHCP4_CLIENT = 68,
+	PORT_DHCP6_CLIENT = 546,
+	PORT_DHCP6_SERVER = 547,
+};
+
+enum icmp6_type {
+	ICMP6_ROUTER_ADVERTISEMENT = 134,
+	ICMP6_REDIRECT = 137,
+};
+
+/* Servers are known by either port: clients take an answer from any source port that comes to theirs, and a relay agent
+ * talks to clients' networks from the server port. A client's own frames (client port to server port) pass. */
+static bool is_server_reply(const uint8_t *udp, uint16_t server_port, uint16_t client_port) {
+	return base_get_u16(udp) == server_port || base_get_u16(udp + 2) == client_port;
+}
+
+/* Fragments: every fragment with offset 0 must hold the whole UDP header and is judged by it. Other offsets begin 8
+ * bytes in or later, behind the header, so no overlap can mend a header that was judged; without its first fragment no
+ * server reply is ever put together. That leaves all fragments of ordinary UDP alone. */
+enum policy_rule policy_ipv4(struct slice packet) {
+	const uint8_t *p = packet.data;
+	size_t header_len, total_len, data_len, offset;
+	bool more_fragments;
+
+	if (packet.len < IPV4_HEADER_MIN || p[0] >> 4 != 4)
+		return POLICY_IP_MALFORMED;
+	header_len = (size_t)(p[0] & 0x0f) * 4;
+	total_len = base_get_u16(p + 2);
+	if (header_len < IPV4_HEADER_MIN || header_len > total_len || total_len > packet.len)
+		return POLICY_IP_MALFORMED;
+	data_len = total_len - header_len;
+	offset = (size_t)(base_get_u16(p + 6) & 0x1fff) * 8;
+	more_fragments = (base_get_u16(p + 6) & 0x2000) != 0;
+	if (offset + data_len > UINT16_MAX || (more_fragments && data_len % 8 != 0))
+		return POLICY_IP_MALFORMED; /* what no sender makes and some receivers choke on */
+	if (p[9] != IP_UDP || offset > 0)
+		return POLICY_PASS;
+	if (data_len < UDP_HEADER_BYTES)
+		return POLICY_IP_MALFORMED;
+	if (is_server_reply(p + header_len, PORT_DHCP4_SERVER, PORT_DHCP4_CLIENT))
+		return POLICY_DHCP4_SERVER;
+	return POLICY_PASS;
+}
+
+static enum policy_rule check_ipv6_upper(uint8_t protocol, struct slice data) {
+	if (protocol == IP_UDP) {
+		if (data.len < UDP_HEADER_BYTES)
+			return POLICY_IPV6_CHAIN;
+		if (is_server_reply(data.data, PORT_DHCP6_SERVER, PORT_DHCP6_CLIENT))
+			return POLICY_DHCP6_SERVER;
+	} else if (protocol == IP_ICMP6) {
+		if (data.len < ICMP6_HEADER_BYTES)
+			return POLICY_IPV6_CHAIN;
+		if (data.data[0] == ICMP6_ROUTER_ADVERTISEMENT || data.data[0] == ICMP6_REDIRECT)
+			return POLICY_ROUTER_ADVERTISEMENT;
+	} else if (protocol >= IP_FIRST_UNASSIGNED) {
+		return POLICY_IPV6_CHAIN; /* may be an extension header to somebody */
+	}
+	return POLICY_PASS;
+}
+
+/* Bytes that one step of an extension header's length field counts; 0 for what is no extension header. */
+static size_t extension_unit(uint8_t protocol) {
+	switch (protocol) {
+	case IP_HOP_BY_HOP:
+	case IP_ROUTING:
+	case IP_DESTINATION_OPTIONS:
+	case IP_MOBILITY:
+	case IP_HOST_IDENTITY:
+	case IP_SHIM6:
+		return 8; /* RFC 8200 section 4, RFC 6564: not counting the first 8 */
+	case IP_AUTHENTICATION:
+		return 4; /* RFC 4302 section 2.2: not counting the first 8 either */
+	default:
+		return 0;
+	}
+}
+
+enum policy_rule policy_ipv6(struct slice packet) {
+	const uint8_t *p = packet.data;
+	struct slice rest;
+	uint8_t protocol;
+	size_t unit;
+
+	if (packet.len < IPV6_HEADER_BYTES || p[0] >> 4 != 6)
+		return POLICY_IP_MALFORMED;
+	protocol = p[6];
+	rest = slice_of(p + IPV6_HEADER_BYTES, base_get_u16(p + 4));
+	if (rest.len > packet.len - IPV6_HEADER_BYTES)
+		return POLICY_IP_MALFORMED;
+	if (rest.len == 0 && protocol == IP_HOP_BY_HOP)
+		return POLICY_IP_MALFORMED; /* a jumbogram (RFC 2675), whose length is in an option */
+	while ((unit = extension_unit(protocol)) > 0) {
+		size_t len;
+
+		/* Hop-by-hop options are legal in front only; receivers differ on what follows elsewhere. */
+		if (protocol == IP_HOP_BY_HOP && rest.data != p + IPV6_HEADER_BYTES)
+			return POLICY_IPV6_CHAIN;
+		if (rest.len < 2)
+			return POLICY_IPV6_CHAIN;
+		len = 8 + unit * rest.data[1];
+		if (len > rest.len)
+			return POLICY_IPV6_CHAIN;
+		protocol = rest.data[0];
+		rest = slice_of(rest.data + len, rest.len - len);
+	}
+	return protocol == IP_FRAGMENT ? POLICY_IPV6_FRAGMENT : check_ipv6_upper(protocol, rest);
+}

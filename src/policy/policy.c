@@ -1,0 +1,96 @@
+/* policy/policy.c: asks the rules in their order. Knows frames and the two origins; keeps no state. */
+#include "policy/policy.h"
+
+#include "base/bytes.h"
+#include "policy/rules.h"
+#include "proto/ether.h"
+
+#include <assert.h>
+
+#define FRAME_BYTES_MAX 1514 /* 1500 behind an Ethernet header */
+
+#define ARP_BYTES 28 /* for Ethernet and IPv4 */
+#define ARP_SENDER_AT 8
+
+enum arp_operation {
+	ARP_REQUEST = 1,
+	ARP_REPLY = 2,
+	RARP_REQUEST = 3,
+	RARP_REPLY = 4,
+};
+
+static const struct {
+	const char *name, *text;
+} rules[POLICY_RULE_COUNT] = {
+#define POLICY_RULE_TEXTS(name, text, what) [POLICY_##name] = {text, what},
+    POLICY_RULES(POLICY_RULE_TEXTS)
+#undef POLICY_RULE_TEXTS
+};
+
+const char *policy_rule_name(enum policy_rule rule) {
+	assert((size_t)rule < POLICY_RULE_COUNT);
+	return rules[rule].name;
+}
+
+const char *policy_rule_text(enum policy_rule rule) {
+	assert((size_t)rule < POLICY_RULE_COUNT);
+	return rules[rule].text;
+}
+
+/* RARP has the same layout. Its requests are how hypervisors announce a station; its replies hand out addresses, which
+ * is the LAN's business. */
+static enum policy_rule check_arp(const struct proto_ether *ether, enum policy_origin origin) {
+	const uint8_t *p = ether->payload.data;
+	uint16_t operation;
+	bool rarp = ether->type == PROTO_ETHERTYPE_RARP;
+
+	if (ether->payload.len < ARP_BYTES)
+		return POLICY_ARP;
+	/* hardware type Ethernet, protocol IPv4, address lengths 6 and 4 (RFC 826) */
+	if (base_get_u32(p) != (UINT32_C(1) << 16 | PROTO_ETHERTYPE_IPV4) || base_get_u16(p + 4) != 0x0604)
+		return POLICY_ARP;
+	operation = base_get_u16(p + 6);
+	if (operation != (rarp ? RARP_REQUEST : ARP_REQUEST) && operation != (rarp ? RARP_REPLY : ARP_REPLY))
+		return POLICY_ARP;
+	if (origin == POLICY_FROM_REMOTE &&
+	    (operation == RARP_REPLY || !proto_mac_equal(proto_mac_of(p + ARP_SENDER_AT), ether->src)))
+		return POLICY_ARP;
+	return POLICY_PASS;
+}
+
+/* What the frame carries, as far as the origin must answer for it. */
+static enum policy_rule check_content(const struct proto_ether *ether, enum policy_origin origin) {
+	if (ether->type == PROTO_ETHERTYPE_ARP || ether->type == PROTO_ETHERTYPE_RARP)
+		return check_arp(ether, origin);
+	if (origin == POLICY_FROM_LAN)
+		return POLICY_PASS;
+	if (ether->type == PROTO_ETHERTYPE_IPV4)
+		return policy_ipv4(ether->payload);
+	if (ether->type == PROTO_ETHERTYPE_IPV6)
+		return policy_ipv6(ether->payload);
+	return POLICY_PASS;
+}
+
+enum policy_rule policy_check(struct slice frame, enum policy_origin origin) {
+	struct proto_ether ether;
+	enum policy_rule llc = POLICY_PASS;
+
+	if (proto_ether_parse(frame, &ether) != 0)
+		return POLICY_MALFORMED;
+	if (proto_mac_is_group(ether.src) || proto_mac_is_zero(ether.src))
+		return POLICY_SOURCE;
+	if (frame.len > FRAME_BYTES_MAX + (ether.vlan_tags > 0 ? PROTO_ETHER_VLAN_TAG_BYTES : 0))
+		return POLICY_JUMBO;
+	/* All bytes behind the length, padding too: a switch that matches on LLC bytes does not ask for the length. */
+	if (ether.is_length)
+		llc = policy_llc(slice_of(ether.payload.data, frame.len - ether.payload_offset));
+	if (llc == POLICY_SWITCH_CONTROL || policy_control_destination(ether.dst) || policy_control_type(ether.type))
+		return POLICY_SWITCH_CONTROL;
+	/* A priority tag (VID 0) of the LAN is no VLAN; a remote client has no reason to send one. */
+	if (ether.vlan_ids_or != 0 || (ether.vlan_tags > 0 && origin == POLICY_FROM_REMOTE) ||
+	    policy_switch_tag_type(ether.type))
+		return POLICY_VLAN;
+	if (ether.is_length)
+		return origin == POLICY_FROM_REMOTE ? llc : POLICY_PASS;
+	return check_content(&ether, origin);
+}

@@ -1,10 +1,12 @@
-/* quic/quic.h: one QUIC connection (RFC 9000, 9001, 9002, 9221) with TLS 1.3, sans-IO: datagrams and `now` in, bursts of
- * datagrams and one deadline out. The only room that knows ngtcp2 and GnuTLS.
+/* quic/quic.h: one QUIC connection (RFC 9000, 9001, 9002, 9221) with TLS 1.3, sans-IO: datagrams and `now` in, bursts
+ * of datagrams and one deadline out. The only room that knows ngtcp2 and GnuTLS.
  *
  * The application sees: a handshake, one client-opened bidirectional control stream, unreliable DATAGRAMs, the close.
  * Frames are pulled: while it writes, a connection asks its source for the next datagram and seals it at the last
- * moment, so nothing waits inside QUIC. Events are called from quic_conn_recv and quic_conn_tick; an event must not call
- * back into the same connection except quic_conn_control_send, quic_conn_shutdown and the getters.
+ * moment, so nothing waits inside QUIC. Events are called from quic_conn_recv and quic_conn_tick (of a server: from its
+ * recv and tick), `next` and `taken` from quic_conn_write. An event must not call back into the same connection except
+ * quic_conn_control_send, quic_conn_shutdown, quic_conn_free (clients; it takes effect when the event returns) and the
+ * getters. Other connections may be called freely.
  *
  * Threads: none; a connection belongs to one shard. */
 #ifndef QUIC_QUIC_H
@@ -27,24 +29,31 @@ struct quic_conn;
 
 /* Why a connection ended. */
 enum quic_close_kind {
-	QUIC_CLOSED_BY_US,
-	QUIC_CLOSED_BY_PEER,       /* CONNECTION_CLOSE with `code` */
-	QUIC_CLOSED_IDLE,          /* nothing heard for the idle timeout */
+	QUIC_CLOSED_BY_US,   /* quic_conn_shutdown */
+	QUIC_CLOSED_BY_PEER, /* CONNECTION_CLOSE with an application `code`; a server that is full: QUIC_APP_LIMIT */
+	QUIC_CLOSED_IDLE,    /* nothing heard for the idle timeout */
 	QUIC_CLOSED_HANDSHAKE_TIMEOUT,
-	QUIC_CLOSED_RESET,         /* stateless reset: the relay forgot us */
-	QUIC_CLOSED_TLS,           /* certificate or handshake refused; `text` says why */
-	QUIC_CLOSED_NO_DATAGRAM,   /* the peer does not support DATAGRAM frames */
-	QUIC_CLOSED_ERROR          /* protocol violation or local failure */
+	QUIC_CLOSED_RESET,       /* stateless reset: the relay forgot us */
+	QUIC_CLOSED_TLS,         /* certificate or handshake refused; `text` says why */
+	QUIC_CLOSED_NO_DATAGRAM, /* the peer does not support DATAGRAM frames */
+	QUIC_CLOSED_ERROR        /* protocol violation or local failure; `code` is a QUIC transport error or 0 */
 };
 
 /* Application error codes of CONNECTION_CLOSE (docs/protocol.md). */
-enum quic_app_code { QUIC_APP_DONE = 0, QUIC_APP_PROTOCOL = 1, QUIC_APP_REJECTED = 2, QUIC_APP_REPLACED = 3,
-	QUIC_APP_HELLO_TIMEOUT = 4, QUIC_APP_LIMIT = 5, QUIC_APP_SHUTDOWN = 6 };
+enum quic_app_code {
+	QUIC_APP_DONE = 0,
+	QUIC_APP_PROTOCOL = 1,
+	QUIC_APP_REJECTED = 2,
+	QUIC_APP_REPLACED = 3,
+	QUIC_APP_HELLO_TIMEOUT = 4,
+	QUIC_APP_LIMIT = 5,
+	QUIC_APP_SHUTDOWN = 6
+};
 
 struct quic_close {
 	enum quic_close_kind kind;
 	uint64_t code;
-	char text[160];
+	char text[160]; /* for people: what happened, and what the peer gave as its reason (printable ASCII) */
 };
 
 struct quic_events {
@@ -54,11 +63,15 @@ struct quic_events {
 	void (*control)(void *user, struct quic_conn *conn, struct slice bytes, bool fin, uint64_t now);
 	/* One DATAGRAM payload, valid only during the call. */
 	void (*datagram)(void *user, struct quic_conn *conn, struct slice payload, uint64_t now);
-	/* The last event of a connection. A server frees the connection after it, once its closing period is over. */
+	/* The last event of a connection, once for each, also after quic_conn_shutdown (then from the next recv or tick;
+	 * the deadline is due at once). A server frees the connection some time after it: forget the pointer here. A
+	 * client's is freed by its owner, who goes on writing and ticking until quic_conn_is_finished, or not. */
 	void (*closed)(void *user, struct quic_conn *conn, const struct quic_close *why, uint64_t now);
-	/* The next datagram to send: true with *ret_payload (stays valid until `taken` or the next `next`). */
+	/* `next` and `taken` may be NULL for a side that sends no datagrams.
+	 * The next datagram to send: true with *ret_payload (stays valid until `taken` or the next `next`). */
 	bool (*next)(void *user, struct slice *ret_payload, uint64_t now);
-	/* The payload that `next` returned left (sent) or can never leave (over the current budget). */
+	/* The payload that `next` returned left (sent) or can never leave (over the current budget). Without `taken` it is
+	 * asked for again later. */
 	void (*taken)(void *user, bool sent, uint64_t now);
 };
 
@@ -96,9 +109,12 @@ void quic_conn_free(struct quic_conn *conn);
 /* One UDP datagram. Errors become the `closed` event. */
 void quic_conn_recv(struct quic_conn *conn, const struct base_path *path, uint8_t ecn, struct slice datagram,
                     uint64_t now);
-/* Fills `buf` with a burst for one path. 1 with *ret, or 0 when there is nothing (more) to send now. Call until 0. */
+/* Fills `buf` (cap: at least QUIC_UDP_PAYLOAD_MAX, better QUIC_BURST_BYTES) with a burst for one path. 1 with *ret, or
+ * 0 when there is nothing (more) to send now. Call until 0: that is how the congestion controller learns that we had no
+ * more to send, and not that it was too slow. */
 int quic_conn_write(struct quic_conn *conn, uint8_t *buf, size_t cap, struct quic_burst *ret, uint64_t now);
-/* When quic_conn_tick must run next, or BASE_NEVER. Changes with every recv and write. */
+/* When quic_conn_tick must run next (and quic_conn_write after it), or BASE_NEVER. Changes with every recv and write.
+ * Covers the moment at which quic_conn_budget_settled turns true. */
 uint64_t quic_conn_deadline(const struct quic_conn *conn);
 void quic_conn_tick(struct quic_conn *conn, uint64_t now);
 
@@ -107,9 +123,10 @@ int quic_conn_control_send(struct quic_conn *conn, struct slice bytes);
 /* Whether everything sent on the control stream was acknowledged. */
 bool quic_conn_control_flushed(const struct quic_conn *conn);
 
-/* Closes with an application code; CONNECTION_CLOSE goes out with the next write. Data not yet sent is lost. */
+/* Closes with an application code; CONNECTION_CLOSE goes out with the next write, `closed` follows. Data not yet sent
+ * is lost. Nothing happens when the connection is closed already. */
 void quic_conn_shutdown(struct quic_conn *conn, enum quic_app_code code, const char *text, uint64_t now);
-bool quic_conn_is_closed(const struct quic_conn *conn); /* the closing period may still need writes and ticks */
+bool quic_conn_is_closed(const struct quic_conn *conn);   /* the closing period may still need writes and ticks */
 bool quic_conn_is_finished(const struct quic_conn *conn); /* nothing is left to do: may be freed */
 
 /* The largest DATAGRAM payload that always fits now; grows as path MTU discovery goes on, 0 before the handshake. */
@@ -131,7 +148,9 @@ void quic_conn_info(const struct quic_conn *conn, struct quic_info *ret);
 void *quic_conn_user(const struct quic_conn *conn);
 void quic_conn_set_user(struct quic_conn *conn, void *user);
 
-/* A local address change a client knows of. 0, BASE_E_STATE before the handshake is confirmed. */
+/* A local address change a client knows of: packets leave from there at once. Not from events. 0, BASE_E_STATE before
+ * the handshake is confirmed or while the server has given no spare connection ID (try again later), BASE_E_NOMEM. A
+ * NAT's change needs no call. */
 int quic_conn_migrate(struct quic_conn *conn, const struct base_path *path, uint64_t now);
 
 #endif

@@ -23,17 +23,19 @@ struct quic_server_counters {
 };
 
 struct quic_server_options {
-	struct quic_identity *identity;   /* certificate and key; replaced by quic_server_set_identity */
+	struct quic_identity *identity; /* certificate and key; replaced by quic_server_set_identity */
 	struct quic_settings settings;
 	struct quic_server_limits limits;
 	const struct quic_events *events; /* of every connection */
-	/* Called for each new connection before any event; sets its user pointer. False refuses it. */
+	/* Called for each new connection when its first packet proved sound, before any event; sets its user pointer. False
+	 * refuses it: it is closed, and no event is called. The handshake is not done yet. */
 	bool (*accept)(void *user, struct quic_conn *conn, const struct base_addr *remote, uint64_t now);
 	void *user;
 	uint8_t shard; /* first byte of every connection ID we issue */
 };
 
-/* 0, BASE_E_NOMEM. */
+/* 0, BASE_E_NOMEM, BASE_E_TLS. Stateless reset tokens derive from the identity's private key: a relay that is started
+ * again with the same key can tell the peers of its former life that it forgot them. */
 int quic_server_new(const struct quic_server_options *options, struct quic_server **ret);
 void quic_server_free(struct quic_server *server); /* frees all connections without events; accepts NULL */
 

@@ -1,0 +1,214 @@
+/* quic/internal.h: what the files of this room share. Not for other rooms. */
+#ifndef QUIC_INTERNAL_H
+#define QUIC_INTERNAL_H
+
+#include "base/error.h"
+#include "base/heap.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "quic/quic.h"
+#include "quic/server.h"
+
+#include <gnutls/gnutls.h>
+#include <ngtcp2/ngtcp2.h>
+#include <ngtcp2/ngtcp2_crypto.h>
+
+#define QUIC_SECRET_BYTES 32
+#define QUIC_STREAM_WINDOW (64 * 1024)
+
+/* The life of a connection. Only OPEN calls into ngtcp2 for anything but the close. */
+enum quic_phase {
+	QUIC_PHASE_OPEN,
+	QUIC_PHASE_CLOSE_PENDING, /* CONNECTION_CLOSE goes out with the next write */
+	QUIC_PHASE_CLOSING,       /* it is out: repeated when the peer goes on talking (RFC 9000 section 10.2.1) */
+	QUIC_PHASE_DRAINING,      /* the peer closed: nothing is sent any more (section 10.2.2) */
+	QUIC_PHASE_FINISHED
+};
+
+/* Control stream bytes, kept until the peer has acknowledged them; ngtcp2 points into `data` meanwhile. */
+struct quic_chunk {
+	struct quic_chunk *next;
+	size_t len, cap;
+	uint8_t data[];
+};
+
+struct quic_control {
+	int64_t stream_id; /* -1: not open */
+	struct quic_chunk *head, *tail;
+	struct quic_chunk *unsent; /* first chunk with bytes that were not yet sent, or NULL */
+	size_t unsent_offset;
+	size_t head_acked; /* bytes of `head` that are acknowledged */
+	size_t bytes;      /* not acknowledged */
+	bool blocked;      /* by the peer's flow control */
+};
+
+struct quic_conn {
+	ngtcp2_crypto_conn_ref ref; /* GnuTLS's session pointer; get_conn finds the conn from it */
+	ngtcp2_conn *ng;
+	gnutls_session_t tls;
+	const struct quic_events *events;
+	void *user;
+	struct obs_log *log;
+
+	enum quic_phase phase;
+	struct quic_close why;
+	ngtcp2_ccerr wire; /* what CONNECTION_CLOSE says; its reason is why.text */
+	uint64_t close_until;
+	uint64_t close_heard; /* datagrams that arrived in the closing period */
+	bool close_replay;
+	bool closed_told; /* the closed event is over, or nobody must hear of it */
+	size_t close_len;
+	uint8_t close_packet[QUIC_UDP_PAYLOAD_MIN];
+	struct base_path close_path;
+
+	bool handshake_done;
+	bool reset_heard;
+	bool settle_told;
+	uint64_t settle_at; /* path MTU discovery counts as settled from here on */
+	size_t udp_payload; /* as last seen */
+
+	unsigned busy; /* inside recv or tick: events may be running */
+	bool doomed;   /* freed by an event; happens when busy falls to 0 */
+	uint64_t now;
+
+	struct quic_control control;
+
+	size_t round_bytes, round_limit; /* sent since pacing was told, and at most before it is */
+	size_t held_len;                 /* a packet that did not fit the last burst */
+	ngtcp2_path_storage held_path;
+	uint8_t held_ecn;
+	uint8_t held[QUIC_UDP_PAYLOAD_MAX];
+
+	/* client */
+	struct quic_trust *trust;
+	char *server_name;
+	char tls_text[sizeof(((struct quic_close *)0)->text)]; /* why the certificate was refused */
+
+	/* server */
+	struct quic_server *server;
+	struct quic_identity *identity;
+	struct base_list all, dirty, cids;
+	struct base_heap_node timer;
+	bool half_open;
+};
+
+/* path.c: base_path <-> ngtcp2_path. Family NONE becomes the unspecified address and port 0 of the other side's family,
+ * and that becomes NONE again. */
+void quic_path_to_ng(const struct base_path *path, ngtcp2_path_storage *ret);
+void quic_path_from_ng(const ngtcp2_path *path, struct base_path *ret);
+
+/* tls_identity.c, tls_trust.c */
+struct quic_credentials {
+	gnutls_certificate_credentials_t certificates;
+	gnutls_priority_t priority;
+};
+extern const char quic_priority_client[], quic_priority_server[];
+const struct quic_credentials *quic_identity_credentials(const struct quic_identity *identity);
+/* A secret that stays the same as long as the private key does; `label` keeps uses apart. 0 or BASE_E_TLS. */
+int quic_identity_secret(const struct quic_identity *identity, const char *label,
+                         uint8_t ret[static QUIC_SECRET_BYTES]);
+const struct quic_credentials *quic_trust_credentials(const struct quic_trust *trust);
+bool quic_trust_pins(const struct quic_trust *trust, const uint8_t fingerprint[static QUIC_FINGERPRINT_BYTES]);
+bool quic_trust_has_authorities(const struct quic_trust *trust);
+bool quic_trust_has_pins(const struct quic_trust *trust);
+int quic_fingerprint(struct slice der, uint8_t ret[static QUIC_FINGERPRINT_BYTES]);
+
+/* tls_session.c: 0, BASE_E_NOMEM or BASE_E_TLS. */
+int quic_tls_server_session(struct quic_conn *conn);
+int quic_tls_client_session(struct quic_conn *conn);
+bool quic_tls_alpn_agreed(const struct quic_conn *conn);
+
+/* conn.c */
+extern const ngtcp2_callbacks quic_callbacks;
+uint64_t quic_keep_alive(const struct quic_settings *settings);
+void quic_conn_init(struct quic_conn *conn, const struct quic_settings *settings, uint64_t now);
+void quic_conn_done(struct quic_conn *conn);
+void quic_settings_to_ng(const struct quic_settings *settings, uint64_t now, ngtcp2_settings *ret,
+                         ngtcp2_transport_params *ret_params);
+/* Feeds one datagram; the ngtcp2 code is left to the caller. */
+int quic_conn_read(struct quic_conn *conn, const struct base_path *path, uint8_t ecn, struct slice datagram);
+void quic_conn_read_failed(struct quic_conn *conn, int code);
+/* Between enter and leave events may run; leave calls `closed` and frees a doomed client. False: the conn is gone. */
+void quic_conn_enter(struct quic_conn *conn, uint64_t now);
+bool quic_conn_leave(struct quic_conn *conn);
+void quic_conn_clock(struct quic_conn *conn, uint64_t now);
+
+/* close.c: the first call wins. */
+void quic_close_application(struct quic_conn *conn, enum quic_close_kind kind, uint64_t code, const char *text);
+void quic_close_transport(struct quic_conn *conn, enum quic_close_kind kind, uint64_t code, const char *text);
+void quic_close_alert(struct quic_conn *conn, uint8_t alert, const char *text);
+void quic_close_liberr(struct quic_conn *conn, int code);
+/* Nothing goes out: the peer closed (DRAINING), or there is nobody to tell (FINISHED). */
+void quic_close_silent(struct quic_conn *conn, enum quic_close_kind kind, uint64_t code, const char *text,
+                       enum quic_phase phase);
+void quic_close_by_peer(struct quic_conn *conn);
+/* Writes or repeats CONNECTION_CLOSE; 1 with *ret, or 0. */
+int quic_close_write(struct quic_conn *conn, uint8_t *buf, size_t cap, struct quic_burst *ret);
+
+/* control.c */
+void quic_control_init(struct quic_control *control);
+void quic_control_done(struct quic_control *control);
+int quic_control_push(struct quic_control *control, struct slice bytes);
+bool quic_control_has_unsent(const struct quic_control *control);
+struct slice quic_control_unsent(const struct quic_control *control);
+void quic_control_sent(struct quic_control *control, size_t len);
+void quic_control_acked(struct quic_control *control, size_t len);
+
+/* server.c */
+void quic_server_changed(struct quic_server *server, struct quic_conn *conn); /* write soon, timers too */
+void quic_server_handshake_done(struct quic_server *server, struct quic_conn *conn);
+
+/* cid.c: which connection a connection ID belongs to. */
+struct quic_cid {
+	struct base_map_node node;
+	struct base_list link;
+	struct quic_conn *conn;
+	uint8_t len;
+	uint8_t bytes[NGTCP2_MAX_CIDLEN];
+};
+struct quic_conn *quic_cid_find(const struct base_map *cids, struct slice bytes);
+/* 0, BASE_E_EXISTS or BASE_E_NOMEM. */
+int quic_cid_add(struct base_map *cids, struct quic_conn *conn, struct slice bytes);
+void quic_cid_remove(struct base_map *cids, struct slice bytes, const struct quic_conn *conn);
+void quic_cid_remove_all(struct base_map *cids, struct quic_conn *conn);
+/* A new ID of QUIC_CID_BYTES for the server's shard, with its stateless reset token; filed under `conn`. */
+int quic_server_new_cid(struct quic_server *server, struct quic_conn *conn, ngtcp2_cid *ret,
+                        uint8_t ret_token[static NGTCP2_STATELESS_RESET_TOKENLEN]);
+void quic_server_forget_cid(struct quic_server *server, const struct quic_conn *conn, const ngtcp2_cid *cid);
+
+/* stateless.c: answers that belong to no connection, bounded in number and rate. */
+#define QUIC_ANSWERS_MAX 64
+#define QUIC_ANSWER_BYTES 640
+
+struct quic_answer {
+	struct base_path path;
+	size_t len;
+	uint8_t bytes[QUIC_ANSWER_BYTES];
+};
+
+struct quic_stateless {
+	uint8_t reset_secret[QUIC_SECRET_BYTES];
+	uint8_t token_secret[QUIC_SECRET_BYTES];
+	size_t per_second, used;
+	uint64_t window_start;
+	size_t first, count; /* ring */
+	struct quic_answer answers[QUIC_ANSWERS_MAX];
+};
+
+enum quic_token { QUIC_TOKEN_NONE, QUIC_TOKEN_RETRY, QUIC_TOKEN_REGULAR, QUIC_TOKEN_BAD };
+
+int quic_stateless_init(struct quic_stateless *stateless, const struct quic_identity *identity, size_t per_second);
+void quic_stateless_version(struct quic_stateless *stateless, struct quic_server_counters *counters,
+                            const struct base_path *path, const ngtcp2_version_cid *cids, uint64_t now);
+void quic_stateless_reset(struct quic_stateless *stateless, struct quic_server_counters *counters,
+                          const struct base_path *path, struct slice dcid, size_t heard_len, uint64_t now);
+void quic_stateless_retry(struct quic_stateless *stateless, struct quic_server_counters *counters,
+                          const struct base_path *path, const ngtcp2_pkt_hd *hd, uint8_t shard, uint64_t now);
+void quic_stateless_close(struct quic_stateless *stateless, struct quic_server_counters *counters,
+                          const struct base_path *path, const ngtcp2_pkt_hd *hd, uint64_t code, uint64_t now);
+/* What the token of an Initial proves; RETRY comes with the client's first connection ID. */
+enum quic_token quic_stateless_check(const struct quic_stateless *stateless, const struct base_path *path,
+                                     const ngtcp2_pkt_hd *hd, ngtcp2_cid *ret_odcid, uint64_t now);
+int quic_stateless_write(struct quic_stateless *stateless, uint8_t *buf, size_t cap, struct quic_burst *ret);
+
+#endif

@@ -1,0 +1,30 @@
+/* quic/tls_global.c: what the TLS files share and the process does once. */
+#include "quic/internal.h"
+
+#include <gnutls/crypto.h>
+#include <stdlib.h>
+
+/* TLS 1.3 only (RFC 9001 section 4.2); AES-128-GCM first because it costs least. */
+#define PRIORITY                                                                                         \
+	"NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+AES-128-GCM:+AES-256-GCM:+CHACHA20-POLY1305:-GROUP-ALL:" \
+	"+GROUP-X25519:+GROUP-SECP256R1:%DISABLE_TLS13_COMPAT_MODE"
+const char quic_priority_client[] = PRIORITY;
+const char quic_priority_server[] = PRIORITY ":%SERVER_PRECEDENCE";
+
+int quic_global_init(void) {
+	return gnutls_global_init() == 0 ? 0 : BASE_E_TLS;
+}
+
+void quic_global_done(void) {
+	gnutls_global_deinit();
+}
+
+void quic_random(uint8_t *buf, size_t len) {
+	/* It fails only when the kernel has no randomness for us, and nothing here is safe without. */
+	if (gnutls_rnd(GNUTLS_RND_RANDOM, buf, len) != 0)
+		abort();
+}
+
+int quic_fingerprint(struct slice der, uint8_t ret[static QUIC_FINGERPRINT_BYTES]) {
+	return gnutls_hash_fast(GNUTLS_DIG_SHA256, der.data, der.len, ret) == 0 ? 0 : BASE_E_TLS;
+}

@@ -1,0 +1,241 @@
+/* quic/tls_identity.c: a relay's certificate chain and private key. */
+#include "base/text.h"
+#include "quic/internal.h"
+
+#include <gnutls/crypto.h>
+#include <gnutls/x509.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define SELF_SIGNED_DAYS 30
+#define CLOCK_SKEW_SECONDS 3600 /* a client's clock may be behind */
+#define CHAIN_MAX 16
+
+struct quic_identity {
+	unsigned refs;
+	struct quic_credentials credentials;
+	gnutls_x509_privkey_t key;
+	gnutls_datum_t der;
+	uint8_t fingerprint[QUIC_FINGERPRINT_BYTES];
+};
+
+static int fail(char error[static QUIC_ERROR_BYTES], const char *what, int code) {
+	struct base_text text;
+
+	base_text_init(&text, error, QUIC_ERROR_BYTES);
+	base_text_add(&text, what);
+	if (code != 0)
+		base_text_addf(&text, ": %s", gnutls_strerror(code));
+	return code == GNUTLS_E_MEMORY_ERROR ? BASE_E_NOMEM : BASE_E_TLS;
+}
+
+static struct quic_identity *identity_new(void) {
+	struct quic_identity *identity = calloc(1, sizeof(*identity));
+
+	if (identity == NULL)
+		return NULL;
+	identity->refs = 1;
+	if (gnutls_certificate_allocate_credentials(&identity->credentials.certificates) != 0 ||
+	    gnutls_priority_init(&identity->credentials.priority, quic_priority_server, NULL) != 0) {
+		quic_identity_unref(identity);
+		return NULL;
+	}
+	return identity;
+}
+
+/* Takes over the key; the certificates stay the caller's. */
+static int identity_make(gnutls_x509_crt_t *chain, unsigned count, gnutls_x509_privkey_t key,
+                         struct quic_identity **ret, char error[static QUIC_ERROR_BYTES]) {
+	struct quic_identity *identity = identity_new();
+	int code;
+
+	if (identity == NULL) {
+		gnutls_x509_privkey_deinit(key);
+		return fail(error, "certificate", GNUTLS_E_MEMORY_ERROR);
+	}
+	identity->key = key;
+	code = gnutls_certificate_set_x509_key(identity->credentials.certificates, chain, (int)count, key);
+	if (code == 0)
+		code = gnutls_x509_crt_export2(chain[0], GNUTLS_X509_FMT_DER, &identity->der);
+	if (code == 0 && quic_fingerprint(quic_identity_der(identity), identity->fingerprint) != 0)
+		code = GNUTLS_E_HASH_FAILED;
+	if (code < 0) {
+		quic_identity_unref(identity);
+		return code == GNUTLS_E_CERTIFICATE_KEY_MISMATCH
+		           ? fail(error, "certificate and private key do not belong together", 0)
+		           : fail(error, "certificate", code);
+	}
+	*ret = identity;
+	return 0;
+}
+
+static void free_chain(gnutls_x509_crt_t *chain, unsigned count) {
+	for (unsigned i = 0; i < count; i++)
+		gnutls_x509_crt_deinit(chain[i]);
+}
+
+static int import_key(struct slice pem, gnutls_x509_privkey_t *ret, char error[static QUIC_ERROR_BYTES]) {
+	gnutls_datum_t datum = {.data = NULL, .size = (unsigned)pem.len};
+	unsigned char *copy = malloc(pem.len + 1); /* GnuTLS's datum is not const */
+	gnutls_x509_privkey_t key = NULL;
+	int code;
+
+	if (copy == NULL || gnutls_x509_privkey_init(&key) != 0) {
+		free(copy);
+		return fail(error, "private key", GNUTLS_E_MEMORY_ERROR);
+	}
+	if (pem.len > 0)
+		memcpy(copy, pem.data, pem.len);
+	copy[pem.len] = 0;
+	datum.data = copy;
+	code = gnutls_x509_privkey_import2(key, &datum, GNUTLS_X509_FMT_PEM, NULL, 0);
+	gnutls_memset(copy, 0, pem.len);
+	free(copy);
+	if (code != 0) {
+		gnutls_x509_privkey_deinit(key);
+		return code == GNUTLS_E_DECRYPTION_FAILED ? fail(error, "private key is encrypted with a password", 0)
+		                                          : fail(error, "private key", code);
+	}
+	*ret = key;
+	return 0;
+}
+
+int quic_identity_from_pem(struct slice chain_pem, struct slice key_pem, struct quic_identity **ret,
+                           char error[static QUIC_ERROR_BYTES]) {
+	gnutls_datum_t datum = {.size = (unsigned)chain_pem.len};
+	gnutls_x509_crt_t chain[CHAIN_MAX];
+	gnutls_x509_privkey_t key;
+	unsigned count = CHAIN_MAX;
+	unsigned char *copy;
+	int err;
+
+	if (chain_pem.len == 0)
+		return fail(error, "certificate file is empty", 0);
+	copy = malloc(chain_pem.len);
+	if (copy == NULL)
+		return fail(error, "certificate", GNUTLS_E_MEMORY_ERROR);
+	memcpy(copy, chain_pem.data, chain_pem.len);
+	datum.data = copy;
+	err = gnutls_x509_crt_list_import(chain, &count, &datum, GNUTLS_X509_FMT_PEM,
+	                                  GNUTLS_X509_CRT_LIST_IMPORT_FAIL_IF_EXCEED);
+	free(copy);
+	if (err < 0)
+		return fail(error, "certificate", err);
+	if (err == 0)
+		return fail(error, "certificate file holds no certificate", 0);
+	count = (unsigned)err;
+	err = import_key(key_pem, &key, error);
+	if (err == 0)
+		err = identity_make(chain, count, key, ret, error);
+	free_chain(chain, count);
+	return err;
+}
+
+static int set_name(gnutls_x509_crt_t crt, const char *name) {
+	struct base_addr addr;
+
+	if (base_addr_parse_ip(name, strlen(name), &addr) == 0)
+		return gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_IPADDRESS, addr.ip,
+		                                            addr.family == BASE_FAMILY_V4 ? 4 : 16, GNUTLS_FSAN_APPEND);
+	return gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_DNSNAME, name, (unsigned)strlen(name),
+	                                            GNUTLS_FSAN_APPEND);
+}
+
+static int fill_certificate(gnutls_x509_crt_t crt, gnutls_x509_privkey_t key, const char *const *names, size_t count,
+                            time_t now) {
+	uint8_t serial[16];
+	int code;
+
+	quic_random(serial, sizeof(serial));
+	serial[0] = (uint8_t)((serial[0] & 0x7f) | 0x40); /* positive and of full length (RFC 5280 section 4.1.2.2) */
+	code = gnutls_x509_crt_set_version(crt, 3);
+	for (size_t i = 0; code == 0 && i < count; i++)
+		code = set_name(crt, names[i]);
+	if (code == 0)
+		code = gnutls_x509_crt_set_serial(crt, serial, sizeof(serial));
+	if (code == 0)
+		code = gnutls_x509_crt_set_activation_time(crt, now - CLOCK_SKEW_SECONDS);
+	if (code == 0)
+		code = gnutls_x509_crt_set_expiration_time(crt, now + SELF_SIGNED_DAYS * 24 * 3600);
+	if (code == 0)
+		code = gnutls_x509_crt_set_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0, "lanparty relay", 14);
+	if (code == 0)
+		code = gnutls_x509_crt_set_basic_constraints(crt, 0, -1);
+	if (code == 0)
+		code = gnutls_x509_crt_set_key_usage(crt, GNUTLS_KEY_DIGITAL_SIGNATURE);
+	if (code == 0)
+		code = gnutls_x509_crt_set_key_purpose_oid(crt, GNUTLS_KP_TLS_WWW_SERVER, 0);
+	if (code == 0)
+		code = gnutls_x509_crt_set_key(crt, key);
+	return code == 0 ? gnutls_x509_crt_sign2(crt, crt, key, GNUTLS_DIG_SHA256, 0) : code;
+}
+
+int quic_identity_self_signed(const char *const *names, size_t count, uint64_t wall_clock_ns,
+                              struct quic_identity **ret, char error[static QUIC_ERROR_BYTES]) {
+	time_t now = (time_t)(wall_clock_ns / BASE_SECOND);
+	gnutls_x509_privkey_t key = NULL;
+	gnutls_x509_crt_t crt = NULL;
+	int code, err;
+
+	if (count == 0)
+		return fail(error, "a certificate needs at least one name", 0);
+	code = gnutls_x509_privkey_init(&key);
+	if (code == 0)
+		code = gnutls_x509_crt_init(&crt);
+	if (code == 0)
+		code = gnutls_x509_privkey_generate(key, GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0);
+	if (code == 0)
+		code = fill_certificate(crt, key, names, count, now);
+	if (code == 0) {
+		err = identity_make(&crt, 1, key, ret, error);
+	} else {
+		err = fail(error, "self-signed certificate", code);
+		gnutls_x509_privkey_deinit(key);
+	}
+	gnutls_x509_crt_deinit(crt);
+	return err;
+}
+
+struct quic_identity *quic_identity_ref(struct quic_identity *identity) {
+	identity->refs++;
+	return identity;
+}
+
+void quic_identity_unref(struct quic_identity *identity) {
+	if (identity == NULL || --identity->refs > 0)
+		return;
+	if (identity->credentials.certificates != NULL)
+		gnutls_certificate_free_credentials(identity->credentials.certificates);
+	if (identity->credentials.priority != NULL)
+		gnutls_priority_deinit(identity->credentials.priority);
+	if (identity->key != NULL)
+		gnutls_x509_privkey_deinit(identity->key);
+	gnutls_free(identity->der.data);
+	free(identity);
+}
+
+struct slice quic_identity_der(const struct quic_identity *identity) {
+	return slice_of(identity->der.data, identity->der.size);
+}
+
+void quic_identity_fingerprint(const struct quic_identity *identity, uint8_t ret[static QUIC_FINGERPRINT_BYTES]) {
+	memcpy(ret, identity->fingerprint, QUIC_FINGERPRINT_BYTES);
+}
+
+const struct quic_credentials *quic_identity_credentials(const struct quic_identity *identity) {
+	return &identity->credentials;
+}
+
+int quic_identity_secret(const struct quic_identity *identity, const char *label,
+                         uint8_t ret[static QUIC_SECRET_BYTES]) {
+	gnutls_datum_t der = {0};
+	int code = gnutls_x509_privkey_export2(identity->key, GNUTLS_X509_FMT_DER, &der);
+
+	if (code == 0) {
+		code = gnutls_hmac_fast(GNUTLS_MAC_SHA256, der.data, der.size, label, strlen(label), ret);
+		gnutls_memset(der.data, 0, der.size);
+		gnutls_free(der.data);
+	}
+	return code == 0 ? 0 : BASE_E_TLS;
+}

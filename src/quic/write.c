@@ -1,0 +1,183 @@
+/* quic/write.c: packets out, as bursts a socket can send in one call (UDP GSO): one path, one ECN mark, equal sizes but
+ * the last. Control stream bytes go before datagrams; a datagram is sealed when the congestion controller takes it. */
+#include "quic/internal.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define SEGMENTS_MAX 64
+
+struct burst_state {
+	uint8_t *buf;
+	size_t cap;
+	size_t len, segment;
+	unsigned count;
+	ngtcp2_path_storage path;
+	uint8_t ecn;
+	size_t budget;
+};
+
+struct packet {
+	ngtcp2_path_storage path;
+	ngtcp2_pkt_info info;
+	uint8_t *dest;
+	size_t cap;
+};
+
+/* About a millisecond at the current rate, so that a packet that comes next does not wait long behind pacing, but never
+ * more than the controller allows at once. */
+static size_t quantum(const struct quic_conn *conn) {
+	size_t max = ngtcp2_conn_get_send_quantum(conn->ng);
+	ngtcp2_conn_info info;
+	uint64_t rate;
+
+	ngtcp2_conn_get_conn_info(conn->ng, &info);
+	if (info.min_rtt == UINT64_MAX || info.smoothed_rtt == 0)
+		return max;
+	rate = info.cwnd * BASE_MS / info.smoothed_rtt;
+	if (rate < 2 * QUIC_UDP_PAYLOAD_MAX)
+		rate = 2 * QUIC_UDP_PAYLOAD_MAX;
+	return rate < max ? (size_t)rate : max;
+}
+
+/* Tells the controller what left since it was last told; the next packet then waits for its pacing time. */
+static void end_round(struct quic_conn *conn) {
+	if (conn->round_bytes > 0)
+		ngtcp2_conn_update_pkt_tx_time(conn->ng, conn->now);
+	conn->round_bytes = 0;
+}
+
+/* 0: nothing left, and nothing else was due either. */
+static ngtcp2_ssize write_control(struct quic_conn *conn, struct packet *packet) {
+	struct slice bytes = quic_control_unsent(&conn->control);
+	ngtcp2_ssize taken = -1;
+	ngtcp2_ssize len = ngtcp2_conn_write_stream(conn->ng, &packet->path.path, &packet->info, packet->dest, packet->cap,
+	                                            &taken, NGTCP2_WRITE_STREAM_FLAG_NONE, conn->control.stream_id,
+	                                            bytes.data, bytes.len, conn->now);
+
+	if (taken > 0)
+		quic_control_sent(&conn->control, (size_t)taken);
+	if (len == NGTCP2_ERR_STREAM_DATA_BLOCKED) {
+		conn->control.blocked = true;
+		return 0;
+	}
+	return len;
+}
+
+/* One packet with the source's next datagram, or what else ngtcp2 finds more urgent. */
+static ngtcp2_ssize write_datagram(struct quic_conn *conn, struct packet *packet, struct slice payload) {
+	int accepted = 0;
+	ngtcp2_vec vec = {.len = payload.len};
+	ngtcp2_ssize len;
+
+	/* ngtcp2 only reads it. */
+	memcpy(&vec.base, &payload.data, sizeof(vec.base));
+	len = ngtcp2_conn_writev_datagram(conn->ng, &packet->path.path, &packet->info, packet->dest, packet->cap, &accepted,
+	                                  NGTCP2_WRITE_DATAGRAM_FLAG_NONE, 0, &vec, 1, conn->now);
+	if (accepted)
+		conn->events->taken(conn->user, true, conn->now);
+	return len;
+}
+
+/* The source's next datagram that fits; those that never will are given back. */
+static bool next_datagram(struct quic_conn *conn, size_t budget, struct slice *ret) {
+	if (!conn->handshake_done || conn->events->next == NULL)
+		return false;
+	while (conn->events->next(conn->user, ret, conn->now)) {
+		if (ret->len <= budget)
+			return true;
+		conn->events->taken(conn->user, false, conn->now);
+	}
+	return false;
+}
+
+static ngtcp2_ssize write_packet(struct quic_conn *conn, struct packet *packet, size_t budget) {
+	struct slice payload;
+
+	if (quic_control_has_unsent(&conn->control) && !conn->control.blocked) {
+		ngtcp2_ssize len = write_control(conn, packet);
+
+		if (len != 0 || !conn->control.blocked)
+			return len;
+	}
+	if (next_datagram(conn, budget, &payload))
+		return write_datagram(conn, packet, payload);
+	/* Acknowledgements, probes, handshake; 0 also tells the controller that we had nothing to send. */
+	return ngtcp2_conn_write_pkt(conn->ng, &packet->path.path, &packet->info, packet->dest, packet->cap, conn->now);
+}
+
+/* False: the packet starts the next burst; it was put aside. */
+static bool add_packet(struct quic_conn *conn, struct burst_state *burst, const struct packet *packet, size_t len) {
+	if (burst->count == 0) {
+		ngtcp2_path_copy(&burst->path.path, &packet->path.path);
+		burst->ecn = packet->info.ecn;
+		burst->segment = len;
+	} else if (len > burst->segment || packet->info.ecn != burst->ecn ||
+	           !ngtcp2_path_eq(&burst->path.path, &packet->path.path)) {
+		memcpy(conn->held, packet->dest, len);
+		conn->held_len = len;
+		conn->held_ecn = packet->info.ecn;
+		ngtcp2_path_copy(&conn->held_path.path, &packet->path.path);
+		return false;
+	}
+	burst->len += len;
+	burst->count++;
+	return len == burst->segment;
+}
+
+static void take_held(struct quic_conn *conn, struct burst_state *burst) {
+	memcpy(burst->buf, conn->held, conn->held_len);
+	ngtcp2_path_copy(&burst->path.path, &conn->held_path.path);
+	burst->ecn = conn->held_ecn;
+	burst->segment = burst->len = conn->held_len;
+	burst->count = 1;
+	conn->held_len = 0;
+}
+
+static bool has_room(const struct quic_conn *conn, const struct burst_state *burst) {
+	return burst->count < SEGMENTS_MAX && burst->cap - burst->len >= QUIC_UDP_PAYLOAD_MAX &&
+	       conn->round_bytes < conn->round_limit;
+}
+
+static void fill(struct quic_conn *conn, struct burst_state *burst) {
+	if (conn->held_len > 0)
+		take_held(conn, burst);
+	if (conn->round_bytes >= conn->round_limit)
+		end_round(conn);
+	if (conn->round_bytes == 0)
+		conn->round_limit = quantum(conn);
+	while (has_room(conn, burst)) {
+		struct packet packet = {.dest = burst->buf + burst->len, .cap = QUIC_UDP_PAYLOAD_MAX};
+		ngtcp2_ssize len;
+
+		ngtcp2_path_storage_zero(&packet.path);
+		len = write_packet(conn, &packet, burst->budget);
+		if (len < 0)
+			quic_close_liberr(conn, (int)len);
+		if (len <= 0) {
+			if (len == 0)
+				end_round(conn);
+			return;
+		}
+		conn->round_bytes += (size_t)len;
+		if (!add_packet(conn, burst, &packet, (size_t)len))
+			return;
+	}
+}
+
+int quic_conn_write(struct quic_conn *conn, uint8_t *buf, size_t cap, struct quic_burst *ret, uint64_t now) {
+	struct burst_state burst = {.buf = buf, .cap = cap < QUIC_BURST_BYTES ? cap : QUIC_BURST_BYTES};
+
+	assert(cap >= QUIC_UDP_PAYLOAD_MAX);
+	quic_conn_clock(conn, now);
+	if (conn->phase == QUIC_PHASE_OPEN) {
+		ngtcp2_path_storage_zero(&burst.path);
+		burst.budget = quic_conn_datagram_budget(conn);
+		fill(conn, &burst);
+	}
+	if (burst.len == 0)
+		return quic_close_write(conn, buf, cap, ret);
+	*ret = (struct quic_burst){.ecn = burst.ecn, .segment = burst.segment, .len = burst.len};
+	quic_path_from_ng(&burst.path.path, &ret->path);
+	return 1;
+}

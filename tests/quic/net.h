@@ -1,0 +1,98 @@
+/* tests/quic/net.h: a server and some clients on an in-memory network with virtual time that loses, reorders and
+ * duplicates datagrams and drops those over its MTU. Everything random comes from one printed seed. */
+#ifndef TESTS_QUIC_NET_H
+#define TESTS_QUIC_NET_H
+
+#include "base/rng.h"
+#include "quic/server.h"
+#include "unit.h"
+
+#define NET_CLIENTS_MAX 16
+#define NET_IP_UDP_BYTES 28
+#define NET_START (1000 * BASE_SECOND)
+#define NET_DATAGRAM_MIN 8
+
+/* One end of a connection: what it heard and what it has to say. */
+struct net_peer {
+	struct net *net;
+	struct quic_conn *conn; /* NULL once closed (server) or freed (client) */
+	struct base_addr local; /* clients */
+	struct base_addr nat;   /* clients: what the server sees; family NONE: `local` */
+	unsigned done, closed;
+	uint64_t done_at;
+	struct quic_close why;
+	/* control stream: heard bytes must be the pattern from 0 on; `say` bytes are queued at the handshake's end */
+	size_t control_heard, control_said, control_say;
+	bool fin, shut_in_control;
+	/* datagrams: numbers from 0 on */
+	uint32_t next_number, stop_number;
+	size_t datagram_len, oversize_every;
+	uint32_t heard, sent, given_up;
+	size_t largest_heard;
+	uint8_t payload[2048];
+	uint64_t round_trips; /* echo: sends back what it heard */
+	bool echo;
+	uint32_t echo_numbers[64];
+	size_t echo_count;
+};
+
+struct net_packet {
+	struct net_packet *next;
+	uint64_t at;
+	struct base_path path; /* as the receiver sees it */
+	bool to_server;
+	struct net_peer *client;
+	size_t len;
+	uint8_t bytes[];
+};
+
+struct net {
+	uint64_t seed, now;
+	struct base_rng rng;
+	uint64_t latency_ns;
+	unsigned loss_permille, duplicate_permille, reorder_permille;
+	size_t mtu;
+	bool cut; /* nothing arrives anywhere */
+	struct net_packet *packets;
+	uint64_t sent, lost, too_big;
+	size_t largest;
+	struct base_addr server_addr;
+	struct quic_identity *identity;
+	struct quic_server *server;
+	struct quic_server_limits limits;
+	struct quic_settings settings; /* of clients and server */
+	bool refuse;
+	struct net_peer client[NET_CLIENTS_MAX];
+	size_t clients;
+	struct net_peer at_server[64];
+	size_t at_server_count;
+	/* sees every datagram to the server; false drops it */
+	bool (*tap)(struct net *net, struct slice datagram);
+	size_t tap_count;
+};
+
+extern const struct quic_events net_events;
+
+void net_init(struct net *net); /* self-signed identity for "relay.test"; starts the server */
+void net_done(struct net *net);
+void net_server_start(struct net *net);
+void net_server_stop(struct net *net);             /* forgets everything, sends nothing */
+struct quic_trust *net_trust_pin(struct net *net); /* pins the identity; the caller unrefs */
+struct net_peer *net_connect(struct net *net, const char *name, struct quic_trust *trust);
+struct net_peer *net_connect_pinned(struct net *net);
+struct base_path net_path(const struct net *net, const struct net_peer *client);
+/* Sends a datagram to the server as if from `from`. */
+void net_inject(struct net *net, struct base_addr from, struct slice datagram);
+
+void net_run(struct net *net, uint64_t duration);
+/* Runs until the condition holds; false when it did not within `limit`. */
+bool net_run_until(struct net *net, bool (*condition)(const struct net *net), uint64_t limit);
+bool net_all_connected(const struct net *net); /* every client, and the server's end of it */
+bool net_all_closed(const struct net *net);
+
+uint8_t net_pattern(size_t offset);
+void net_say(struct net_peer *peer, size_t bytes); /* control stream */
+void net_send(struct net_peer *peer, uint32_t count, size_t len);
+void net_flush(struct net *net);
+
+#endif

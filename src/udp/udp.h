@@ -17,10 +17,11 @@
 struct udp_socket;
 
 struct udp_options {
-	struct base_addr local;    /* wildcard with port 0 for a client; a v6 wildcard is dual-stack */
-	bool local_addr_in_path;   /* fill path.local from packet info (servers); else it is the bound address */
-	size_t buffer_bytes;       /* SO_RCVBUF and SO_SNDBUF wish, 0 for 4 MiB */
-	bool no_offload;           /* never use GSO/GRO */
+	struct base_addr local;  /* wildcard with port 0 for a client; a v6 wildcard (or family NONE) is dual-stack, and
+	                          * IPv4 only where the system has no IPv6 */
+	bool local_addr_in_path; /* fill path.local from packet info (servers); else it is the bound address */
+	size_t buffer_bytes;     /* SO_RCVBUF and SO_SNDBUF wish, 0 for 4 MiB */
+	bool no_offload;         /* never use GSO/GRO */
 	bool reuse_port;
 };
 
@@ -36,9 +37,9 @@ struct udp_chunk {
 };
 
 struct udp_burst {
-	struct base_path path; /* local with family NONE: the kernel chooses */
+	struct base_path path; /* local with family NONE or a wildcard: the kernel chooses */
 	uint8_t ecn;
-	size_t segment;
+	size_t segment;     /* at least 1 */
 	struct slice bytes; /* must stay valid until udp_send returned for it */
 };
 
@@ -50,12 +51,14 @@ int udp_fd(const struct udp_socket *socket);
 struct base_addr udp_local(const struct udp_socket *socket);
 struct udp_features udp_features(const struct udp_socket *socket);
 
-/* Up to UDP_RX_CHUNKS_MAX chunks. Count, 0 when nothing is there, or BASE_E_IO when the socket is beyond use. */
+/* Up to UDP_RX_CHUNKS_MAX chunks, none of them empty. Count, 0 when nothing is there, or BASE_E_IO when the socket is
+ * beyond use. Datagrams longer than any we would agree to are dropped. */
 int udp_recv(struct udp_socket *socket, struct udp_chunk chunks[static UDP_RX_CHUNKS_MAX]);
 
 /* Sends bursts in order. Returns how many were taken: fewer than `count` when the socket's buffer is full (wait for
- * writable, offer the rest again). A burst the network refuses (EMSGSIZE, unreachable ...) counts as taken: QUIC treats
- * it as lost. A GSO refusal (EIO) turns GSO off for this socket and sends singly. */
+ * writable, offer the rest again, starting with the same burst, of which a part may be gone already). A burst the
+ * network refuses (EMSGSIZE, unreachable ...) counts as taken: QUIC treats it as lost. A GSO refusal (EIO) turns GSO
+ * off for this socket and sends singly. */
 size_t udp_send(struct udp_socket *socket, const struct udp_burst *bursts, size_t count);
 
 #endif

@@ -1,0 +1,52 @@
+/* udp/socket_linux.h: the socket with the arrays its batches live in, so that no call allocates. Private to the room.
+ */
+#ifndef UDP_SOCKET_LINUX_H
+#define UDP_SOCKET_LINUX_H
+
+#include "udp/addr_posix.h"
+#include "udp/udp.h"
+
+#include <netinet/udp.h>
+#include <sys/uio.h>
+
+/* A coalesced chunk is at most 64 KiB. Without GRO a slot holds one datagram: no path we know has an MTU above 9216. */
+#define UDP_GRO_SLOT_BYTES 65536
+#define UDP_SLOT_BYTES 9216
+
+/* Packet info of both families, traffic class and segment size. */
+union udp_control {
+	struct cmsghdr align;
+	uint8_t bytes[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(struct in_pktinfo)) +
+	              3 * CMSG_SPACE(sizeof(int))];
+};
+
+struct udp_rx {
+	struct mmsghdr messages[UDP_RX_CHUNKS_MAX];
+	struct iovec slots[UDP_RX_CHUNKS_MAX];
+	union udp_sockaddr names[UDP_RX_CHUNKS_MAX];
+	union udp_control controls[UDP_RX_CHUNKS_MAX];
+	uint8_t *bytes;
+};
+
+struct udp_tx {
+	struct mmsghdr messages[UDP_TX_BURSTS_MAX];
+	struct iovec slices[UDP_TX_BURSTS_MAX];
+	union udp_sockaddr names[UDP_TX_BURSTS_MAX];
+	union udp_control controls[UDP_TX_BURSTS_MAX];
+	/* The burst in which the buffer ran full while its datagrams were sent singly, and how much of it is gone. */
+	const uint8_t *resume_data;
+	size_t resume_offset;
+};
+
+struct udp_socket {
+	int fd;
+	sa_family_t domain;
+	struct base_addr local;
+	bool local_is_wildcard;
+	bool local_addr_in_path;
+	struct udp_features features;
+	struct udp_rx rx;
+	struct udp_tx tx;
+};
+
+#endif

@@ -104,13 +104,13 @@ struct client_config {
 	enum ctrl_role role;
 	char room[CTRL_ROOM_BYTES_MAX];
 	char name[CTRL_NAME_BYTES_MAX];
-	struct proto_mac mac; /* clients */
-	uint8_t seat_key[CTRL_SEAT_KEY_BYTES];
-	bool retry;                        /* false: the first loss or refusal ends the session */
-	uint64_t seed;                     /* for the backoff jitter */
-	uint64_t stats_interval_ns;        /* 0: 10 s */
-	struct queue_egress_limits egress; /* zeros: 1024 frames, 1 MiB, 200 ms */
-	size_t pool_frames;                /* 0: 2048 */
+	struct proto_mac mac;                  /* clients */
+	uint8_t seat_key[CTRL_SEAT_KEY_BYTES]; /* zeros: none */
+	bool retry;                            /* false: the first loss or refusal ends the session */
+	uint64_t seed;                         /* for the backoff jitter */
+	uint64_t stats_interval_ns;            /* 0: 10 s */
+	struct queue_egress_limits egress;     /* zeros: 1024 frames, 1 MiB, 200 ms */
+	size_t pool_frames;                    /* 0: 2048 */
 	struct obs_log *log;
 };
 

@@ -1,0 +1,440 @@
+/* The state machine: every transition goes through change_state, every end of a connection through
+ * client_session_fail. Messages are in session_control.c, frames in session_data.c. */
+#include "client-core/session.h"
+
+#include "base/error.h"
+#include "base/text.h"
+#include "client-core/session_internal.h"
+#include "proto/mtu.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const state_names[CLIENT_STATE_COUNT] = {
+    [CLIENT_IDLE] = "idle",         [CLIENT_RESOLVING] = "resolving", [CLIENT_CONNECTING] = "connecting",
+    [CLIENT_SETTLING] = "settling", [CLIENT_JOINING] = "joining",     [CLIENT_JOINED] = "joined",
+    [CLIENT_WAITING] = "waiting",   [CLIENT_LEAVING] = "leaving",     [CLIENT_CLOSED] = "closed",
+    [CLIENT_FAILED] = "failed",
+};
+
+/* What a loss means: the exit status when it is the end, and when it is the end although retrying is wanted. A relay
+ * that once took us may come back with another certificate or another version; one that never did won't. */
+enum hopeless { RETRY, HOPELESS_BEFORE_JOIN, HOPELESS };
+static const struct {
+	enum client_exit status;
+	enum hopeless hopeless;
+} losses[CLIENT_LOSS_COUNT] = {
+    [CLIENT_LOSS_UNREACHABLE] = {CLIENT_EXIT_UNREACHABLE, RETRY},
+    [CLIENT_LOSS_TIMEOUT] = {CLIENT_EXIT_UNREACHABLE, RETRY},
+    [CLIENT_LOSS_RESET] = {CLIENT_EXIT_UNREACHABLE, RETRY},
+    [CLIENT_LOSS_CLOSED_BY_RELAY] = {CLIENT_EXIT_FAILURE, RETRY},
+    [CLIENT_LOSS_TLS] = {CLIENT_EXIT_TLS, HOPELESS_BEFORE_JOIN},
+    [CLIENT_LOSS_NO_DATAGRAM] = {CLIENT_EXIT_NO_DATAGRAM, HOPELESS_BEFORE_JOIN},
+    [CLIENT_LOSS_PROTOCOL] = {CLIENT_EXIT_FAILURE, RETRY},
+    [CLIENT_LOSS_REPLACED] = {CLIENT_EXIT_REJECTED, HOPELESS},
+};
+
+const char *client_state_name(enum client_state state) {
+	assert(state < CLIENT_STATE_COUNT);
+	return state_names[state];
+}
+
+static bool is_over(const struct client_session *session) {
+	return session->state == CLIENT_CLOSED || session->state == CLIENT_FAILED;
+}
+
+static void change_state(struct client_session *session, enum client_state next, uint64_t deadline, uint64_t now) {
+	struct obs_log *log = session->config.log;
+
+	assert(!is_over(session));
+	if (obs_on(log, OBS_DEBUG)) {
+		obs_begin(log, OBS_DEBUG, "session_state");
+		obs_str(log, "from", client_state_name(session->state));
+		obs_str(log, "to", client_state_name(next));
+		obs_end(log);
+	}
+	if (session->state == CLIENT_JOINED) {
+		client_data_flush(session);
+		client_peers_clear(&session->peers);
+		session->gateway_present = false;
+		session->gateway_peer = 0;
+	}
+	session->state = next;
+	session->deadline = deadline;
+	session->poll_at = next == CLIENT_SETTLING || next == CLIENT_LEAVING ? now + CLIENT_POLL_NS : BASE_NEVER;
+}
+
+/* Keeps a text that may live in a message, and makes it printable: it may be the relay's. */
+static const char *keep_why(struct client_session *session, const char *why) {
+	struct base_text text;
+
+	base_text_init(&text, session->why, sizeof(session->why));
+	for (; *why != '\0'; why++)
+		base_text_add_char(&text, *why >= ' ' && *why <= '~' ? *why : '?');
+	return session->why;
+}
+
+static void close_connection(struct client_session *session, enum client_close_code code, const char *text,
+                             uint64_t now) {
+	if (!session->connection_open)
+		return;
+	session->connection_open = false;
+	session->transport->close(session->transport_user, code, text, now);
+}
+
+static void resolve(struct client_session *session, uint64_t now) {
+	change_state(session, CLIENT_RESOLVING, now + CLIENT_RESOLVE_NS, now);
+	session->events->resolve(session->events_user, now);
+}
+
+/* Tries again later, or ends when the owner wants no retries. `why` is in session->why. */
+static void retry_or_end(struct client_session *session, enum client_exit status, bool hopeless, uint64_t now) {
+	bool was_joined = session->state == CLIENT_JOINED;
+	struct obs_log *log = session->config.log;
+	bool again = session->config.retry && !hopeless;
+	uint64_t wait = 0;
+
+	if (was_joined && now - session->joined_at >= CLIENT_STABLE_NS)
+		client_backoff_reset(&session->backoff);
+	if (again)
+		wait = client_backoff_next(&session->backoff);
+	if (obs_on(log, OBS_WARN)) {
+		obs_begin(log, OBS_WARN, was_joined ? "session_lost" : "session_attempt_failed");
+		obs_str(log, "error", session->why);
+		if (again)
+			obs_ms(log, "retry_ms", wait);
+		obs_end(log);
+	}
+	change_state(session, again ? CLIENT_WAITING : CLIENT_FAILED, again ? now + wait : BASE_NEVER, now);
+	if (was_joined)
+		session->events->lost(session->events_user, session->why, now);
+	if (!again)
+		session->events->ended(session->events_user, status, session->why, now);
+}
+
+static void log_attempt(struct client_session *session, const char *event, const struct base_addr *addr,
+                        const char *error) {
+	struct obs_log *log = session->config.log;
+	char text[BASE_ADDR_TEXT_BYTES];
+
+	if (!obs_on(log, OBS_INFO))
+		return;
+	obs_begin(log, OBS_INFO, event);
+	obs_str(log, "relay", base_addr_text(addr, text));
+	if (error != NULL)
+		obs_str(log, "error", error);
+	obs_end(log);
+}
+
+/* The next address that the transport takes; the last failure when there is none. */
+static void connect_next(struct client_session *session, uint64_t now) {
+	int err = BASE_E_NOT_FOUND;
+
+	while (session->addr_next < session->addr_count) {
+		const struct base_addr *addr = &session->addrs[session->addr_next++];
+		bool more = session->addr_next < session->addr_count;
+
+		change_state(session, CLIENT_CONNECTING, now + (more ? CLIENT_CONNECT_MORE_NS : CLIENT_CONNECT_LAST_NS), now);
+		log_attempt(session, "relay_connecting", addr, NULL);
+		session->connection_open = true;
+		err = session->transport->open(session->transport_user, addr, now);
+		if (err == 0)
+			return;
+		session->connection_open = false;
+		log_attempt(session, "relay_not_tried", addr, base_error_text(err));
+	}
+	keep_why(session, base_error_text(err));
+	retry_or_end(session, CLIENT_EXIT_UNREACHABLE, false, now);
+}
+
+void client_session_fail(struct client_session *session, enum client_loss loss, const char *why, uint64_t now) {
+	enum hopeless hopeless = losses[loss].hopeless;
+	bool is_end = hopeless == HOPELESS || (hopeless == HOPELESS_BEFORE_JOIN && !session->ever_joined);
+
+	keep_why(session, why);
+	close_connection(session, loss == CLIENT_LOSS_PROTOCOL ? CLIENT_CLOSE_PROTOCOL : CLIENT_CLOSE_DONE, session->why,
+	                 now);
+	if (!is_end && session->state == CLIENT_CONNECTING && session->addr_next < session->addr_count) {
+		log_attempt(session, "relay_attempt_failed", &session->addrs[session->addr_next - 1], session->why);
+		connect_next(session, now);
+		return;
+	}
+	retry_or_end(session, losses[loss].status, is_end, now);
+}
+
+void client_session_rejected(struct client_session *session, const struct ctrl_reject *reject, uint64_t now) {
+	char why[CLIENT_WHY_BYTES];
+	struct base_text text;
+
+	base_text_init(&text, why, sizeof(why));
+	base_text_addf(&text, "rejected by the relay: %s (%s)", ctrl_reject_name(reject->code),
+	               ctrl_reject_text(reject->code));
+	if (reject->text[0] != '\0')
+		base_text_addf(&text, ": %s", reject->text);
+	keep_why(session, why);
+	close_connection(session, CLIENT_CLOSE_DONE, "rejected", now);
+	retry_or_end(session, CLIENT_EXIT_REJECTED, !ctrl_reject_is_transient(reject->code), now);
+}
+
+static void say_hello(struct client_session *session, uint64_t now) {
+	char error[CTRL_ERROR_BYTES] = "";
+	size_t budget = session->transport->budget(session->transport_user);
+	struct base_text text;
+
+	if (budget < PROTO_BUDGET_MIN) {
+		base_text_init(&text, error, sizeof(error));
+		base_text_addf(&text, "datagram budget of %zu bytes is too small, %d are needed", budget, PROTO_BUDGET_MIN);
+		client_session_fail(session, CLIENT_LOSS_PROTOCOL, error, now);
+		return;
+	}
+	if (budget > PROTO_BUDGET_MAX)
+		budget = PROTO_BUDGET_MAX;
+	ctrl_stream_init(&session->stream);
+	change_state(session, CLIENT_JOINING, now + CLIENT_JOIN_NS, now);
+	if (client_session_send_hello(session, (uint16_t)budget, error, now) != 0)
+		client_session_fail(session, CLIENT_LOSS_PROTOCOL, error, now);
+}
+
+/* The room's MTU is fixed by what the hello says: a second of path MTU discovery first pays for the whole session. */
+static void settle(struct client_session *session, uint64_t now) {
+	size_t budget = session->transport->budget(session->transport_user);
+	bool suffices = budget >= proto_budget_for_tap_mtu(PROTO_TAP_MTU_MAX) + PROTO_MTU_HEADROOM;
+
+	if (suffices || session->transport->budget_settled(session->transport_user, now))
+		say_hello(session, now);
+}
+
+void client_session_connected(struct client_session *session, uint64_t now) {
+	if (session->state != CLIENT_CONNECTING)
+		return;
+	change_state(session, CLIENT_SETTLING, now + CLIENT_SETTLE_NS, now);
+	settle(session, now);
+}
+
+static void remember_gateway(struct client_session *session, const struct ctrl_welcome *welcome) {
+	struct client_peer *peer;
+
+	session->gateway_present = welcome->gateway;
+	session->gateway_peer = welcome->gateway ? welcome->gateway_peer : 0;
+	if (session->gateway_peer == 0 || session->gateway_peer == welcome->peer_id)
+		return;
+	peer = client_peers_add(&session->peers, session->gateway_peer);
+	if (peer != NULL)
+		peer->role = CTRL_ROLE_GATEWAY;
+}
+
+void client_session_joined(struct client_session *session, const struct ctrl_welcome *welcome, uint64_t now) {
+	struct obs_log *log = session->config.log;
+	size_t budget = session->transport->budget(session->transport_user);
+	uint64_t interval = session->config.stats_interval_ns;
+
+	change_state(session, CLIENT_JOINED, BASE_NEVER, now);
+	session->welcome = *welcome;
+	session->ever_joined = true;
+	session->joined_at = now;
+	session->stats_at = now + (interval > 0 ? interval : CLIENT_STATS_NS);
+	remember_gateway(session, welcome);
+	if (obs_on(log, OBS_INFO)) {
+		obs_begin(log, OBS_INFO, "session_joined");
+		obs_str(log, "room", session->config.room);
+		obs_u64(log, "peer", welcome->peer_id);
+		obs_u64(log, "tap_mtu", welcome->mtu);
+		obs_u64(log, "datagram_budget", budget);
+		obs_bool(log, "gateway", welcome->gateway);
+		if (session->gateway_peer != 0)
+			obs_u64(log, "gateway_peer", session->gateway_peer);
+		obs_end(log);
+	}
+	if (budget < proto_budget_for_tap_mtu(welcome->mtu) && obs_on(log, OBS_WARN))
+		obs_note(log, OBS_WARN, "budget_below_mtu", "frames as long as the room's MTU do not fit this path");
+	session->events->joined(session->events_user, &session->welcome, now);
+}
+
+void client_session_start(struct client_session *session, uint64_t now) {
+	if (session->state == CLIENT_IDLE)
+		resolve(session, now);
+}
+
+void client_session_addresses(struct client_session *session, const struct base_addr *addrs, size_t count,
+                              uint64_t now) {
+	if (session->state != CLIENT_RESOLVING)
+		return;
+	if (count == 0) {
+		client_session_resolve_failed(session, "the relay's name has no address", now);
+		return;
+	}
+	session->addr_count = count < CLIENT_ADDRS_MAX ? count : CLIENT_ADDRS_MAX;
+	memcpy(session->addrs, addrs, session->addr_count * sizeof(*addrs));
+	session->addr_next = 0;
+	connect_next(session, now);
+}
+
+void client_session_resolve_failed(struct client_session *session, const char *why, uint64_t now) {
+	if (session->state != CLIENT_RESOLVING)
+		return;
+	keep_why(session, why);
+	retry_or_end(session, CLIENT_EXIT_RESOLVE, false, now);
+}
+
+static void finish_leaving(struct client_session *session, uint64_t now) {
+	close_connection(session, CLIENT_CLOSE_DONE, "leaving", now);
+	change_state(session, CLIENT_CLOSED, BASE_NEVER, now);
+	session->events->ended(session->events_user, CLIENT_EXIT_OK, "left", now);
+}
+
+void client_session_leave(struct client_session *session, enum ctrl_leave_reason reason, uint64_t now) {
+	bool has_seat = session->state == CLIENT_JOINED || session->state == CLIENT_JOINING;
+
+	if (is_over(session) || session->state == CLIENT_LEAVING)
+		return;
+	change_state(session, CLIENT_LEAVING, now + CLIENT_LEAVE_NS, now);
+	if (!has_seat || client_session_send_disconnect(session, reason, now) != 0)
+		finish_leaving(session, now);
+}
+
+void client_session_lost(struct client_session *session, enum client_loss loss, const char *why, uint64_t now) {
+	assert(loss < CLIENT_LOSS_COUNT);
+	if (!session->connection_open)
+		return;
+	session->connection_open = false;
+	if (session->state == CLIENT_LEAVING)
+		finish_leaving(session, now);
+	else
+		client_session_fail(session, loss, why, now);
+}
+
+/* What a state does when its time is up. */
+static void on_deadline(struct client_session *session, uint64_t now) {
+	switch (session->state) {
+	case CLIENT_RESOLVING:
+		client_session_resolve_failed(session, "the resolver does not answer", now);
+		break;
+	case CLIENT_CONNECTING:
+		client_session_fail(session, CLIENT_LOSS_TIMEOUT, "the relay does not answer", now);
+		break;
+	case CLIENT_SETTLING:
+		say_hello(session, now);
+		break;
+	case CLIENT_JOINING:
+		client_session_fail(session, CLIENT_LOSS_TIMEOUT, "the relay does not answer the hello", now);
+		break;
+	case CLIENT_WAITING:
+		resolve(session, now);
+		break;
+	case CLIENT_LEAVING:
+		finish_leaving(session, now);
+		break;
+	default: /* the others have no deadline */
+		break;
+	}
+}
+
+static void poll_transport(struct client_session *session, uint64_t now) {
+	session->poll_at = now + CLIENT_POLL_NS;
+	if (session->state == CLIENT_SETTLING)
+		settle(session, now);
+	else if (session->transport->control_flushed(session->transport_user))
+		finish_leaving(session, now);
+}
+
+void client_session_tick(struct client_session *session, uint64_t now) {
+	uint64_t interval = session->config.stats_interval_ns;
+
+	if (session->state == CLIENT_JOINED && now >= session->stats_at) {
+		session->stats_at = now + (interval > 0 ? interval : CLIENT_STATS_NS);
+		client_session_send_stats(session, now);
+	}
+	if (now >= session->deadline)
+		on_deadline(session, now);
+	else if (now >= session->poll_at)
+		poll_transport(session, now);
+}
+
+uint64_t client_session_deadline(const struct client_session *session) {
+	uint64_t deadline = base_time_min(session->deadline, session->poll_at);
+
+	return session->state == CLIENT_JOINED ? base_time_min(deadline, session->stats_at) : deadline;
+}
+
+static bool is_valid(const struct client_config *config) {
+	if (memchr(config->room, '\0', sizeof(config->room)) == NULL || ctrl_room_check(config->room) != 0)
+		return false;
+	if (memchr(config->name, '\0', sizeof(config->name)) == NULL || ctrl_name_check(config->name) != 0)
+		return false;
+	return config->role == CTRL_ROLE_GATEWAY || proto_mac_check_identity(config->mac) == 0;
+}
+
+int client_session_new(const struct client_config *config, const struct client_transport *transport,
+                       void *transport_user, const struct client_events *events, void *events_user,
+                       struct client_session **ret) {
+	struct client_session *session;
+
+	if (!is_valid(config))
+		return BASE_E_INVALID;
+	session = calloc(1, sizeof(*session));
+	if (session == NULL)
+		return BASE_E_NOMEM;
+	session->config = *config;
+	session->transport = transport;
+	session->transport_user = transport_user;
+	session->events = events;
+	session->events_user = events_user;
+	session->deadline = BASE_NEVER;
+	session->poll_at = BASE_NEVER;
+	client_backoff_init(&session->backoff, config->seed);
+	ctrl_stream_init(&session->stream);
+	if (client_peers_init(&session->peers, config->seed) != 0 || client_data_init(session) != 0) {
+		client_session_free(session);
+		return BASE_E_NOMEM;
+	}
+	*ret = session;
+	return 0;
+}
+
+void client_session_free(struct client_session *session) {
+	volatile uint8_t *secret;
+
+	if (session == NULL)
+		return;
+	secret = session->config.seat_key;
+	for (size_t i = 0; i < sizeof(session->config.seat_key); i++)
+		secret[i] = 0;
+	client_data_done(session);
+	client_peers_done(&session->peers);
+	free(session);
+}
+
+enum client_state client_session_state(const struct client_session *session) {
+	return session->state;
+}
+
+const struct ctrl_welcome *client_session_welcome(const struct client_session *session) {
+	return session->state == CLIENT_JOINED ? &session->welcome : NULL;
+}
+
+void client_session_report_device(struct client_session *session, bool ready, const struct base_addr *address) {
+	session->device_reported = true;
+	session->device_ready = ready;
+	session->device_address = address != NULL ? *address : (struct base_addr){0};
+}
+
+void client_session_diagnostics(const struct client_session *session, struct obs_diagnostics *ret) {
+	const struct client_transport *transport = session->transport;
+	bool joined = session->state == CLIENT_JOINED;
+
+	*ret = (struct obs_diagnostics){
+	    .relay_connected = joined,
+	    .gateway_present = session->gateway_present,
+	    .gateway_peer = session->gateway_peer,
+	    .tap_ready = !session->device_reported ? OBS_UNKNOWN
+	                 : session->device_ready   ? OBS_YES
+	                                           : OBS_NO,
+	    .tap_address = session->device_address,
+	    .rtt_ns = joined ? transport->rtt_ns(session->transport_user) : 0,
+	    .datagram_budget = joined ? transport->budget(session->transport_user) : 0,
+	    .tap_mtu = joined ? session->welcome.mtu : 0,
+	    .broadcasts_to_lan = session->counters.value[OBS_BROADCASTS_TO_LAN],
+	    .broadcasts_from_lan = session->counters.value[OBS_BROADCASTS_FROM_LAN],
+	};
+}

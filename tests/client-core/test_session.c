@@ -1,0 +1,621 @@
+/* The state machine: every transition, with a transport and an owner that only write down what happens. */
+#include "client-core/session.h"
+
+#include "base/error.h"
+#include "client-core/session_internal.h"
+#include "tests/client-core/harness.h"
+#include "tests/unit.h"
+
+#include <string.h>
+
+static struct harness h;
+
+static int setup(void **state) {
+	(void)state;
+	harness_init(&h);
+	return 0;
+}
+
+static int teardown(void **state) {
+	(void)state;
+	harness_done(&h);
+	return 0;
+}
+
+static void assert_state(enum client_state expected) {
+	assert_string_equal(client_state_name(client_session_state(h.session)), client_state_name(expected));
+}
+
+static void addresses(size_t count) {
+	client_session_addresses(h.session, harness_addrs, count, h.now);
+}
+
+static void lose(enum client_loss loss) {
+	client_session_lost(h.session, loss, "test", h.now);
+}
+
+static void test_every_state_has_a_name(void **state) {
+	(void)state;
+	for (int i = 0; i < CLIENT_STATE_COUNT; i++) {
+		assert_non_null(client_state_name((enum client_state)i));
+		for (int j = 0; j < i; j++)
+			assert_string_not_equal(client_state_name((enum client_state)i), client_state_name((enum client_state)j));
+	}
+}
+
+static void test_refuses_bad_config(void **state) {
+	struct client_session *session = NULL;
+	struct client_config good = h.config, bad;
+
+	(void)state;
+	bad = good;
+	bad.room[0] = '\0';
+	assert_int_equal(client_session_new(&bad, NULL, NULL, NULL, NULL, &session), BASE_E_INVALID);
+	bad = good;
+	memset(bad.room, 'A', sizeof(bad.room));
+	assert_int_equal(client_session_new(&bad, NULL, NULL, NULL, NULL, &session), BASE_E_INVALID);
+	bad = good;
+	bad.name[0] = '\x01';
+	assert_int_equal(client_session_new(&bad, NULL, NULL, NULL, NULL, &session), BASE_E_INVALID);
+	bad = good;
+	bad.mac = (struct proto_mac){{1, 0, 0, 0, 0, 1}};
+	assert_int_equal(client_session_new(&bad, NULL, NULL, NULL, NULL, &session), BASE_E_INVALID);
+	bad.role = CTRL_ROLE_GATEWAY; /* has no MAC */
+	assert_int_equal(client_session_new(&bad, NULL, NULL, NULL, NULL, &session), 0);
+	client_session_free(session);
+	client_session_free(NULL);
+}
+
+static void test_joins(void **state) {
+	struct ctrl_message message;
+
+	(void)state;
+	harness_start(&h);
+	assert_state(CLIENT_RESOLVING);
+	assert_int_equal(h.resolves, 1);
+	addresses(1);
+	assert_state(CLIENT_CONNECTING);
+	assert_int_equal(h.opens, 1);
+	assert_true(base_addr_equal(&h.opened, &harness_addrs[0]));
+	assert_null(client_session_welcome(h.session));
+	client_session_connected(h.session, h.now);
+	assert_state(CLIENT_JOINING);
+	assert_true(harness_sent(&h, &message));
+	assert_int_equal(message.type, CTRL_HELLO);
+	assert_int_equal(message.hello.version, CTRL_PROTOCOL_VERSION);
+	assert_int_equal(message.hello.role, CTRL_ROLE_CLIENT);
+	assert_string_equal(message.hello.room, "ROOM1");
+	assert_string_equal(message.hello.name, "box");
+	assert_memory_equal(message.hello.mac.b, harness_mac, 6);
+	assert_int_equal(message.hello.budget, 1440);
+	assert_true(message.hello.has_seat_key);
+	assert_memory_equal(message.hello.seat_key, h.config.seat_key, CTRL_SEAT_KEY_BYTES);
+	message = (struct ctrl_message){
+	    .type = CTRL_WELCOME,
+	    .welcome = {.version = 1, .peer_id = 7, .mtu = 1280, .gateway = true, .gateway_peer = 4},
+	};
+	harness_say(&h, &message);
+	assert_state(CLIENT_JOINED);
+	assert_int_equal(h.joins, 1);
+	assert_int_equal(client_session_welcome(h.session)->peer_id, 7);
+	assert_int_equal(client_session_welcome(h.session)->mtu, 1280);
+	assert_int_equal(h.closes, 0);
+	assert_true(harness_logged(&h, "session_joined"));
+}
+
+static void test_resolver_may_answer_inside_the_event(void **state) {
+	(void)state;
+	h.resolve_at_once = true;
+	harness_start(&h);
+	assert_state(CLIENT_CONNECTING);
+	lose(CLIENT_LOSS_UNREACHABLE);
+	assert_state(CLIENT_WAITING);
+	harness_run(&h, 600 * BASE_MS);
+	assert_state(CLIENT_CONNECTING);
+	assert_int_equal(h.opens, 2);
+}
+
+static void test_no_seat_key_in_the_hello_without_one(void **state) {
+	struct ctrl_message message;
+
+	(void)state;
+	memset(h.config.seat_key, 0, sizeof(h.config.seat_key));
+	harness_start(&h);
+	addresses(1);
+	client_session_connected(h.session, h.now);
+	assert_true(harness_sent(&h, &message));
+	assert_false(message.hello.has_seat_key);
+}
+
+/* Addresses in order: 2 s each while another is left, 10 s for the last, then backoff and a new resolution. */
+static void test_tries_addresses_in_order(void **state) {
+	(void)state;
+	harness_start(&h);
+	addresses(3);
+	harness_run(&h, 2 * BASE_SECOND - 1);
+	assert_int_equal(h.opens, 1);
+	harness_run(&h, 1);
+	assert_int_equal(h.closes, 1);
+	assert_int_equal(h.opens, 2);
+	assert_true(base_addr_equal(&h.opened, &harness_addrs[1]));
+	lose(CLIENT_LOSS_UNREACHABLE);
+	assert_int_equal(h.closes, 1); /* a connection that was lost is not closed again */
+	assert_int_equal(h.opens, 3);
+	assert_true(base_addr_equal(&h.opened, &harness_addrs[2]));
+	harness_run(&h, 10 * BASE_SECOND - 1);
+	assert_state(CLIENT_CONNECTING);
+	harness_run(&h, 1);
+	assert_state(CLIENT_WAITING);
+	assert_int_equal(h.closes, 2);
+	assert_int_equal(h.losses, 0); /* never joined */
+	harness_run(&h, 500 * BASE_MS);
+	assert_state(CLIENT_RESOLVING);
+	assert_int_equal(h.resolves, 2);
+}
+
+static void test_open_may_fail_at_once(void **state) {
+	(void)state;
+	h.open_result = BASE_E_UNSUPPORTED;
+	harness_start(&h);
+	addresses(3);
+	assert_int_equal(h.opens, 3);
+	assert_int_equal(h.closes, 0);
+	assert_state(CLIENT_WAITING);
+}
+
+static void test_more_addresses_than_remembered(void **state) {
+	struct base_addr many[40];
+
+	(void)state;
+	for (size_t i = 0; i < 40; i++)
+		many[i] = harness_addrs[1];
+	h.open_result = BASE_E_IO;
+	harness_start(&h);
+	client_session_addresses(h.session, many, 40, h.now);
+	assert_int_equal(h.opens, CLIENT_ADDRS_MAX);
+}
+
+static void test_resolution_fails(void **state) {
+	(void)state;
+	harness_start(&h);
+	client_session_resolve_failed(h.session, "no such host", h.now);
+	assert_state(CLIENT_WAITING);
+	harness_run(&h, 600 * BASE_MS);
+	assert_state(CLIENT_RESOLVING);
+	addresses(0);
+	assert_state(CLIENT_WAITING);
+	harness_run(&h, 1100 * BASE_MS);
+	assert_state(CLIENT_RESOLVING);
+	harness_run(&h, CLIENT_RESOLVE_NS); /* no answer at all */
+	assert_int_equal(h.ends, 0);
+	assert_true(harness_logged(&h, "no such host"));
+	assert_true(harness_logged(&h, "has no address"));
+	assert_true(harness_logged(&h, "resolver does not answer"));
+}
+
+/* Without retries each failure is the end, with its own exit status. */
+static void test_exit_statuses_without_retry(void **state) {
+	static const struct {
+		enum client_loss loss;
+		enum client_exit status;
+	} cases[CLIENT_LOSS_COUNT] = {
+	    {CLIENT_LOSS_UNREACHABLE, CLIENT_EXIT_UNREACHABLE},
+	    {CLIENT_LOSS_TIMEOUT, CLIENT_EXIT_UNREACHABLE},
+	    {CLIENT_LOSS_RESET, CLIENT_EXIT_UNREACHABLE},
+	    {CLIENT_LOSS_CLOSED_BY_RELAY, CLIENT_EXIT_FAILURE},
+	    {CLIENT_LOSS_TLS, CLIENT_EXIT_TLS},
+	    {CLIENT_LOSS_NO_DATAGRAM, CLIENT_EXIT_NO_DATAGRAM},
+	    {CLIENT_LOSS_PROTOCOL, CLIENT_EXIT_FAILURE},
+	    {CLIENT_LOSS_REPLACED, CLIENT_EXIT_REJECTED},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < CLIENT_LOSS_COUNT; i++) {
+		harness_done(&h);
+		harness_init(&h);
+		h.config.retry = false;
+		harness_start(&h);
+		addresses(1);
+		lose(cases[i].loss);
+		assert_state(CLIENT_FAILED);
+		assert_int_equal(h.ends, 1);
+		assert_int_equal(h.status, cases[i].status);
+		assert_string_equal(h.why, "test");
+		assert_true(client_session_deadline(h.session) == BASE_NEVER);
+	}
+	harness_done(&h);
+	harness_init(&h);
+	h.config.retry = false;
+	harness_start(&h);
+	client_session_resolve_failed(h.session, "no such host", h.now);
+	assert_int_equal(h.status, CLIENT_EXIT_RESOLVE);
+}
+
+/* A relay that never took us won't with another try; one that did may have restarted with another certificate. */
+static void test_hopeless_before_the_first_join(void **state) {
+	static const enum client_loss hopeless[] = {CLIENT_LOSS_TLS, CLIENT_LOSS_NO_DATAGRAM};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		harness_done(&h);
+		harness_init(&h);
+		harness_start(&h);
+		addresses(3);
+		lose(hopeless[i]);
+		assert_state(CLIENT_FAILED);
+		assert_int_equal(h.opens, 1);
+
+		harness_done(&h);
+		harness_init(&h);
+		harness_start(&h);
+		harness_join(&h);
+		lose(CLIENT_LOSS_RESET);
+		harness_run(&h, 600 * BASE_MS);
+		addresses(1);
+		lose(hopeless[i]);
+		assert_state(CLIENT_WAITING);
+		assert_int_equal(h.ends, 0);
+	}
+}
+
+static void test_settles_until_the_budget_is_known(void **state) {
+	struct ctrl_message message;
+
+	(void)state;
+	h.settled = false;
+	h.budget = 1168;
+	harness_start(&h);
+	addresses(1);
+	client_session_connected(h.session, h.now);
+	assert_state(CLIENT_SETTLING);
+	harness_run(&h, 100 * BASE_MS);
+	assert_state(CLIENT_SETTLING);
+	h.budget = 1412;
+	h.settled = true;
+	harness_run(&h, CLIENT_POLL_NS);
+	assert_state(CLIENT_JOINING);
+	assert_true(harness_sent(&h, &message));
+	assert_int_equal(message.hello.budget, 1412);
+}
+
+static void test_settling_ends_in_time(void **state) {
+	(void)state;
+	h.settled = false;
+	h.budget = 1168;
+	harness_start(&h);
+	addresses(1);
+	client_session_connected(h.session, h.now);
+	harness_run(&h, CLIENT_SETTLE_NS - 1);
+	assert_state(CLIENT_SETTLING);
+	harness_run(&h, 1);
+	assert_state(CLIENT_JOINING);
+}
+
+static void test_a_budget_for_full_frames_suffices(void **state) {
+	struct ctrl_message message;
+
+	(void)state;
+	h.settled = false;
+	h.budget = 100000;
+	harness_start(&h);
+	addresses(1);
+	client_session_connected(h.session, h.now);
+	assert_state(CLIENT_JOINING);
+	assert_true(harness_sent(&h, &message));
+	assert_int_equal(message.hello.budget, 65535);
+}
+
+static void test_a_budget_too_small_is_told(void **state) {
+	(void)state;
+	h.budget = 500;
+	harness_start(&h);
+	addresses(1);
+	client_session_connected(h.session, h.now);
+	assert_state(CLIENT_WAITING);
+	assert_int_equal(h.closes, 1);
+	assert_true(harness_logged(&h, "datagram budget of 500 bytes is too small"));
+}
+
+static void test_hello_without_answer(void **state) {
+	(void)state;
+	harness_start(&h);
+	harness_hello(&h);
+	harness_run(&h, CLIENT_JOIN_NS - 1);
+	assert_state(CLIENT_JOINING);
+	harness_run(&h, 1);
+	assert_state(CLIENT_WAITING);
+	assert_int_equal(h.closes, 1);
+}
+
+static void test_hello_that_cannot_be_sent(void **state) {
+	(void)state;
+	h.control_result = BASE_E_STATE;
+	harness_start(&h);
+	addresses(1);
+	client_session_connected(h.session, h.now);
+	assert_state(CLIENT_WAITING);
+	assert_int_equal(h.closes, 1);
+}
+
+static void test_every_reject_code(void **state) {
+	(void)state;
+	for (int code = 0; code < CTRL_REJECT_CODE_COUNT; code++) {
+		for (int retry = 0; retry < 2; retry++) {
+			struct ctrl_message message = {
+			    .type = CTRL_REJECT,
+			    .reject = {.code = (enum ctrl_reject_code)code, .text = "because"},
+			};
+			bool again = retry == 1 && ctrl_reject_is_transient((enum ctrl_reject_code)code);
+
+			harness_done(&h);
+			harness_init(&h);
+			h.config.retry = retry == 1;
+			harness_start(&h);
+			harness_hello(&h);
+			harness_say(&h, &message);
+			assert_int_equal(h.closes, 1);
+			assert_int_equal(h.close_code, CLIENT_CLOSE_DONE);
+			assert_state(again ? CLIENT_WAITING : CLIENT_FAILED);
+			assert_true(harness_logged(&h, ctrl_reject_name((enum ctrl_reject_code)code)));
+			if (again)
+				continue;
+			assert_int_equal(h.status, CLIENT_EXIT_REJECTED);
+			assert_non_null(strstr(h.why, ctrl_reject_name((enum ctrl_reject_code)code)));
+			assert_non_null(strstr(h.why, "because"));
+		}
+	}
+}
+
+static void test_lost_and_back(void **state) {
+	struct ctrl_message message;
+	uint8_t buf[100];
+
+	(void)state;
+	harness_start(&h);
+	harness_join(&h);
+	harness_peer_joined(&h, 9, CTRL_ROLE_CLIENT, 9);
+	assert_int_equal(client_session_send(h.session, harness_frame(buf, 9, 1, 100), h.now), 0);
+	harness_run(&h, CLIENT_STABLE_NS);
+	lose(CLIENT_LOSS_TIMEOUT);
+	assert_state(CLIENT_WAITING);
+	assert_int_equal(h.losses, 1);
+	assert_int_equal(h.peers_left, 0);
+	assert_null(client_session_peer(h.session, 9));
+	assert_null(client_session_welcome(h.session));
+	assert_int_equal(client_session_counters(h.session)->drop[OBS_DROP_NOT_JOINED], 1); /* what was queued */
+	harness_run(&h, 199 * BASE_MS);
+	assert_state(CLIENT_WAITING);
+	harness_run(&h, 301 * BASE_MS);
+	assert_state(CLIENT_RESOLVING);
+	assert_int_equal(h.resolves, 2);
+	addresses(1);
+	client_session_connected(h.session, h.now);
+	assert_true(harness_sent(&h, &message));
+	assert_memory_equal(message.hello.seat_key, h.config.seat_key, CTRL_SEAT_KEY_BYTES);
+	message = (struct ctrl_message){.type = CTRL_WELCOME, .welcome = {.version = 1, .peer_id = 8, .mtu = 1400}};
+	harness_say(&h, &message);
+	assert_state(CLIENT_JOINED);
+	assert_int_equal(h.joins, 2);
+}
+
+static void test_lost_without_retry_says_both(void **state) {
+	(void)state;
+	h.config.retry = false;
+	harness_start(&h);
+	harness_join(&h);
+	lose(CLIENT_LOSS_TIMEOUT);
+	assert_state(CLIENT_FAILED);
+	assert_int_equal(h.losses, 1);
+	assert_int_equal(h.ends, 1);
+}
+
+/* A relay that throws us out at once each time must not be asked five times a second. */
+static void test_short_sessions_back_off(void **state) {
+	uint64_t started = h.now;
+
+	(void)state;
+	harness_start(&h);
+	for (size_t i = 0; i < 10; i++) {
+		harness_join(&h);
+		lose(CLIENT_LOSS_CLOSED_BY_RELAY);
+		while (client_session_state(h.session) == CLIENT_WAITING)
+			harness_run(&h, 50 * BASE_MS);
+	}
+	assert_true(h.now - started >= 37 * BASE_SECOND);
+	harness_join(&h);
+	harness_run(&h, CLIENT_STABLE_NS);
+	lose(CLIENT_LOSS_RESET);
+	assert_true(client_session_deadline(h.session) - h.now <= 500 * BASE_MS);
+}
+
+static void test_replaced_does_not_fight(void **state) {
+	struct ctrl_message message = {.type = CTRL_DISCONNECT, .disconnect = {.reason = CTRL_LEAVE_REPLACED}};
+
+	(void)state;
+	harness_start(&h);
+	harness_join(&h);
+	harness_say(&h, &message);
+	assert_state(CLIENT_FAILED);
+	assert_int_equal(h.status, CLIENT_EXIT_REJECTED);
+	assert_non_null(strstr(h.why, "replaced"));
+}
+
+static void test_disconnected_by_the_relay(void **state) {
+	struct ctrl_message message = {.type = CTRL_DISCONNECT, .disconnect = {.reason = CTRL_LEAVE_SHUTDOWN}};
+
+	(void)state;
+	harness_start(&h);
+	harness_join(&h);
+	harness_say(&h, &message);
+	assert_state(CLIENT_WAITING);
+	assert_int_equal(h.losses, 1);
+	assert_non_null(strstr(h.why, "shutdown"));
+}
+
+static void test_leave_waits_for_the_message(void **state) {
+	struct ctrl_message message;
+
+	(void)state;
+	harness_start(&h);
+	harness_join(&h);
+	client_session_leave(h.session, CTRL_LEAVE_QUIT, h.now);
+	assert_state(CLIENT_LEAVING);
+	assert_true(harness_sent(&h, &message));
+	assert_int_equal(message.type, CTRL_DISCONNECT);
+	assert_int_equal(message.disconnect.reason, CTRL_LEAVE_QUIT);
+	harness_run(&h, 50 * BASE_MS);
+	assert_state(CLIENT_LEAVING);
+	client_session_leave(h.session, CTRL_LEAVE_QUIT, h.now); /* a second Ctrl-C changes nothing */
+	h.flushed = true;
+	harness_run(&h, CLIENT_POLL_NS);
+	assert_state(CLIENT_CLOSED);
+	assert_int_equal(h.closes, 1);
+	assert_int_equal(h.close_code, CLIENT_CLOSE_DONE);
+	assert_int_equal(h.ends, 1);
+	assert_int_equal(h.status, CLIENT_EXIT_OK);
+	assert_int_equal(h.losses, 0);
+}
+
+static void test_leave_is_bounded(void **state) {
+	(void)state;
+	harness_start(&h);
+	harness_join(&h);
+	client_session_leave(h.session, CTRL_LEAVE_QUIT, h.now);
+	harness_run(&h, CLIENT_LEAVE_NS);
+	assert_state(CLIENT_CLOSED);
+	assert_int_equal(h.ends, 1);
+}
+
+static void test_lost_while_leaving(void **state) {
+	(void)state;
+	harness_start(&h);
+	harness_join(&h);
+	client_session_leave(h.session, CTRL_LEAVE_QUIT, h.now);
+	lose(CLIENT_LOSS_TIMEOUT);
+	assert_state(CLIENT_CLOSED);
+	assert_int_equal(h.status, CLIENT_EXIT_OK);
+	assert_int_equal(h.closes, 0);
+}
+
+static void go_to(enum client_state target) {
+	harness_start(&h);
+	if (target == CLIENT_RESOLVING)
+		return;
+	addresses(1);
+	if (target == CLIENT_WAITING)
+		lose(CLIENT_LOSS_UNREACHABLE);
+	h.settled = target != CLIENT_SETTLING;
+	if (target == CLIENT_SETTLING || target == CLIENT_JOINING)
+		client_session_connected(h.session, h.now);
+}
+
+static void test_leave_from_every_state(void **state) {
+	static const enum client_state targets[] = {CLIENT_RESOLVING, CLIENT_CONNECTING, CLIENT_SETTLING, CLIENT_JOINING,
+	                                            CLIENT_WAITING};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
+		harness_done(&h);
+		harness_init(&h);
+		go_to(targets[i]);
+		assert_state(targets[i]);
+		client_session_leave(h.session, CTRL_LEAVE_QUIT, h.now);
+		harness_run(&h, CLIENT_LEAVE_NS);
+		assert_state(CLIENT_CLOSED);
+		assert_int_equal(h.status, CLIENT_EXIT_OK);
+		assert_int_equal(h.ends, 1);
+		assert_true(client_session_deadline(h.session) == BASE_NEVER);
+	}
+}
+
+/* Calls that come too late or too early change nothing. */
+static void test_stray_calls(void **state) {
+	(void)state;
+	harness_start(&h);
+	client_session_start(h.session, h.now);
+	client_session_connected(h.session, h.now);
+	lose(CLIENT_LOSS_TLS);
+	client_session_control(h.session, slice_of_text("xxxxxxxx"), true, h.now);
+	assert_state(CLIENT_RESOLVING);
+	assert_int_equal(h.resolves, 1);
+	harness_join(&h);
+	addresses(3);
+	client_session_resolve_failed(h.session, "late", h.now);
+	client_session_connected(h.session, h.now);
+	assert_state(CLIENT_JOINED);
+	lose(CLIENT_LOSS_TIMEOUT);
+	lose(CLIENT_LOSS_TLS);
+	assert_state(CLIENT_WAITING);
+	assert_int_equal(h.losses, 1);
+	client_session_leave(h.session, CTRL_LEAVE_QUIT, h.now);
+	client_session_start(h.session, h.now);
+	client_session_leave(h.session, CTRL_LEAVE_QUIT, h.now);
+	client_session_tick(h.session, h.now + 100 * BASE_SECOND);
+	assert_state(CLIENT_CLOSED);
+	assert_int_equal(h.ends, 1);
+}
+
+static void test_diagnostics(void **state) {
+	struct base_addr address = {.family = BASE_FAMILY_V4, .ip = {10, 0, 0, 5}};
+	struct obs_diagnostics diagnostics;
+
+	(void)state;
+	harness_start(&h);
+	client_session_diagnostics(h.session, &diagnostics);
+	assert_false(diagnostics.relay_connected);
+	assert_int_equal(diagnostics.tap_ready, OBS_UNKNOWN);
+	harness_join(&h);
+	harness_peer_joined(&h, 4, CTRL_ROLE_GATEWAY, 0);
+	client_session_report_device(h.session, true, &address);
+	client_session_diagnostics(h.session, &diagnostics);
+	assert_true(diagnostics.relay_connected);
+	assert_true(diagnostics.gateway_present);
+	assert_int_equal(diagnostics.gateway_peer, 4);
+	assert_int_equal(diagnostics.tap_ready, OBS_YES);
+	assert_true(base_addr_equal(&diagnostics.tap_address, &address));
+	assert_int_equal(diagnostics.rtt_ns, 20 * BASE_MS);
+	assert_int_equal(diagnostics.datagram_budget, 1440);
+	assert_int_equal(diagnostics.tap_mtu, 1400);
+	client_session_report_device(h.session, false, NULL);
+	client_session_diagnostics(h.session, &diagnostics);
+	assert_int_equal(diagnostics.tap_ready, OBS_NO);
+	assert_int_equal(diagnostics.tap_address.family, BASE_FAMILY_NONE);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+	    TEST(test_every_state_has_a_name),
+	    TEST(test_refuses_bad_config),
+	    TEST(test_joins),
+	    TEST(test_resolver_may_answer_inside_the_event),
+	    TEST(test_no_seat_key_in_the_hello_without_one),
+	    TEST(test_tries_addresses_in_order),
+	    TEST(test_open_may_fail_at_once),
+	    TEST(test_more_addresses_than_remembered),
+	    TEST(test_resolution_fails),
+	    TEST(test_exit_statuses_without_retry),
+	    TEST(test_hopeless_before_the_first_join),
+	    TEST(test_settles_until_the_budget_is_known),
+	    TEST(test_settling_ends_in_time),
+	    TEST(test_a_budget_for_full_frames_suffices),
+	    TEST(test_a_budget_too_small_is_told),
+	    TEST(test_hello_without_answer),
+	    TEST(test_hello_that_cannot_be_sent),
+	    TEST(test_every_reject_code),
+	    TEST(test_lost_and_back),
+	    TEST(test_lost_without_retry_says_both),
+	    TEST(test_short_sessions_back_off),
+	    TEST(test_replaced_does_not_fight),
+	    TEST(test_disconnected_by_the_relay),
+	    TEST(test_leave_waits_for_the_message),
+	    TEST(test_leave_is_bounded),
+	    TEST(test_lost_while_leaving),
+	    TEST(test_leave_from_every_state),
+	    TEST(test_stray_calls),
+	    TEST(test_diagnostics),
+	};
+
+	return cmocka_run_group_tests_name("client-core/session", tests, NULL, NULL);
+}

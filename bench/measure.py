@@ -5,22 +5,15 @@ import re
 import statistics
 import time
 
-LAN_HOST = "10.60.0.10"
-CLIENT_ON_LAN = "10.60.0.77"
+from lab import HOST_ADDRESS as LAN_HOST
+from peers import CLIENT
+
+CLIENT_ON_LAN = "192.168.77.77"
 
 
 def percentile(values, share):
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
-
-
-def wait_reachable(lab, seconds=20):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if lab.client.call("ping", "-c", "1", "-W", "1", LAN_HOST) == 0:
-            return
-        time.sleep(0.2)
-    raise RuntimeError("the LAN host cannot be reached through the tunnel")
 
 
 def parse_ping(text):
@@ -32,8 +25,8 @@ def parse_ping(text):
             "ping_loss": 1 - len(times) / sent}
 
 
-def rtt(host, address, count=400, interval=0.01):
-    return parse_ping(host.output("ping", "-n", "-i", str(interval), "-c", str(count), "-s", "100", address))
+def rtt(lab, address, count=400, interval=0.01):
+    return parse_ping(lab.run(CLIENT, "ping", "-n", "-i", str(interval), "-c", str(count), "-s", "100", address).stdout)
 
 
 def machine_busy_seconds():
@@ -44,15 +37,16 @@ def machine_busy_seconds():
 
 def tcp(lab, started, reverse, seconds):
     """One TCP flow from the client to the LAN host (or back), with a ping beside it."""
-    server = lab.lan.popen("iperf3", "-s", "-1", "-B", LAN_HOST)
-    time.sleep(0.3)
+    server = lab.start("host", "iperf3", "iperf3", "-s", "-1", "-B", LAN_HOST, "--forceflush")
+    server.wait_log("Server listening")
     command = ["iperf3", "-J", "-c", LAN_HOST, "-t", str(seconds), "-O", "1"] + (["-R"] if reverse else [])
     cpu, busy = started.cpu_seconds(), machine_busy_seconds()
-    ping = lab.client.popen("ping", "-n", "-i", "0.01", "-w", str(seconds + 1), "-s", "100", LAN_HOST, capture=True)
-    report = json.loads(lab.client.output(*command))
+    ping = lab.start(CLIENT, "ping", "ping", "-n", "-i", "0.01", "-w", str(seconds + 1), "-s", "100", LAN_HOST)
+    report = json.loads(lab.run(CLIENT, *command).stdout)
     cpu, busy = started.cpu_seconds() - cpu, machine_busy_seconds() - busy
-    loaded = parse_ping(ping.communicate()[0])
-    server.wait(5)
+    ping.popen.wait(5)
+    server.popen.wait(5)
+    loaded = parse_ping(ping.log())
     end = report["end"]
     # Omitted seconds cost CPU too: their bytes are estimated at the measured rate.
     gigabytes = end["sum_received"]["bits_per_second"] / 8 * (seconds + 1) / 1e9
@@ -64,7 +58,7 @@ def tcp(lab, started, reverse, seconds):
 
 
 def run_once(lab, started, seconds):
-    result = {"idle": rtt(lab.client, LAN_HOST)}
+    result = {"idle": rtt(lab, LAN_HOST)}
     result["to_lan"] = tcp(lab, started, False, seconds)
     result["from_lan"] = tcp(lab, started, True, seconds)
     result["resident_kib"] = started.resident_kib()

@@ -9,6 +9,10 @@ import os
 import subprocess
 import time
 
+from lab import UPLINKS, wait_for
+
+RELAY = UPLINKS["relay"][0]
+CLIENT = "client1"
 TUNNEL = "tun0"  # the client's interface on the LAN, in every system
 
 
@@ -38,41 +42,23 @@ class Started:
                 total += next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
         return total
 
-    def stop(self):
-        for process in reversed(self.processes):
-            process.terminate()
-        for process in self.processes:
-            try:
-                process.wait(5)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
 
 
-def bridge(host, port, tunnel):
+def bridge(lab, tunnel):
     """What a gateway does that has a TAP and a LAN port: one kernel bridge over both."""
-    host.run("ip", "link", "add", "br0", "type", "bridge")
-    for interface in (port, tunnel):
-        host.run("ip", "link", "set", interface, "master", "br0", "up")
-    host.run("ip", "link", "set", "br0", "up")
+    lab.ip("gateway", "link", "add", "br0", "type", "bridge")
+    for interface in ("eth0", tunnel, "br0"):
+        if interface != "br0":
+            lab.ip("gateway", "link", "set", interface, "master", "br0")
+        lab.ip("gateway", "link", "set", interface, "up")
 
 
-def unbridge(host):
-    host.run("ip", "link", "del", "br0")
-
-
-def wait_interface(host, name, seconds=10):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if host.call("ip", "link", "show", name) == 0:
-            return
-        time.sleep(0.1)
-    raise RuntimeError(f"{name} did not appear")
+def wait_device(lab, host, name):
+    wait_for(lambda: lab.device_exists(host, name), 10, f"{name} on {host}")
 
 
 class OpenVpn:
     name = "OpenVPN (tap)"
-    packages = ["openvpn"]
 
     def __init__(self, folder, **_):
         self.folder = folder
@@ -94,27 +80,22 @@ class OpenVpn:
         client, client_print = self._certificate("client")
         common = ["openvpn", "--dev-type", "tap", "--proto", "udp4", "--verb", "1", "--data-ciphers", "AES-128-GCM",
                   "--sndbuf", "4194304", "--rcvbuf", "4194304", "--txqueuelen", "1000", "--keepalive", "10", "60"]
-        started.add(lab.relay.popen(*common, "--mode", "server", "--tls-server", "--dev", "tap9", "--dh", "none",
+        started.add(lab.start("relay", "openvpn", *common, "--mode", "server", "--tls-server", "--dev", "tap9", "--dh", "none",
                                     "--port", "1194", "--client-to-client", *server, "--peer-fingerprint",
                                     gateway_print, "--peer-fingerprint", client_print))
-        wait_interface(lab.relay, "tap9")
-        lab.relay.run("ip", "link", "set", "tap9", "up")
-        for host, device, peer in ((lab.gateway, "tap9", gateway), (lab.client, TUNNEL, client)):
-            started.add(host.popen(*common, "--client", "--nobind", "--fast-io", "--dev", device, "--remote",
-                                   lab.relay_address, "1194", *peer, "--peer-fingerprint", server_print))
-        wait_interface(lab.gateway, "tap9")
-        wait_interface(lab.client, TUNNEL)
-        bridge(lab.gateway, lab.lan_port, "tap9")
+        wait_device(lab, "relay", "tap9")
+        lab.ip("relay", "link", "set", "tap9", "up")
+        for host, device, peer in (("gateway", "tap9", gateway), (CLIENT, TUNNEL, client)):
+            started.add(lab.start(host, "openvpn", *common, "--client", "--nobind", "--fast-io", "--dev", device, "--remote",
+                                   RELAY, "1194", *peer, "--peer-fingerprint", server_print))
+        wait_device(lab, "gateway", "tap9")
+        wait_device(lab, CLIENT, TUNNEL)
+        bridge(lab, "tap9")
         return started
-
-    def stop(self, lab, started):
-        unbridge(lab.gateway)
-        started.stop()
 
 
 class Tinc:
     name = "tinc (switch)"
-    packages = ["tinc"]
 
     def __init__(self, folder, **_):
         self.folder = folder
@@ -138,7 +119,7 @@ class Tinc:
 
     def start(self, lab):
         started = Started()
-        homes = {"relay": self._node("relay", lab.relay_address, None),
+        homes = {"relay": self._node("relay", RELAY, None),
                  "gateway": self._node("gateway", None, "relay"),
                  "client": self._node("client", None, "relay")}
         for name, home in homes.items():
@@ -147,22 +128,17 @@ class Tinc:
                     with open(os.path.join(home, "hosts", name)) as source:
                         with open(os.path.join(other_home, "hosts", name), "w") as target:
                             target.write(source.read())
-        for name, host in (("relay", lab.relay), ("gateway", lab.gateway), ("client", lab.client)):
-            started.add(host.popen("tincd", "-c", homes[name], "-D", f"--pidfile={homes[name]}/pid"))
-            wait_interface(host, TUNNEL)
-            host.run("ip", "link", "set", TUNNEL, "up")
+        for name, host in (("relay", "relay"), ("gateway", "gateway"), ("client", CLIENT)):
+            started.add(lab.start(host, "tincd", "tincd", "-c", homes[name], "-D", f"--pidfile={homes[name]}/pid"))
+            wait_device(lab, host, TUNNEL)
+            lab.ip(host, "link", "set", TUNNEL, "up")
             time.sleep(0.5)
-        bridge(lab.gateway, lab.lan_port, TUNNEL)
+        bridge(lab, TUNNEL)
         return started
-
-    def stop(self, lab, started):
-        unbridge(lab.gateway)
-        started.stop()
 
 
 class Lanparty:
     name = "lanparty"
-    packages = []
 
     def __init__(self, folder, binaries, extra=()):
         self.folder, self.binaries, self.extra = folder, binaries, list(extra)
@@ -170,22 +146,17 @@ class Lanparty:
     def start(self, lab):
         started = Started()
         cert = os.path.join(self.folder, "relay.der")
-        started.add(lab.relay.popen(f"{self.binaries}/relay/lanparty-relay", "--listen", "4433/udp", "--dev-cert-der-out", cert,
-                                    *self.extra))
-        deadline = time.monotonic() + 10
-        while not os.path.exists(cert) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        peer = ["--relay", f"{lab.relay_address}:4433", "--server-name", "localhost", "--relay-ca-cert", cert,
-                "--room", "BENCH", *self.extra]
-        started.add(lab.gateway.popen(f"{self.binaries}/gateway/lanparty-gateway", *peer, "--interface", lab.lan_port,
-                                      "--identity", os.path.join(self.folder, "gateway.json")))
-        started.add(lab.client.popen(f"{self.binaries}/client-linux/lanparty-client", *peer, "--interface", TUNNEL,
-                                     "--identity", os.path.join(self.folder, "client.json")))
-        wait_interface(lab.client, TUNNEL)
+        started.add(lab.start("relay", "lanparty-relay", f"{self.binaries}/relay/lanparty-relay", "--listen",
+                              "4433/udp", "--dev-cert-der-out", cert, *self.extra))
+        wait_for(lambda: os.path.exists(cert), 10, "the relay's certificate")
+        peer = ["--relay", f"{RELAY}:4433", "--server-name", "localhost", "--relay-ca-cert", cert, "--room", "BENCH",
+                *self.extra]
+        started.add(lab.start("gateway", "lanparty-gateway", f"{self.binaries}/gateway/lanparty-gateway", *peer,
+                              "--interface", "eth0", "--identity", os.path.join(self.folder, "gateway.json")))
+        started.add(lab.start(CLIENT, "lanparty-client", f"{self.binaries}/client-linux/lanparty-client", *peer,
+                              "--interface", TUNNEL, "--identity", os.path.join(self.folder, "client.json")))
+        wait_device(lab, CLIENT, TUNNEL)
         return started
-
-    def stop(self, lab, started):
-        started.stop()
 
 
 ALL = [Lanparty, OpenVpn, Tinc]

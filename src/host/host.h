@@ -7,22 +7,25 @@
 
 #define HOST_ERROR_BYTES 256
 
-/* Reads a whole regular file of at most `max` bytes. 0 with a buffer the caller frees (a NUL is added behind the
- * bytes); BASE_E_NOT_FOUND, BASE_E_DENIED, BASE_E_TOO_BIG, BASE_E_IO, BASE_E_NOMEM, with `error` for a person. */
+/* Reads a whole regular file (no pipe, device or folder) of at most `max` bytes. 0 with a buffer the caller frees (a
+ * NUL is added behind the bytes); BASE_E_NOT_FOUND, BASE_E_DENIED, BASE_E_TOO_BIG, BASE_E_IO, BASE_E_NOMEM, with
+ * `error` for a person. */
 int host_read_file(const char *path, size_t max, uint8_t **ret, size_t *ret_len, char error[static HOST_ERROR_BYTES]);
 
 /* Writes a temporary file beside `path`, syncs it, renames it over: readers see the old or the new bytes, never half.
  * `mode` are permission bits (0600). Missing parent directories are made (0755). 0, BASE_E_DENIED or BASE_E_IO. */
 int host_write_file(const char *path, struct slice bytes, unsigned mode, char error[static HOST_ERROR_BYTES]);
 
-/* Writes a whole line to standard error; a log sink. */
+/* Writes a whole line to standard error; a log sink. What a closed or full pipe does not take is lost. */
 void host_stderr_sink(void *user, struct slice line);
 
 enum host_capability { HOST_CAP_NONE, HOST_CAP_NET_RAW, HOST_CAP_NET_ADMIN };
 
 /* Gives up every privilege but the one named, for good: other capabilities, the bounding set, new privileges; changes
- * to `user` (NULL: stays) with its groups. Called after the privileged descriptors are open. 0, BASE_E_NOT_FOUND (no
- * such user), BASE_E_DENIED. */
+ * to `user` (NULL: stays) with its groups. A capability the process does not have is not gained; without any privilege
+ * there is nothing to do and nothing to fail. What the kernel says afterwards is compared with what was asked. Called
+ * after the privileged descriptors are open and before any thread is started (capabilities are per thread). 0,
+ * BASE_E_NOT_FOUND (no such user), BASE_E_DENIED: then the process must not go on. */
 int host_drop_privileges(enum host_capability keep, const char *user, char error[static HOST_ERROR_BYTES]);
 
 #endif

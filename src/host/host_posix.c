@@ -1,0 +1,194 @@
+/* host/host_posix.c: whole files and standard error. */
+#include "base/error.h"
+#include "base/text.h"
+#include "host/host.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FIRST_READ_BYTES 4096
+
+static int map_errno(int code) {
+	switch (code) {
+	case ENOENT:
+	case ENOTDIR:
+		return BASE_E_NOT_FOUND;
+	case EACCES:
+	case EPERM:
+	case EROFS:
+		return BASE_E_DENIED;
+	case ENOMEM:
+		return BASE_E_NOMEM;
+	default:
+		return BASE_E_IO;
+	}
+}
+
+static int fail(char error[static HOST_ERROR_BYTES], int code, const char *path, const char *what, const char *why) {
+	struct base_text text;
+
+	base_text_init(&text, error, HOST_ERROR_BYTES);
+	base_text_addf(&text, "%.160s: %s%s%s", path, what, what[0] != '\0' ? ": " : "", why);
+	return code;
+}
+
+static int fail_errno(char error[static HOST_ERROR_BYTES], const char *path, const char *what) {
+	return fail(error, map_errno(errno), path, what, strerror(errno));
+}
+
+/* Reads to the end or to max + 1 bytes, whichever comes first: the size a file claims may be wrong (/proc) or change.
+ */
+static int read_all(int fd, size_t max, uint8_t **ret, size_t *ret_len) {
+	size_t cap = max < FIRST_READ_BYTES ? max + 1 : FIRST_READ_BYTES, len = 0;
+	uint8_t *bytes = malloc(cap + 1);
+
+	while (bytes != NULL) {
+		ssize_t got = read(fd, bytes + len, cap - len);
+		uint8_t *grown;
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0) {
+			int err = map_errno(errno);
+
+			free(bytes);
+			return err;
+		}
+		len += (size_t)got;
+		if (got == 0 || len > max)
+			break;
+		if (len < cap)
+			continue;
+		cap = cap > max / 2 ? max + 1 : cap * 2;
+		grown = realloc(bytes, cap + 1);
+		if (grown == NULL)
+			free(bytes);
+		bytes = grown;
+	}
+	if (bytes == NULL)
+		return BASE_E_NOMEM;
+	bytes[len] = '\0';
+	*ret = bytes;
+	*ret_len = len;
+	return 0;
+}
+
+int host_read_file(const char *path, size_t max, uint8_t **ret, size_t *ret_len, char error[static HOST_ERROR_BYTES]) {
+	/* O_NONBLOCK: opening a FIFO nobody writes to must not hang. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	uint8_t *bytes = NULL;
+	struct stat info;
+	size_t len = 0;
+	int err;
+
+	if (fd < 0)
+		return fail_errno(error, path, "");
+	if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
+		close(fd);
+		return fail(error, BASE_E_IO, path, "", "is not a regular file");
+	}
+	err = read_all(fd, max, &bytes, &len);
+	close(fd);
+	if (err != 0)
+		return fail(error, err, path, "cannot be read", base_error_text(err));
+	if (len > max) {
+		char limit[64];
+
+		free(bytes);
+		snprintf(limit, sizeof(limit), "is larger than %zu bytes", max);
+		return fail(error, BASE_E_TOO_BIG, path, "", limit);
+	}
+	*ret = bytes;
+	*ret_len = len;
+	return 0;
+}
+
+static bool write_all(int fd, struct slice bytes) {
+	while (bytes.len > 0) {
+		ssize_t written = write(fd, bytes.data, bytes.len);
+
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written < 0)
+			return false;
+		bytes = slice_of(bytes.data + written, bytes.len - (size_t)written);
+	}
+	return true;
+}
+
+static bool make_parents(const char *path) {
+	char partial[PATH_MAX];
+	struct base_text text;
+
+	base_text_init(&text, partial, sizeof(partial));
+	for (const char *c = path; *c != '\0'; c++) {
+		if (*c == '/' && c != path && mkdir(partial, 0755) != 0 && errno != EEXIST)
+			return false;
+		base_text_add_char(&text, *c);
+	}
+	return true;
+}
+
+/* A rename is on disk only when its folder is. */
+static bool sync_folder(const char *path) {
+	char copy[PATH_MAX];
+	struct base_text text;
+	bool good;
+	int fd;
+
+	base_text_init(&text, copy, sizeof(copy));
+	base_text_add(&text, path);
+	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	good = fsync(fd) == 0 || errno == EINVAL; /* EINVAL: this file system has nothing to sync */
+	close(fd);
+	return good;
+}
+
+static bool fill_temporary(int fd, struct slice bytes, unsigned mode) {
+	bool good = fchmod(fd, (mode_t)(mode & 07777)) == 0 && write_all(fd, bytes) && fsync(fd) == 0;
+	int code = errno;
+
+	if (close(fd) != 0 && good)
+		return false;
+	errno = code;
+	return good;
+}
+
+int host_write_file(const char *path, struct slice bytes, unsigned mode, char error[static HOST_ERROR_BYTES]) {
+	char temporary[PATH_MAX];
+	struct base_text text;
+	int fd, code, err;
+
+	base_text_init(&text, temporary, sizeof(temporary));
+	base_text_addf(&text, "%s.XXXXXX", path);
+	if (text.truncated)
+		return fail(error, BASE_E_IO, path, "", "the name is too long");
+	if (!make_parents(path))
+		err = fail_errno(error, path, "cannot make its folder");
+	else if ((fd = mkostemp(temporary, O_CLOEXEC)) < 0)
+		err = fail_errno(error, path, "cannot make a file beside it");
+	else if (!fill_temporary(fd, bytes, mode) || rename(temporary, path) != 0) {
+		code = errno;
+		unlink(temporary);
+		errno = code;
+		err = fail_errno(error, path, "cannot be written");
+	} else if (!sync_folder(path))
+		err = fail_errno(error, path, "its folder cannot be synced");
+	else
+		return 0;
+	return err == BASE_E_DENIED ? BASE_E_DENIED : BASE_E_IO;
+}
+
+void host_stderr_sink(void *user, struct slice line) {
+	(void)user;
+	write_all(STDERR_FILENO, line);
+}

@@ -1,0 +1,159 @@
+#include "base/error.h"
+#include "host/host.h"
+#include "tests/unit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Every test runs in a folder of its own. */
+static char folder[] = "/tmp/test-host-XXXXXX";
+
+static int set_up(void **state) {
+	(void)state;
+	memcpy(folder + sizeof(folder) - 7, "XXXXXX", 6);
+	return mkdtemp(folder) != NULL && chdir(folder) == 0 ? 0 : -1;
+}
+
+static int tear_down(void **state) {
+	char command[64];
+
+	(void)state;
+	snprintf(command, sizeof(command), "rm -rf %s", folder);
+	return chdir("/") == 0 && system(command) == 0 ? 0 : -1;
+}
+
+static size_t count_files(const char *pattern) {
+	char command[128];
+	FILE *list;
+	size_t count = 0;
+
+	snprintf(command, sizeof(command), "ls -A %s 2>/dev/null | wc -l", pattern);
+	list = popen(command, "r");
+	assert_non_null(list);
+	assert_int_equal(fscanf(list, "%zu", &count), 1);
+	pclose(list);
+	return count;
+}
+
+static void test_write_then_read(void **state) {
+	static const size_t lens[] = {0, 1, 4095, 4096, 4097, 100000};
+	static uint8_t bytes[100000];
+	char error[HOST_ERROR_BYTES];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)(i * 31);
+	for (size_t i = 0; i < sizeof(lens) / sizeof(lens[0]); i++) {
+		uint8_t *back = NULL;
+		struct stat info;
+		size_t len;
+
+		assert_int_equal(host_write_file("a/b/file", slice_of(bytes, lens[i]), 0600, error), 0);
+		assert_int_equal(stat("a/b/file", &info), 0);
+		assert_int_equal(info.st_mode & 07777, 0600);
+		assert_int_equal(host_read_file("a/b/file", lens[i], &back, &len, error), 0);
+		assert_int_equal(len, lens[i]);
+		assert_memory_equal(back, bytes, len);
+		assert_int_equal(back[len], 0);
+		free(back);
+		if (lens[i] == 0)
+			continue;
+		back = NULL;
+		assert_int_equal(host_read_file("a/b/file", lens[i] - 1, &back, &len, error), BASE_E_TOO_BIG);
+		assert_null(back);
+		assert_non_null(strstr(error, "a/b/file: is larger than "));
+	}
+	assert_int_equal(count_files("a/b"), 1); /* no temporary file stays */
+}
+
+static void test_mode_and_replacement(void **state) {
+	char error[HOST_ERROR_BYTES];
+	struct stat info;
+
+	(void)state;
+	umask(077);
+	assert_int_equal(host_write_file("cert", slice_of("old", 3), 0644, error), 0);
+	assert_int_equal(host_write_file("cert", slice_of("new", 3), 0644, error), 0);
+	umask(022);
+	assert_int_equal(stat("cert", &info), 0);
+	assert_int_equal(info.st_mode & 07777, 0644);
+	assert_int_equal(info.st_size, 3);
+}
+
+static void test_read_errors(void **state) {
+	char error[HOST_ERROR_BYTES];
+	uint8_t *bytes = NULL;
+	size_t len = 77;
+
+	(void)state;
+	assert_int_equal(host_read_file("missing", 10, &bytes, &len, error), BASE_E_NOT_FOUND);
+	assert_string_equal(error, "missing: No such file or directory");
+	assert_int_equal(host_read_file("/tmp", 10, &bytes, &len, error), BASE_E_IO);
+	assert_string_equal(error, "/tmp: is not a regular file");
+	assert_int_equal(host_read_file("/dev/null", 10, &bytes, &len, error), BASE_E_IO);
+	assert_int_equal(mkfifo("fifo", 0600), 0);
+	assert_int_equal(host_read_file("fifo", 10, &bytes, &len, error), BASE_E_IO);
+	assert_null(bytes);
+	assert_int_equal(len, 77);
+}
+
+/* Files of /proc say they are empty and are not. */
+static void test_size_unknown(void **state) {
+	char error[HOST_ERROR_BYTES];
+	uint8_t *bytes;
+	size_t len;
+
+	(void)state;
+	assert_int_equal(host_read_file("/proc/self/status", 65536, &bytes, &len, error), 0);
+	assert_true(len > 100);
+	free(bytes);
+}
+
+/* A failed write leaves the old file and nothing else. */
+static void test_write_errors(void **state) {
+	char error[HOST_ERROR_BYTES], long_name[5000];
+
+	(void)state;
+	assert_int_equal(host_write_file("plain", slice_of("x", 1), 0600, error), 0);
+	assert_int_equal(host_write_file("plain/below", slice_of("x", 1), 0600, error), BASE_E_IO);
+	assert_non_null(strstr(error, "plain/below: cannot make "));
+	assert_int_equal(mkdir("folder", 0755), 0);
+	assert_int_equal(host_write_file("folder", slice_of("x", 1), 0600, error), BASE_E_IO);
+	assert_string_equal(error, "folder: cannot be written: Is a directory");
+	memset(long_name, 'n', sizeof(long_name) - 1);
+	long_name[sizeof(long_name) - 1] = '\0';
+	assert_int_equal(host_write_file(long_name, slice_of("x", 1), 0600, error), BASE_E_IO);
+	assert_int_equal(count_files("."), 2);
+}
+
+static void test_stderr_sink(void **state) {
+	int pipe_fds[2], before = dup(STDERR_FILENO);
+	char line[16] = "";
+
+	(void)state;
+	assert_int_equal(pipe(pipe_fds), 0);
+	assert_int_equal(dup2(pipe_fds[1], STDERR_FILENO), STDERR_FILENO);
+	host_stderr_sink(NULL, slice_of("line\n", 5));
+	assert_int_equal(dup2(before, STDERR_FILENO), STDERR_FILENO);
+	assert_int_equal(read(pipe_fds[0], line, sizeof(line) - 1), 5);
+	assert_string_equal(line, "line\n");
+	close(before);
+	close(pipe_fds[0]);
+	close(pipe_fds[1]);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+	    TEST(test_write_then_read), TEST(test_mode_and_replacement), TEST(test_read_errors),
+	    TEST(test_size_unknown),    TEST(test_write_errors),         TEST(test_stderr_sink),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

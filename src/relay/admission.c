@@ -1,0 +1,164 @@
+/* relay/admission.c: from a valid hello to welcome or reject.
+ *
+ * The first peer's path fixes the room's TAP MTU (RLY-3), so nobody is admitted before the relay knows, or has waited
+ * RELAY_SETTLE_NS to know, what it can send to the peer. All other questions are asked at that moment and in one go:
+ * between hello and decision the room may change. */
+#include "base/error.h"
+#include "base/text.h"
+#include "proto/mtu.h"
+#include "relay/internal.h"
+
+static size_t own_budget(const struct relay_peer *peer) {
+	return peer->core->transport->budget(peer->core->transport_user, peer->conn);
+}
+
+/* The budget beyond which knowing more would not change the decision. */
+static size_t budget_wanted(const struct relay_peer *peer, const struct relay_room *room) {
+	size_t best;
+
+	if (room != NULL)
+		return proto_budget_for_tap_mtu(room->mtu);
+	best = proto_budget_for_tap_mtu(peer->core->limits.room_mtu_max) + PROTO_MTU_HEADROOM;
+	return peer->hello.budget < best ? peer->hello.budget : best;
+}
+
+static bool is_ready(const struct relay_peer *peer, uint64_t now) {
+	const struct relay_core *core = peer->core;
+	const struct relay_room *room = relay_room_find(core, peer->hello.room);
+	size_t wanted = budget_wanted(peer, room);
+
+	return now >= peer->deadline || peer->hello.budget < wanted || own_budget(peer) >= wanted ||
+	       core->transport->budget_settled(core->transport_user, peer->conn, now);
+}
+
+/* Compares in constant time: a stranger must not find a key byte by byte. */
+static bool is_same_seat(const struct ctrl_hello *a, const struct ctrl_hello *b) {
+	uint8_t difference = 0;
+
+	for (size_t i = 0; i < CTRL_SEAT_KEY_BYTES; i++)
+		difference |= (uint8_t)(a->seat_key[i] ^ b->seat_key[i]);
+	return a->has_seat_key && b->has_seat_key && difference == 0;
+}
+
+/* Who sits where this peer wants to sit. */
+static struct relay_peer *occupant(const struct relay_room *room, const struct ctrl_hello *hello) {
+	return hello->role == CTRL_ROLE_GATEWAY ? room->gateway : relay_room_client(room, hello->mac);
+}
+
+static void reject(struct relay_peer *peer, enum ctrl_reject_code code) {
+	relay_peer_reject(peer, code, ctrl_reject_text(code));
+}
+
+static void reject_mtu(struct relay_peer *peer, size_t budget, const char *who, size_t needed, uint16_t mtu) {
+	char buf[CTRL_TEXT_BYTES_MAX];
+	struct base_text text;
+
+	base_text_init(&text, buf, sizeof(buf));
+	base_text_addf(&text, "the path carries datagrams of %zu bytes, %s needs %zu for an MTU of %u", budget, who, needed,
+	               mtu);
+	relay_peer_reject(peer, CTRL_REJECT_MTU, buf);
+}
+
+/* The room to enter, made when nobody is there yet; NULL after a reject. */
+static struct relay_room *find_or_open(struct relay_peer *peer, size_t budget, uint64_t now) {
+	struct relay_core *core = peer->core;
+	struct relay_room *room = relay_room_find(core, peer->hello.room);
+	uint16_t mtu;
+
+	if (room != NULL) {
+		size_t needed = proto_budget_for_tap_mtu(room->mtu);
+
+		if (budget >= needed)
+			return room;
+		reject_mtu(peer, budget, "this room", needed, room->mtu);
+		return NULL;
+	}
+	if (proto_tap_mtu_from_budget(budget, &mtu) != 0) {
+		reject_mtu(peer, budget, "a room", PROTO_BUDGET_MIN, PROTO_TAP_MTU_MIN);
+		return NULL;
+	}
+	if (mtu > core->limits.room_mtu_max)
+		mtu = core->limits.room_mtu_max;
+	room = relay_room_open(core, peer->hello.room, mtu, now);
+	if (room == NULL)
+		reject(peer, core->rooms.len >= core->limits.rooms_max ? CTRL_REJECT_TOO_MANY_ROOMS : CTRL_REJECT_INTERNAL);
+	return room;
+}
+
+static void take_over(struct relay_peer *old, uint64_t now) {
+	struct relay_end end = {
+	    .reason = CTRL_LEAVE_REPLACED, .code = QUIC_APP_REPLACED, .text = "the same peer connected again"};
+
+	old->core->totals.replaced++;
+	/* Out of the room at once, so that the seat is free; the connection ends with the others at the end of the call. */
+	relay_room_leave(old, CTRL_LEAVE_REPLACED, now);
+	relay_peer_doom(old, &end);
+}
+
+static void log_joined(const struct relay_peer *peer, size_t budget) {
+	struct obs_log *log = peer->core->log;
+	char remote[BASE_ADDR_TEXT_BYTES];
+
+	if (!obs_on(log, OBS_INFO))
+		return;
+	obs_begin(log, OBS_INFO, "peer_joined");
+	obs_str(log, "room", peer->room->code);
+	obs_u64(log, "peer", peer->id);
+	obs_str(log, "role", ctrl_role_name(peer->hello.role));
+	if (peer->hello.role == CTRL_ROLE_CLIENT)
+		obs_mac(log, "mac", peer->hello.mac.b);
+	if (peer->hello.name[0] != '\0')
+		obs_str(log, "name", peer->hello.name);
+	obs_str(log, "remote", base_addr_text(&peer->remote, remote));
+	obs_u64(log, "budget", budget);
+	obs_u64(log, "mtu", peer->room->mtu);
+	obs_end(log);
+}
+
+static void decide(struct relay_peer *peer, uint64_t now) {
+	size_t own = own_budget(peer);
+	size_t budget = own < peer->hello.budget ? own : peer->hello.budget;
+	struct relay_room *room = find_or_open(peer, budget, now);
+	struct relay_peer *old;
+
+	if (room == NULL)
+		return;
+	old = occupant(room, &peer->hello);
+	if (old != NULL && !is_same_seat(&old->hello, &peer->hello)) {
+		reject(peer, peer->hello.role == CTRL_ROLE_GATEWAY ? CTRL_REJECT_GATEWAY_EXISTS : CTRL_REJECT_DUPLICATE_MAC);
+		return;
+	}
+	if (old == NULL && room->peer_count >= room->core->limits.room_peers_max) {
+		reject(peer, CTRL_REJECT_ROOM_FULL);
+		return;
+	}
+	if (room->next_id == 0) { /* 2^32 peers were here; an id must not come back while somebody may remember it */
+		reject(peer, CTRL_REJECT_INTERNAL);
+		return;
+	}
+	if (old != NULL)
+		take_over(old, now);
+	if (relay_room_enter(room, peer, now) != 0) {
+		reject(peer, CTRL_REJECT_INTERNAL);
+		return;
+	}
+	relay_peer_set_timer(peer, BASE_NEVER);
+	log_joined(peer, budget);
+	relay_notify_joined(peer);
+	relay_notify_welcome(peer);
+}
+
+void relay_admission_try(struct relay_peer *peer, uint64_t now) {
+	if (peer->core->shutting_down)
+		reject(peer, CTRL_REJECT_SHUTTING_DOWN);
+	else if (is_ready(peer, now))
+		decide(peer, now);
+	else
+		relay_peer_set_timer(peer, base_time_min(now + RELAY_POLL_NS, peer->deadline));
+}
+
+void relay_admission_start(struct relay_peer *peer, uint64_t now) {
+	peer->state = RELAY_PEER_SETTLING;
+	peer->deadline = now + RELAY_SETTLE_NS;
+	relay_admission_try(peer, now);
+}

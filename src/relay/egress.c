@@ -1,0 +1,170 @@
+/* relay/egress.c: the frames on their way to each peer, and the buffers they lie in.
+ *
+ * All peers of a core share one pool. How much of it a room may hold is decided by what is left: never more than there
+ * is free (dynamic thresholds, Choudhury and Hahne 1998, alpha 1). One greedy room gets half of the pool, two get a
+ * third each, and a newcomer always finds some. */
+#include "relay/internal.h"
+
+#include "obs/frame_event.h"
+#include "proto/overlay.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* Frames are freed inside the queues; the pool tells how many. */
+static void settle_held(struct relay_room *room, size_t available_before) {
+	size_t freed = queue_pool_available(room->core->pool) - available_before;
+
+	assert(room->frames_held >= freed);
+	room->frames_held -= freed;
+}
+
+struct queue_frame *relay_egress_frame(struct relay_room *room, uint32_t source, struct slice datagram) {
+	struct queue_frame *frame;
+
+	if (room->frames_held >= queue_pool_available(room->core->pool))
+		return NULL;
+	frame = queue_frame_new(room->core->pool);
+	if (frame == NULL)
+		return NULL;
+	assert(datagram.len <= sizeof(frame->data)); /* forward.c let no longer one pass */
+	memcpy(frame->data, datagram.data, datagram.len);
+	frame->len = (uint16_t)datagram.len;
+	frame->source_peer = source;
+	room->frames_held++;
+	return frame;
+}
+
+void relay_egress_release(struct relay_room *room, struct queue_frame *frame) {
+	size_t available = queue_pool_available(room->core->pool);
+
+	queue_frame_unref(frame);
+	settle_held(room, available);
+}
+
+/* An egress drop in the words of OBS-1. */
+static void log_skip(const struct relay_peer *target, const struct queue_frame *frame, enum obs_drop drop,
+                     size_t budget, uint64_t now) {
+	struct slice bytes = queue_frame_bytes(frame);
+	struct obs_frame_event event = {
+	    .room = target->room->code,
+	    .peer = frame->source_peer,
+	    .target_peer = target->id,
+	    .frame = slice_of(bytes.data + PROTO_OVERLAY_HEADER_BYTES, bytes.len - PROTO_OVERLAY_HEADER_BYTES),
+	    .direction = OBS_DIR_RELAY,
+	    .action = OBS_DROPPED,
+	    .reason = obs_drop_name(drop),
+	    .budget = budget,
+	};
+
+	if (obs_on(target->core->log, OBS_DEBUG))
+		obs_frame_event(target->core->log, &event, now);
+}
+
+bool relay_egress_offer(struct relay_peer *target, struct queue_frame *frame, uint64_t now) {
+	struct relay_core *core = target->core;
+	size_t budget = core->transport->budget(core->transport_user, target->conn);
+
+	/* A path may have changed since the peer joined, and starts small again. */
+	if (frame->len > budget) {
+		target->tx.drop[OBS_DROP_DATAGRAM_BUDGET]++;
+		log_skip(target, frame, OBS_DROP_DATAGRAM_BUDGET, budget, now);
+		return false;
+	}
+	if (queue_egress_push(target->egress, frame, now) != 0) {
+		log_skip(target, frame, OBS_DROP_QUEUE_FULL, 0, now);
+		return false;
+	}
+	core->transport->wake(core->transport_user, target->conn);
+	return true;
+}
+
+static void drop_offered(struct relay_peer *peer) {
+	relay_egress_release(peer->room, peer->offered);
+	peer->offered = NULL;
+}
+
+static void age_offered(struct relay_peer *peer, uint64_t now) {
+	if (peer->offered == NULL || now - peer->offered_at <= peer->core->limits.egress.age_ns_max)
+		return;
+	peer->offered_aged++;
+	drop_offered(peer);
+}
+
+bool relay_core_next(struct relay_peer *peer, struct slice *ret_datagram, uint64_t now) {
+	if (peer->state != RELAY_PEER_JOINED)
+		return false;
+	age_offered(peer, now);
+	if (peer->offered == NULL) {
+		size_t available = queue_pool_available(peer->core->pool);
+		struct queue_frame *frame = queue_egress_peek(peer->egress, now);
+
+		if (frame != NULL) {
+			peer->offered = queue_frame_ref(frame);
+			peer->offered_at = now;
+			queue_egress_pop(peer->egress);
+		}
+		settle_held(peer->room, available);
+	}
+	if (peer->offered == NULL)
+		return false;
+	*ret_datagram = queue_frame_bytes(peer->offered);
+	return true;
+}
+
+void relay_core_taken(struct relay_peer *peer, bool sent, uint64_t now) {
+	/* The peer may have left the room while its connection was writing. */
+	if (peer->state != RELAY_PEER_JOINED || peer->offered == NULL)
+		return;
+	if (sent) {
+		peer->tx.value[OBS_TUNNEL_TX_DATAGRAMS]++;
+		peer->tx.value[OBS_TUNNEL_TX_BYTES] += peer->offered->len;
+	} else {
+		peer->tx.drop[OBS_DROP_DATAGRAM_BUDGET]++;
+		log_skip(peer, peer->offered, OBS_DROP_DATAGRAM_BUDGET,
+		         peer->core->transport->budget(peer->core->transport_user, peer->conn), now);
+	}
+	drop_offered(peer);
+}
+
+void relay_egress_age(struct relay_peer *peer, uint64_t now) {
+	size_t available = queue_pool_available(peer->core->pool);
+
+	if (peer->state != RELAY_PEER_JOINED)
+		return;
+	/* Not the offered one: the transport may be about to send it. */
+	queue_egress_peek(peer->egress, now);
+	settle_held(peer->room, available);
+}
+
+/* The queue keeps its own books; these are the same numbers under the names everybody uses. */
+static void book_queue(struct relay_peer *peer) {
+	const struct queue_egress_stats *stats;
+
+	if (peer->egress == NULL)
+		return;
+	stats = queue_egress_stats(peer->egress);
+	peer->tx.drop[OBS_DROP_QUEUE_FULL] = stats->dropped_full;
+	peer->tx.drop[OBS_DROP_QUEUE_AGE] = stats->dropped_age + peer->offered_aged;
+}
+
+void relay_egress_close(struct relay_peer *peer) {
+	size_t available = queue_pool_available(peer->core->pool);
+
+	peer->tx.drop[OBS_DROP_NOT_JOINED] += relay_peer_queued(peer);
+	book_queue(peer);
+	queue_egress_free(peer->egress);
+	peer->egress = NULL;
+	queue_frame_unref(peer->offered);
+	peer->offered = NULL;
+	settle_held(peer->room, available);
+}
+
+const struct obs_counters *relay_peer_tx(struct relay_peer *peer) {
+	book_queue(peer);
+	return &peer->tx;
+}
+
+size_t relay_peer_queued(const struct relay_peer *peer) {
+	return (peer->egress != NULL ? queue_egress_frames(peer->egress) : 0) + (peer->offered != NULL);
+}

@@ -1,0 +1,238 @@
+/* relay/forward.c: one datagram of a peer in, references to one copy of it out. The hot path: nothing here allocates,
+ * and without logging nothing is formatted.
+ *
+ * Every datagram ends in exactly one way: forwarded (with its number of copies) or dropped for one reason, booked with
+ * the peer that sent it. What becomes of a copy is booked with the peer it was meant for (egress.c). */
+#include "relay/internal.h"
+
+#include "obs/frame_event.h"
+#include "policy/policy.h"
+#include "proto/ether.h"
+#include "proto/mtu.h"
+#include "proto/overlay.h"
+
+#include <assert.h>
+
+#define GO_ON (-1) /* beside the enum obs_drop values */
+
+/* Longest frame a room can let through (TAP MTU 1500, one tag), so that no datagram outgrows its buffer. */
+_Static_assert(PROTO_OVERLAY_HEADER_BYTES + PROTO_ETHER_HEADER_BYTES + PROTO_ETHER_VLAN_TAG_BYTES + PROTO_TAP_MTU_MAX <=
+                   QUEUE_FRAME_BYTES_MAX,
+               "pool frames are too small");
+
+static const uint8_t drop_of_rule[POLICY_RULE_COUNT] = {
+    [POLICY_MALFORMED] = OBS_DROP_MALFORMED,
+    [POLICY_SOURCE] = OBS_DROP_INVALID_SOURCE,
+    [POLICY_JUMBO] = OBS_DROP_JUMBO,
+    [POLICY_SWITCH_CONTROL] = OBS_DROP_SWITCH_CONTROL,
+    [POLICY_VLAN] = OBS_DROP_VLAN,
+    [POLICY_LLC_ENCAPSULATION] = OBS_DROP_LLC_ENCAPSULATION,
+    [POLICY_ARP] = OBS_DROP_ARP,
+    [POLICY_DHCP4_SERVER] = OBS_DROP_DHCP4_SERVER,
+    [POLICY_DHCP6_SERVER] = OBS_DROP_DHCP6_SERVER,
+    [POLICY_ROUTER_ADVERTISEMENT] = OBS_DROP_ROUTER_ADVERTISEMENT,
+    [POLICY_IPV6_FRAGMENT] = OBS_DROP_IPV6_FRAGMENT,
+    [POLICY_IPV6_CHAIN] = OBS_DROP_IPV6_CHAIN,
+    [POLICY_IP_MALFORMED] = OBS_DROP_IP_MALFORMED,
+};
+
+struct ingress {
+	struct relay_peer *peer;
+	struct relay_room *room;
+	struct slice datagram, frame;
+	struct proto_mac dst, src;
+	bool from_client;
+	size_t budget; /* for the log of a datagram_budget drop, else 0 */
+	uint64_t now;
+};
+
+/* What may be behind the length alone: a frame that the policy let pass with a tag brings four bytes more. */
+static bool is_over_mtu(const struct ingress *in) {
+	size_t max = in->room->frame_bytes_max;
+	uint16_t type;
+	struct proto_mac dst, src;
+
+	if (in->frame.len <= max)
+		return false;
+	return in->frame.len > max + PROTO_ETHER_VLAN_TAG_BYTES || !proto_ether_peek(in->frame, &dst, &src, &type) ||
+	       (type != PROTO_ETHERTYPE_VLAN && type != PROTO_ETHERTYPE_QINQ);
+}
+
+/* The datagram as the peer's own: within the budget it announced, well-formed, under its own id. */
+static int check_datagram(struct ingress *in) {
+	struct proto_overlay overlay;
+
+	if (in->datagram.len > in->peer->hello.budget) {
+		in->budget = in->peer->hello.budget;
+		/* For the log only, which reads addresses where they would be. Budgets are longer than the header. */
+		in->frame =
+		    slice_of(in->datagram.data + PROTO_OVERLAY_HEADER_BYTES, in->datagram.len - PROTO_OVERLAY_HEADER_BYTES);
+		return OBS_DROP_DATAGRAM_BUDGET;
+	}
+	if (proto_overlay_decode(in->datagram, &overlay) != 0 || overlay.source_peer != in->peer->id)
+		return OBS_DROP_BAD_DATAGRAM;
+	in->frame = overlay.frame;
+	in->dst = proto_mac_of(in->frame.data);
+	in->src = proto_mac_of(in->frame.data + PROTO_MAC_BYTES);
+	return GO_ON;
+}
+
+static int check_frame(struct ingress *in) {
+	struct relay_core *core = in->room->core;
+
+	if (!core->no_policy) {
+		enum policy_rule rule = policy_check(in->frame, in->from_client ? POLICY_FROM_REMOTE : POLICY_FROM_LAN);
+
+		if (rule != POLICY_PASS)
+			return drop_of_rule[rule];
+	}
+	if (in->from_client) {
+		if (!proto_mac_equal(in->src, in->peer->hello.mac))
+			return OBS_DROP_FORGED_SOURCE;
+	} else if (relay_room_client(in->room, in->src) != NULL) {
+		/* A client's frame that came back over the LAN: a loop, or a station that pretends to be the client. */
+		return OBS_DROP_FORGED_SOURCE;
+	}
+	if (is_over_mtu(in))
+		return OBS_DROP_TAP_MTU;
+	if (in->from_client &&
+	    !relay_bucket_take(&in->peer->bandwidth_rate, &core->limits.bandwidth, in->frame.len, in->now))
+		return OBS_DROP_RATE_BANDWIDTH;
+	return GO_ON;
+}
+
+/* The switch for unicast (RLY-5). */
+static int find_target(struct ingress *in, struct relay_peer **ret) {
+	struct relay_room *room = in->room;
+	struct relay_peer *owner = relay_room_client(room, in->dst);
+
+	if (owner == in->peer)
+		return OBS_DROP_REFLECTION;
+	if (owner == NULL) {
+		if (!in->from_client || room->gateway == NULL)
+			return OBS_DROP_UNKNOWN_UNICAST;
+		if (!relay_stations_known(room->stations, in->dst, in->now) &&
+		    !relay_bucket_take(&in->peer->unknown_unicast_rate, &room->core->limits.unknown_unicast, 1, in->now))
+			return OBS_DROP_RATE_UNKNOWN_UNICAST;
+		owner = room->gateway;
+	}
+	*ret = owner;
+	return GO_ON;
+}
+
+static int check_group(struct ingress *in) {
+	const struct relay_limits *limits = &in->room->core->limits;
+
+	if (in->room->peer_count < 2)
+		return OBS_DROP_NOBODY;
+	if (!relay_bucket_take(&in->peer->broadcast_rate, in->from_client ? &limits->broadcast : &limits->gateway_broadcast,
+	                       1, in->now))
+		return OBS_DROP_RATE_BROADCAST;
+	return GO_ON;
+}
+
+static size_t flood(struct ingress *in, struct queue_frame *copy) {
+	size_t accepted = 0;
+
+	for (struct base_list *item = in->room->peers.next; item != &in->room->peers; item = item->next) {
+		struct relay_peer *target = BASE_CONTAINER(item, struct relay_peer, room_link);
+
+		if (target != in->peer)
+			accepted += relay_egress_offer(target, copy, in->now);
+	}
+	return accepted;
+}
+
+static void log_frame(const struct ingress *in, enum obs_action action, const char *reason, size_t targets) {
+	struct obs_frame_event event = {
+	    .room = in->room != NULL ? in->room->code : NULL,
+	    .peer = in->peer->id,
+	    .frame = in->frame,
+	    .direction = OBS_DIR_RELAY,
+	    .action = action,
+	    .reason = reason,
+	    .target_count = targets,
+	    .budget = in->budget,
+	};
+
+	obs_frame_event(in->peer->core->log, &event, in->now);
+}
+
+static int switch_frame(struct ingress *in) {
+	bool group = proto_mac_is_group(in->dst);
+	struct relay_peer *target = NULL;
+	struct queue_frame *copy;
+	size_t copies, accepted;
+	int drop = group ? check_group(in) : find_target(in, &target);
+
+	if (drop != GO_ON)
+		return drop;
+	copy = relay_egress_frame(in->room, in->peer->id, in->datagram);
+	if (copy == NULL)
+		return OBS_DROP_NO_BUFFER;
+	copies = group ? in->room->peer_count - 1 : 1;
+	accepted = group ? flood(in, copy) : relay_egress_offer(target, copy, in->now);
+	relay_egress_release(in->room, copy);
+	in->peer->forwarded++;
+	in->peer->rx.value[OBS_FORWARDED_COPIES] += copies;
+	if (accepted > 0 && obs_on(in->room->core->log, OBS_TRACE))
+		log_frame(in, OBS_FORWARDED, NULL, accepted);
+	return GO_ON;
+}
+
+static int forward(struct ingress *in) {
+	int drop;
+
+	if (in->peer->state != RELAY_PEER_JOINED || relay_peer_is_doomed(in->peer))
+		return OBS_DROP_NOT_JOINED;
+	in->room = in->peer->room;
+	in->from_client = in->peer->hello.role == CTRL_ROLE_CLIENT;
+	if ((drop = check_datagram(in)) != GO_ON || (drop = check_frame(in)) != GO_ON)
+		return drop;
+	if (!in->from_client)
+		relay_stations_learn(in->room->stations, in->src, in->now);
+	return switch_frame(in);
+}
+
+/* RLY-10: each one is logged with its number, too many end the peer. */
+static void count_malformed(struct relay_peer *peer, size_t len, uint64_t now) {
+	struct relay_core *core = peer->core;
+
+	peer->malformed++;
+	if (obs_on(core->log, OBS_WARN)) {
+		obs_begin(core->log, OBS_WARN, "malformed_datagram");
+		obs_str(core->log, "room", peer->room->code);
+		obs_u64(core->log, "peer", peer->id);
+		obs_u64(core->log, "bytes", len);
+		obs_u64(core->log, "count", peer->malformed);
+		obs_flood_key(core->log, peer->id, now);
+		obs_end(core->log);
+	}
+	if (relay_bucket_take(&peer->malformed_rate, &core->limits.malformed, 1, now))
+		return;
+	core->totals.malformed_disconnects++;
+	relay_peer_doom(peer, &(struct relay_end){.reason = CTRL_LEAVE_MALFORMED,
+	                                          .code = QUIC_APP_PROTOCOL,
+	                                          .say = RELAY_SAY_DISCONNECT,
+	                                          .text = "too many malformed datagrams"});
+}
+
+void relay_core_datagram(struct relay_peer *peer, struct slice datagram, uint64_t now) {
+	struct ingress in = {.peer = peer, .datagram = datagram, .now = now};
+	int drop;
+
+	peer->last_seen = now;
+	peer->rx.value[OBS_TUNNEL_RX_DATAGRAMS]++;
+	peer->rx.value[OBS_TUNNEL_RX_BYTES] += datagram.len;
+	drop = forward(&in);
+	if (drop == GO_ON)
+		return;
+	assert(drop >= 0 && drop < OBS_DROP_COUNT);
+	peer->rx.drop[drop]++;
+	if (obs_on(peer->core->log, OBS_DEBUG))
+		log_frame(&in, obs_action_of_drop((enum obs_drop)drop), obs_drop_name((enum obs_drop)drop), 0);
+	if (drop == OBS_DROP_BAD_DATAGRAM) {
+		count_malformed(peer, datagram.len, now);
+		relay_core_end_doomed(peer->core, now);
+	}
+}

@@ -1,0 +1,174 @@
+/* relay/internal.h: what the files of the core share with each other and with their tests; nobody else includes it.
+ *
+ *   core.c       connections, timers, ends          control.c    control stream -> actions
+ *   admission.c  hello -> welcome or reject         room.c       membership, MAC index, empty rooms
+ *   notify.c     control messages to peers          forward.c    one datagram in -> copies (hot)
+ *   egress.c     queues towards the peers (hot)     snapshot.c   status as JSON
+ *
+ * Nobody but core.c ends a peer, and core.c does it at the end of a call: the others say relay_peer_doom, so that no
+ * list changes under a loop that walks it. */
+#ifndef RELAY_INTERNAL_H
+#define RELAY_INTERNAL_H
+
+#include "base/heap.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "ctrl/stream.h"
+#include "queue/egress.h"
+#include "relay/core.h"
+#include "relay/limiter.h"
+#include "relay/stations.h"
+
+enum relay_peer_state {
+	RELAY_PEER_HANDSHAKE,
+	RELAY_PEER_HELLO,
+	RELAY_PEER_SETTLING,
+	RELAY_PEER_JOINED,
+	RELAY_PEER_LEFT, /* out of the room, its end is due */
+	RELAY_PEER_LINGERING,
+	RELAY_PEER_CLOSED,
+	RELAY_PEER_STATE_COUNT
+};
+
+/* How a peer is ended: what the others are told, what it is told, how the connection is closed. */
+struct relay_end {
+	enum ctrl_leave_reason reason;
+	enum quic_app_code code;
+	enum { RELAY_SAY_NOTHING, RELAY_SAY_REJECT, RELAY_SAY_DISCONNECT } say;
+	enum ctrl_reject_code reject;
+	char text[CTRL_TEXT_BYTES_MAX];
+};
+
+struct relay_room {
+	struct relay_core *core;
+	struct base_map_node node; /* core->rooms, by code */
+	char code[CTRL_ROOM_BYTES_MAX];
+	struct base_list peers; /* in the order they joined */
+	size_t peer_count;
+	struct base_map clients; /* by MAC */
+	struct relay_peer *gateway;
+	struct relay_stations *stations; /* made with the first gateway */
+	uint16_t mtu;
+	size_t frame_bytes_max;
+	uint32_t next_id;            /* 0 when all were given out */
+	size_t frames_held;          /* pool frames in the queues of this room */
+	struct base_list empty_link; /* core->empty_rooms while nobody is in it */
+	uint64_t empty_until;
+	uint64_t opened_at;
+};
+
+struct relay_peer {
+	struct relay_core *core;
+	void *conn;
+	struct base_list link;        /* core->peers, later core->gone */
+	struct base_list doomed_link; /* core->doomed */
+	struct base_heap_node timer;
+	enum relay_peer_state state;
+	struct base_addr remote;
+	uint64_t accepted_at, joined_at, last_seen;
+	uint64_t deadline; /* of the state; the timer may come earlier to poll */
+	struct relay_end end;
+
+	struct ctrl_stream stream;
+	struct relay_bucket control_rate;
+	uint64_t unknown_messages;
+	struct ctrl_hello hello; /* from SETTLING on */
+	struct ctrl_stats stats; /* the last one; stats_at 0: none yet */
+	uint64_t stats_at;
+
+	uint32_t id; /* 0 until joined */
+	struct relay_room *room;
+	struct base_list room_link;
+	struct base_map_node mac_node;
+	struct relay_bucket broadcast_rate, unknown_unicast_rate, bandwidth_rate, malformed_rate;
+
+	struct queue_egress *egress;
+	/* The frame the transport holds a pointer into: out of the queue, so that ageing cannot pull it away. */
+	struct queue_frame *offered;
+	uint64_t offered_at;
+	uint64_t offered_aged;
+
+	uint64_t forwarded;
+	uint64_t malformed;
+	struct obs_counters rx, tx;
+};
+
+struct relay_core {
+	struct relay_limits limits;
+	const struct relay_transport *transport;
+	void *transport_user;
+	struct obs_log *log;
+	uint64_t seed[2];
+	bool no_policy;
+	bool shutting_down;
+	struct base_list peers;
+	size_t peer_count;
+	struct base_list gone; /* closed peers: freed when no caller can be inside them any more */
+	struct base_list doomed;
+	struct base_heap timers; /* one a peer */
+	struct base_map rooms;
+	struct base_list empty_rooms; /* the one to be forgotten next first */
+	struct queue_pool *pool;
+	uint64_t next_sweep;
+	struct relay_totals totals;
+};
+
+static inline bool relay_peer_is_doomed(const struct relay_peer *peer) {
+	return !base_list_empty(&peer->doomed_link);
+}
+
+/* core.c. The first end counts; it happens before the core's entry point returns. */
+void relay_peer_doom(struct relay_peer *peer, const struct relay_end *end);
+void relay_peer_reject(struct relay_peer *peer, enum ctrl_reject_code code, const char *text);
+/* Broke the rules: before it joined a reject bad_hello, later a disconnect. */
+void relay_peer_protocol_error(struct relay_peer *peer, const char *text);
+/* Ends whom the call doomed. */
+void relay_core_end_doomed(struct relay_core *core, uint64_t now);
+void relay_peer_set_timer(struct relay_peer *peer, uint64_t deadline);
+
+/* control.c */
+void relay_control_receive(struct relay_peer *peer, struct slice bytes, bool fin, uint64_t now);
+
+/* admission.c: decides now or sets the peer's timer to try again. */
+void relay_admission_start(struct relay_peer *peer, uint64_t now);
+void relay_admission_try(struct relay_peer *peer, uint64_t now);
+
+/* room.c */
+struct relay_room *relay_room_find(const struct relay_core *core, const char *code);
+/* NULL when the relay is full of rooms or memory is out; an empty room may have to give way. */
+struct relay_room *relay_room_open(struct relay_core *core, const char *code, uint16_t mtu, uint64_t now);
+/* The next peer gets the next id. The seat must be free. 0 or BASE_E_NOMEM. */
+int relay_room_enter(struct relay_room *room, struct relay_peer *peer, uint64_t now);
+/* Out of list and index, the queue emptied, the others told; the peer is RELAY_PEER_LEFT. */
+void relay_room_leave(struct relay_peer *peer, enum ctrl_leave_reason reason, uint64_t now);
+struct relay_peer *relay_room_client(const struct relay_room *room, struct proto_mac mac);
+void relay_room_expire(struct relay_core *core, uint64_t now);
+void relay_room_free(struct relay_room *room);
+
+/* notify.c: a peer that cannot be told is doomed. */
+void relay_notify_joined(struct relay_peer *joiner);
+/* The welcome and the earlier peers. */
+void relay_notify_welcome(struct relay_peer *joiner);
+void relay_notify_left(struct relay_room *room, uint32_t id, enum ctrl_leave_reason reason);
+/* False when the message could not be queued: there is nothing to wait for. */
+bool relay_notify_end(struct relay_peer *peer, const struct relay_end *end);
+
+/* egress.c */
+/* A pool frame with the datagram's bytes and one reference, or NULL: no buffer for this room. */
+struct queue_frame *relay_egress_frame(struct relay_room *room, uint32_t source, struct slice datagram);
+void relay_egress_release(struct relay_room *room, struct queue_frame *frame);
+/* Queues a copy for `target`, or books why not. */
+bool relay_egress_offer(struct relay_peer *target, struct queue_frame *frame, uint64_t now);
+/* Drops what is too old. */
+void relay_egress_age(struct relay_peer *peer, uint64_t now);
+/* Books everything that waits as dropped and frees the queue. */
+void relay_egress_close(struct relay_peer *peer);
+
+/* snapshot.c */
+struct json_t;
+struct json_t *relay_snapshot_json(struct relay_core *core, uint64_t now);
+
+const char *relay_peer_state_name(enum relay_peer_state state);
+void relay_counters_add(struct obs_counters *sum, const struct obs_counters *more);
+
+#endif

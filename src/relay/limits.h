@@ -1,0 +1,90 @@
+/* relay/limits.h: every bound, timeout and default rate of the relay, each with its reason. Nothing a stranger can make
+ * grow is without a line here; what concerns packets before a hello is in quic/server.h. */
+#ifndef RELAY_LIMITS_H
+#define RELAY_LIMITS_H
+
+#include "base/time.h"
+#include "queue/egress.h"
+
+/* A connection that has finished its handshake must say hello within this time: long enough for a lost packet or two on
+ * a slow path, short enough that silent connections do not pile up. */
+#define RELAY_HELLO_TIMEOUT_NS (5 * BASE_SECOND)
+/* How long a hello may wait for the relay's own path MTU discovery towards the peer. Matches QUIC_PMTU_SETTLE_NS. */
+#define RELAY_SETTLE_NS (1500 * BASE_MS)
+/* Path MTU discovery and acknowledgements are asked about, not announced: this often, while somebody waits for them. */
+#define RELAY_POLL_NS (10 * BASE_MS)
+/* A reject or disconnect is given this long to be acknowledged before the connection is closed under it. */
+#define RELAY_LINGER_NS (500 * BASE_MS)
+/* An empty room keeps its TAP MTU and its peer id counter this long, so that the last peer may reconnect (and others
+ * may still hold old ids) without the room changing under them. */
+#define RELAY_ROOM_GRACE_NS (60 * BASE_SECOND)
+/* Frames of a peer that is not asked for datagrams (blocked, or about to time out) are aged at least this often. */
+#define RELAY_SWEEP_NS BASE_SECOND
+
+/* What a LAN station may be silent before its MAC counts as unknown again: the ageing time of a switch (802.1Q-2022
+ * section 8.8.3). */
+#define RELAY_STATION_AGE_NS (300 * BASE_SECOND)
+/* Learned LAN stations of a room: a LAN of a few hundred hosts fits; a LAN that floods sources only makes the relay
+ * treat more destinations as unknown. 1024 * 16 bytes, only in rooms with a gateway. */
+#define RELAY_STATIONS_MAX 1024
+
+/* Frames a second (or bytes a second for bandwidth). per_second 0: unlimited. */
+struct relay_rate {
+	uint64_t per_second;
+	uint64_t burst;
+};
+
+/* Rates and bursts stay below this, so that no product of a rate and a time overflows (limiter.c). */
+#define RELAY_RATE_MAX UINT64_C(10000000000)
+
+struct relay_limits {
+	size_t peers_max; /* connections the core accepts, joined or not */
+	size_t rooms_max;
+	size_t room_peers_max;
+	uint16_t room_mtu_max;
+	size_t pool_frames;
+	struct queue_egress_limits egress;
+	struct relay_rate control;           /* messages from one peer */
+	struct relay_rate malformed;         /* undecodable datagrams before the peer is disconnected */
+	struct relay_rate broadcast;         /* group frames from one client */
+	struct relay_rate gateway_broadcast; /* group frames from the gateway */
+	struct relay_rate unknown_unicast;   /* from one client to stations never heard */
+	struct relay_rate bandwidth;         /* bytes from one client */
+};
+
+#define RELAY_LIMITS_DEFAULT                                                                                           \
+	{                                                                                                                  \
+		.peers_max = 4096, /* 6 KiB each before the hello: 24 MiB; the same number as in quic/server.h */              \
+		    .rooms_max = 1024, .room_peers_max = 64,                                                                   \
+		/* a broadcast costs one encryption a peer; LAN parties are smaller */ /* 1366 bytes of budget fit UDP         \
+		                                                                        * payloads of 1406, which              \
+		                                                                        * PPPoE, DS-Lite and common            \
+		                                                                        * VPN paths still carry: a             \
+		                                                                        * first peer on a perfect path         \
+		                                                                        * must not lock out the                \
+		                                                                        * others. */                           \
+		    .room_mtu_max = 1344,                                                                                      \
+		.pool_frames = 8192,                                                                                           \
+		/* 13 MiB when all are used; a room may take at most half (forward.c) */ /* An older game frame is             \
+		                                                                            worthless, and TCP                 \
+		                                                                            should hear early that             \
+		                                                                            the path is full. */               \
+		    .egress = {.frames_max = 1024,                                                                             \
+		               .bytes_max = 1024 * 1024,                                                                       \
+		               .age_ns_max = 200 * BASE_MS},    /* A peer sends hello, stats every 10 s and disconnect. */     \
+		    .control = {.per_second = 20, .burst = 50}, /* Bit errors do not pass QUIC's authentication: whoever sends \
+		                                                   64 in 10 s is broken or hostile. */                         \
+		    .malformed = {.per_second = 6, .burst = 64},    /* Old IPX games broadcast every tick: 35 a second and     \
+		                                                       player. Discovery comes in bursts. */                   \
+		    .broadcast = {.per_second = 300, .burst = 600}, /* A whole LAN's ARP, mDNS and discovery; a video          \
+		                                                       multicast must not fill every player's downlink. */     \
+		    .gateway_broadcast = {.per_second = 2000,                                                                  \
+		                          .burst = 4000}, /* A station is unknown until its first frame comes through the      \
+		                                           * gateway, one round trip after ARP. The burst carries a running    \
+		                                           * download over the moment after a gateway's reconnect. */          \
+		    .unknown_unicast = {.per_second = 1000,                                                                    \
+		                        .burst = 1000}, /* QUIC's congestion control already shares the relay's line. */       \
+		    .bandwidth = {.per_second = 0, .burst = 0},                                                                \
+	}
+
+#endif

@@ -1,0 +1,113 @@
+/* relay/notify.c: control messages from the relay to its peers. Reliable means: whoever cannot be told has to go, or it
+ * would act on an outdated room. */
+#include "relay/internal.h"
+
+#include <string.h>
+
+static int print(const struct relay_core *core, const struct ctrl_message *message,
+                 uint8_t buf[static CTRL_LENGTH_BYTES + CTRL_MESSAGE_BYTES_MAX]) {
+	char error[CTRL_ERROR_BYTES];
+	int len = ctrl_message_print(message, buf, CTRL_LENGTH_BYTES + CTRL_MESSAGE_BYTES_MAX, error);
+
+	if (len < 0)
+		obs_note(core->log, OBS_ERROR, "control_message", error);
+	return len;
+}
+
+static bool send_bytes(struct relay_peer *peer, struct slice bytes) {
+	struct relay_core *core = peer->core;
+
+	if (core->transport->control_send(core->transport_user, peer->conn, bytes) == 0)
+		return true;
+	if (peer->state == RELAY_PEER_JOINED && !relay_peer_is_doomed(peer)) {
+		core->totals.stuck_disconnects++;
+		relay_peer_doom(peer, &(struct relay_end){.reason = CTRL_LEAVE_CONNECTION_LOST,
+		                                          .code = QUIC_APP_LIMIT,
+		                                          .text = "the control stream is not being read"});
+	}
+	return false;
+}
+
+static bool send_message(struct relay_peer *peer, const struct ctrl_message *message) {
+	uint8_t buf[CTRL_LENGTH_BYTES + CTRL_MESSAGE_BYTES_MAX];
+	int len = print(peer->core, message, buf);
+
+	return len > 0 && send_bytes(peer, slice_of(buf, (size_t)len));
+}
+
+static void send_to_room(struct relay_room *room, const struct relay_peer *except, const struct ctrl_message *message) {
+	uint8_t buf[CTRL_LENGTH_BYTES + CTRL_MESSAGE_BYTES_MAX];
+	int len = print(room->core, message, buf);
+
+	if (len <= 0)
+		return;
+	for (struct base_list *item = room->peers.next; item != &room->peers; item = item->next) {
+		struct relay_peer *peer = BASE_CONTAINER(item, struct relay_peer, room_link);
+
+		if (peer != except)
+			send_bytes(peer, slice_of(buf, (size_t)len));
+	}
+}
+
+static struct ctrl_message joined_message(const struct relay_peer *peer) {
+	struct ctrl_message message = {.type = CTRL_PEER_JOINED};
+
+	message.peer_joined.peer_id = peer->id;
+	message.peer_joined.role = peer->hello.role;
+	message.peer_joined.mac = peer->hello.mac;
+	memcpy(message.peer_joined.name, peer->hello.name, sizeof(message.peer_joined.name));
+	return message;
+}
+
+void relay_notify_joined(struct relay_peer *joiner) {
+	struct ctrl_message message = joined_message(joiner);
+
+	send_to_room(joiner->room, joiner, &message);
+}
+
+void relay_notify_left(struct relay_room *room, uint32_t id, enum ctrl_leave_reason reason) {
+	struct ctrl_message message = {.type = CTRL_PEER_LEFT};
+
+	message.peer_left.peer_id = id;
+	message.peer_left.reason = reason;
+	send_to_room(room, NULL, &message);
+}
+
+void relay_notify_welcome(struct relay_peer *joiner) {
+	const struct relay_room *room = joiner->room;
+	struct ctrl_message message = {.type = CTRL_WELCOME};
+
+	message.welcome.version = CTRL_PROTOCOL_VERSION;
+	message.welcome.peer_id = joiner->id;
+	message.welcome.mtu = room->mtu;
+	/* The gateway itself is told of another one only, which there never is. */
+	if (room->gateway != NULL && room->gateway != joiner) {
+		message.welcome.gateway = true;
+		message.welcome.gateway_peer = room->gateway->id;
+	}
+	if (!send_message(joiner, &message))
+		return;
+	for (struct base_list *item = room->peers.next; item != &room->peers; item = item->next) {
+		const struct relay_peer *peer = BASE_CONTAINER(item, struct relay_peer, room_link);
+
+		if (peer == joiner)
+			continue;
+		message = joined_message(peer);
+		if (!send_message(joiner, &message))
+			return;
+	}
+}
+
+bool relay_notify_end(struct relay_peer *peer, const struct relay_end *end) {
+	struct ctrl_message message = {0};
+
+	if (end->say == RELAY_SAY_REJECT) {
+		message.type = CTRL_REJECT;
+		message.reject.code = end->reject;
+		memcpy(message.reject.text, end->text, sizeof(message.reject.text));
+	} else {
+		message.type = CTRL_DISCONNECT;
+		message.disconnect.reason = end->reason;
+	}
+	return send_message(peer, &message);
+}

@@ -1,0 +1,179 @@
+/* relay/room.c: who is in which room and which MAC is whose; rooms that nobody is in for a while. */
+#include "base/error.h"
+#include "proto/mtu.h"
+#include "relay/internal.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct relay_room *relay_room_find(const struct relay_core *core, const char *code) {
+	struct base_map_node *node = base_map_find(&core->rooms, slice_of_text(code));
+
+	return node != NULL ? BASE_CONTAINER(node, struct relay_room, node) : NULL;
+}
+
+struct relay_peer *relay_room_client(const struct relay_room *room, struct proto_mac mac) {
+	struct base_map_node *node = base_map_find(&room->clients, slice_of(mac.b, sizeof(mac.b)));
+
+	return node != NULL ? BASE_CONTAINER(node, struct relay_peer, mac_node) : NULL;
+}
+
+void relay_room_free(struct relay_room *room) {
+	struct relay_core *core = room->core;
+
+	base_map_remove(&core->rooms, &room->node);
+	base_list_remove(&room->empty_link);
+	base_map_done(&room->clients);
+	relay_stations_free(room->stations);
+	free(room);
+}
+
+static void close_room(struct relay_room *room, const char *why) {
+	struct obs_log *log = room->core->log;
+
+	if (obs_on(log, OBS_INFO)) {
+		obs_begin(log, OBS_INFO, "room_closed");
+		obs_str(log, "room", room->code);
+		obs_str(log, "reason", why);
+		obs_end(log);
+	}
+	relay_room_free(room);
+}
+
+static struct relay_room *first_empty(const struct relay_core *core) {
+	return base_list_empty(&core->empty_rooms) ? NULL
+	                                           : BASE_CONTAINER(core->empty_rooms.next, struct relay_room, empty_link);
+}
+
+void relay_room_expire(struct relay_core *core, uint64_t now) {
+	struct relay_room *room;
+
+	while ((room = first_empty(core)) != NULL && room->empty_until <= now)
+		close_room(room, "empty");
+}
+
+static void remember_empty(struct relay_room *room, uint64_t now) {
+	room->empty_until = now + RELAY_ROOM_GRACE_NS;
+	base_list_append(&room->core->empty_rooms, &room->empty_link);
+}
+
+struct relay_room *relay_room_open(struct relay_core *core, const char *code, uint16_t mtu, uint64_t now) {
+	struct relay_room *room;
+
+	if (core->rooms.len >= core->limits.rooms_max) {
+		/* Remembered rooms are a courtesy; they must not keep out a room that somebody wants to be in. */
+		if ((room = first_empty(core)) == NULL)
+			return NULL;
+		core->totals.rooms_evicted++;
+		close_room(room, "evicted");
+	}
+	room = calloc(1, sizeof(*room));
+	if (room == NULL)
+		return NULL;
+	room->core = core;
+	memcpy(room->code, code, strlen(code));
+	room->mtu = mtu;
+	room->frame_bytes_max = proto_frame_bytes_max(mtu);
+	room->next_id = 1;
+	room->opened_at = now;
+	base_list_init(&room->peers);
+	base_list_init(&room->empty_link);
+	if (base_map_init(&room->clients, core->seed) != 0 ||
+	    base_map_insert(&core->rooms, &room->node, slice_of_text(room->code)) != 0) {
+		base_map_done(&room->clients);
+		free(room);
+		return NULL;
+	}
+	core->totals.rooms_opened++;
+	remember_empty(room, now);
+	if (obs_on(core->log, OBS_INFO)) {
+		obs_begin(core->log, OBS_INFO, "room_opened");
+		obs_str(core->log, "room", room->code);
+		obs_u64(core->log, "mtu", mtu);
+		obs_bool(core->log, "ipv6", proto_tap_mtu_carries_ipv6(mtu));
+		obs_end(core->log);
+	}
+	return room;
+}
+
+static int take_seat(struct relay_room *room, struct relay_peer *peer) {
+	if (peer->hello.role == CTRL_ROLE_CLIENT)
+		return base_map_insert(&room->clients, &peer->mac_node, slice_of(peer->hello.mac.b, PROTO_MAC_BYTES));
+	if (room->stations == NULL && (room->stations = relay_stations_new(room->core->seed)) == NULL)
+		return BASE_E_NOMEM;
+	room->gateway = peer;
+	return 0;
+}
+
+int relay_room_enter(struct relay_room *room, struct relay_peer *peer, uint64_t now) {
+	int result;
+
+	assert(room->next_id != 0);
+	peer->egress = queue_egress_new(&room->core->limits.egress);
+	if (peer->egress == NULL)
+		return BASE_E_NOMEM;
+	if ((result = take_seat(room, peer)) != 0) {
+		assert(result == BASE_E_NOMEM);
+		queue_egress_free(peer->egress);
+		peer->egress = NULL;
+		return result;
+	}
+	peer->room = room;
+	peer->id = room->next_id++;
+	peer->state = RELAY_PEER_JOINED;
+	peer->joined_at = now;
+	base_list_append(&room->peers, &peer->room_link);
+	room->peer_count++;
+	base_list_remove(&room->empty_link);
+	room->core->totals.joined++;
+	return 0;
+}
+
+static void log_left(const struct relay_peer *peer, enum ctrl_leave_reason reason, uint64_t now) {
+	struct obs_log *log = peer->core->log;
+
+	if (!obs_on(log, OBS_INFO))
+		return;
+	obs_begin(log, OBS_INFO, "peer_left");
+	obs_str(log, "room", peer->room->code);
+	obs_u64(log, "peer", peer->id);
+	obs_str(log, "role", ctrl_role_name(peer->hello.role));
+	if (peer->hello.role == CTRL_ROLE_CLIENT)
+		obs_mac(log, "mac", peer->hello.mac.b);
+	obs_str(log, "reason", ctrl_leave_name(reason));
+	if (peer->end.text[0] != '\0')
+		obs_str(log, "text", peer->end.text);
+	obs_u64(log, "seconds", (now - peer->joined_at) / BASE_SECOND);
+	obs_u64(log, "received", peer->rx.value[OBS_TUNNEL_RX_DATAGRAMS]);
+	obs_u64(log, "sent", peer->tx.value[OBS_TUNNEL_TX_DATAGRAMS]);
+	obs_u64(log, "dropped", obs_drops_total(&peer->rx));
+	obs_end(log);
+}
+
+void relay_room_leave(struct relay_peer *peer, enum ctrl_leave_reason reason, uint64_t now) {
+	struct relay_room *room = peer->room;
+	struct relay_totals *totals = &room->core->totals;
+
+	assert(peer->state == RELAY_PEER_JOINED);
+	relay_egress_close(peer);
+	log_left(peer, reason, now);
+	if (room->gateway == peer) {
+		room->gateway = NULL;
+		relay_stations_clear(room->stations);
+	} else {
+		base_map_remove(&room->clients, &peer->mac_node);
+	}
+	base_list_remove(&peer->room_link);
+	room->peer_count--;
+	peer->room = NULL;
+	peer->state = RELAY_PEER_LEFT;
+	totals->left[reason]++;
+	totals->forwarded += peer->forwarded;
+	relay_counters_add(&totals->rx, &peer->rx);
+	relay_counters_add(&totals->tx, &peer->tx);
+	if (room->peer_count == 0)
+		remember_empty(room, now);
+	else if (!room->core->shutting_down) /* everybody is told goodbye anyway */
+		relay_notify_left(room, peer->id, reason);
+}

@@ -1,0 +1,376 @@
+/* Hello to welcome or reject: who may come in, what fixes the room's MTU, whose seat may be taken back. */
+#include "tests/relay/party.h"
+#include "tests/unit.h"
+
+#include "base/error.h"
+#include "proto/mtu.h"
+
+#include <string.h>
+
+static const struct ctrl_welcome *welcome_of(struct conn *conn, const char *label) {
+	const struct heard *heard = party_last(conn, CTRL_WELCOME);
+
+	if (heard == NULL) {
+		fail_msg("%s: no welcome", label);
+		return NULL;
+	}
+	return &heard->message.welcome;
+}
+
+/* Room "R" holds the gateway (key 1) and client MAC 1 (key 1), then somebody else knocks. */
+static void test_who_may_join(void **state) {
+	static const struct {
+		const char *label;
+		const char *room;
+		unsigned mac, key; /* mac 0: a gateway */
+		int reject;        /* -1: welcome */
+		uint32_t id;
+	} cases[] = {
+	    {"another client", "R", 2, 0, -1, 3},
+	    {"another client with the same key", "R", 2, 1, -1, 3},
+	    {"second gateway", "R", 0, 0, CTRL_REJECT_GATEWAY_EXISTS, 0},
+	    {"second gateway, wrong key", "R", 0, 2, CTRL_REJECT_GATEWAY_EXISTS, 0},
+	    {"the gateway again", "R", 0, 1, -1, 3},
+	    {"same MAC, no key", "R", 1, 0, CTRL_REJECT_DUPLICATE_MAC, 0},
+	    {"same MAC, wrong key", "R", 1, 2, CTRL_REJECT_DUPLICATE_MAC, 0},
+	    {"same MAC, its key", "R", 1, 1, -1, 3},
+	    {"same MAC in another room", "S", 1, 0, -1, 1},
+	    {"gateway in another room", "S", 0, 0, -1, 1},
+	    {"room codes are case sensitive", "r", 1, 0, -1, 1},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct party *party = party_new(NULL);
+		struct conn *conn;
+
+		party_join(party, "R", 0, 1);
+		party_join(party, "R", 1, 1);
+		conn = party_join(party, cases[i].room, cases[i].mac, cases[i].key);
+		if (cases[i].reject >= 0) {
+			party_assert_rejected(conn, (enum ctrl_reject_code)cases[i].reject, cases[i].label);
+		} else {
+			const struct ctrl_welcome *welcome = welcome_of(conn, cases[i].label);
+
+			unit_assert_int(welcome->peer_id, cases[i].id, cases[i].label);
+			unit_assert_int(welcome->gateway, cases[i].room[0] == 'R' && cases[i].mac != 0, cases[i].label);
+			unit_assert_int(welcome->gateway_peer, welcome->gateway ? 1 : 0, cases[i].label);
+		}
+		party_free(party);
+	}
+}
+
+/* A first peer without a key cannot be replaced by one without a key either. */
+static void test_no_key_is_no_seat(void **state) {
+	struct party *party = party_new(NULL);
+
+	(void)state;
+	party_join(party, "R", 1, 0);
+	party_assert_rejected(party_join(party, "R", 1, 0), CTRL_REJECT_DUPLICATE_MAC, "no key");
+	party_free(party);
+}
+
+static void test_room_and_relay_full(void **state) {
+	struct relay_limits limits = RELAY_LIMITS_DEFAULT;
+	struct party *party;
+	struct conn *first, *again;
+
+	(void)state;
+	limits.room_peers_max = 2;
+	limits.rooms_max = 2;
+	party = party_new(&limits);
+	first = party_join(party, "A", 1, 1);
+	party_join(party, "A", 2, 0);
+	party_assert_rejected(party_join(party, "A", 3, 0), CTRL_REJECT_ROOM_FULL, "third peer");
+	again = party_join(party, "A", 1, 1);
+	assert_non_null(party_last(again, CTRL_WELCOME)); /* a seat that is taken over needs no new place */
+	assert_true(first->close_asked);
+	party_join(party, "B", 1, 0);
+	party_assert_rejected(party_join(party, "C", 1, 0), CTRL_REJECT_TOO_MANY_ROOMS, "third room");
+	assert_int_equal(relay_core_room_count(party->core), 2);
+	party_free(party);
+}
+
+/* A remembered empty room gives way to one that somebody wants to be in. */
+static void test_empty_room_gives_way(void **state) {
+	struct relay_limits limits = RELAY_LIMITS_DEFAULT;
+	struct party *party;
+	struct conn *conn;
+
+	(void)state;
+	limits.rooms_max = 1;
+	party = party_new(&limits);
+	party_hang_up(party_join(party, "A", 1, 0), CTRL_LEAVE_TIMEOUT);
+	conn = party_join(party, "B", 1, 0);
+	assert_non_null(party_last(conn, CTRL_WELCOME));
+	assert_int_equal(relay_core_room_count(party->core), 1);
+	assert_int_equal(relay_core_totals(party->core)->rooms_evicted, 1);
+	party_free(party);
+}
+
+static void test_connections_are_bounded(void **state) {
+	struct relay_limits limits = RELAY_LIMITS_DEFAULT;
+	struct party *party;
+
+	(void)state;
+	limits.peers_max = 2;
+	party = party_new(&limits);
+	party_connect(party);
+	party_connect(party);
+	assert_null(party_connect(party)->peer);
+	party_hang_up(&party->conns[0], CTRL_LEAVE_TIMEOUT);
+	assert_non_null(party_connect(party)->peer);
+	party_free(party);
+}
+
+static struct conn *join_with(struct party *party, unsigned mac, size_t own, size_t announced) {
+	struct conn *conn = party_connect(party);
+	struct ctrl_message hello = party_hello("R", CTRL_ROLE_CLIENT, mac, 0);
+
+	conn->budget = own;
+	hello.hello.budget = (uint16_t)announced;
+	party_say(conn, &hello);
+	return conn;
+}
+
+/* RLY-3: the first fixes it, the next must carry it; the smaller of both directions counts. */
+static void test_mtu(void **state) {
+	static const struct {
+		const char *label;
+		size_t own1, hello1;
+		uint16_t mtu; /* 0: the first is rejected */
+		size_t own2, hello2;
+		bool second;
+	} cases[] = {
+	    {"capped", 1440, 1440, 1344, 1366, 1366, true},
+	    {"one byte short there", 1440, 1440, 1344, 1366, 1365, false},
+	    {"one byte short here", 1440, 1440, 1344, 1365, 1366, false},
+	    {"own path is smaller", 1374, 1440, 1340, 1362, 1362, true},
+	    {"its path is smaller", 1440, 1374, 1340, 1361, 1440, false},
+	    {"IPv6 without headroom", 1310, 1440, 1280, 1302, 1440, true},
+	    {"no IPv6", 1168, 1440, 1146, 1168, 1440, true},
+	    {"smallest", PROTO_BUDGET_MIN, 1440, PROTO_TAP_MTU_MIN, PROTO_BUDGET_MIN, 1440, true},
+	    {"nothing fits", PROTO_BUDGET_MIN - 1, 1440, 0, 0, 0, false},
+	    {"no datagrams", 0, 1440, 0, 0, 0, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct party *party = party_new(NULL);
+		struct conn *first = join_with(party, 1, cases[i].own1, cases[i].hello1);
+		struct conn *second;
+
+		if (cases[i].mtu == 0) {
+			party_assert_rejected(first, CTRL_REJECT_MTU, cases[i].label);
+			party_free(party);
+			continue;
+		}
+		unit_assert_int(welcome_of(first, cases[i].label)->mtu, cases[i].mtu, cases[i].label);
+		second = join_with(party, 2, cases[i].own2, cases[i].hello2);
+		if (cases[i].second)
+			unit_assert_int(welcome_of(second, cases[i].label)->mtu, cases[i].mtu, cases[i].label);
+		else
+			party_assert_rejected(second, CTRL_REJECT_MTU, cases[i].label);
+		party_free(party);
+	}
+}
+
+static void test_mtu_reject_has_numbers(void **state) {
+	struct party *party = party_new(NULL);
+	struct conn *conn;
+	const struct heard *heard;
+
+	(void)state;
+	party_join(party, "R", 1, 0);
+	conn = join_with(party, 2, 1440, 1300);
+	heard = party_last(conn, CTRL_REJECT);
+	assert_non_null(heard);
+	assert_string_equal(heard->message.reject.text,
+	                    "the path carries datagrams of 1300 bytes, this room needs 1366 for an MTU of 1344");
+	party_free(party);
+}
+
+/* A hopeless joiner must not push out the peer whose seat it asks for. */
+static void test_failed_takeover_leaves_the_seat(void **state) {
+	struct party *party = party_new(NULL);
+	struct conn *first = party_join(party, "R", 1, 1);
+	struct conn *second = party_connect(party);
+	struct ctrl_message hello = party_hello("R", CTRL_ROLE_CLIENT, 1, 1);
+
+	(void)state;
+	hello.hello.budget = 1300;
+	party_say(second, &hello);
+	party_assert_rejected(second, CTRL_REJECT_MTU, "small path");
+	assert_false(first->close_asked);
+	assert_int_equal(relay_peer_id(first->peer), 1);
+	party_free(party);
+}
+
+/* While path MTU discovery goes on, the decision waits: until it is settled, good enough, hopeless, or too late. */
+static void test_settling(void **state) {
+	static const struct {
+		const char *label;
+		size_t budget_at_first;
+		uint64_t change_at; /* 0: never */
+		size_t budget_then;
+		bool settled_then;
+		uint64_t decided_by;
+		uint16_t mtu;
+	} cases[] = {
+	    {"good enough at once", 1378, 0, 0, false, 0, 1344},
+	    {"grows to good enough", 1168, 300 * BASE_MS, 1400, false, 310 * BASE_MS, 1344},
+	    {"settles lower", 1168, 300 * BASE_MS, 1310, true, 310 * BASE_MS, 1280},
+	    {"grows, but not enough to stop waiting", 1168, 300 * BASE_MS, 1310, false, RELAY_SETTLE_NS, 1280},
+	    {"never settles", 1168, 0, 0, false, RELAY_SETTLE_NS, 1146},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct party *party = party_new(NULL);
+		struct conn *conn = party_connect(party);
+		struct ctrl_message hello = party_hello("R", CTRL_ROLE_CLIENT, 1, 0);
+
+		conn->budget = cases[i].budget_at_first;
+		conn->settled = false;
+		party_say(conn, &hello);
+		if (cases[i].decided_by > 0) {
+			unit_assert_int(conn->heard_count, 0, cases[i].label);
+			party_run(party, (cases[i].change_at > 0 ? cases[i].change_at : RELAY_SETTLE_NS) - BASE_MS);
+			unit_assert_int(conn->heard_count, 0, cases[i].label);
+			if (cases[i].change_at > 0) {
+				conn->budget = cases[i].budget_then;
+				conn->settled = cases[i].settled_then;
+			}
+			party_run(party, cases[i].decided_by - (cases[i].change_at > 0 ? cases[i].change_at : RELAY_SETTLE_NS) +
+			                     2 * BASE_MS);
+		}
+		unit_assert_int(welcome_of(conn, cases[i].label)->mtu, cases[i].mtu, cases[i].label);
+		party_free(party);
+	}
+}
+
+/* What it announced will not grow: no reason to wait for our own path. */
+static void test_hopeless_is_rejected_at_once(void **state) {
+	struct party *party = party_new(NULL);
+	struct conn *conn;
+	struct ctrl_message hello = party_hello("R", CTRL_ROLE_CLIENT, 2, 0);
+
+	(void)state;
+	party_join(party, "R", 1, 0);
+	conn = party_connect(party);
+	conn->settled = false;
+	conn->budget = 1168;
+	hello.hello.budget = 1200;
+	party_say(conn, &hello);
+	party_assert_rejected(conn, CTRL_REJECT_MTU, "hopeless");
+	party_free(party);
+}
+
+/* Two wait for the same empty room: the first to be decided fixes the MTU, the other meets it. */
+static void test_two_settle_for_one_room(void **state) {
+	struct party *party = party_new(NULL);
+	struct conn *a = party_connect(party);
+	struct conn *b = party_connect(party);
+	struct ctrl_message hello = party_hello("R", CTRL_ROLE_CLIENT, 1, 0);
+
+	(void)state;
+	a->settled = b->settled = false;
+	a->budget = b->budget = 1168;
+	party_say(a, &hello);
+	hello.hello.mac = party_mac(2);
+	party_say(b, &hello);
+	party_run(party, 100 * BASE_MS);
+	b->budget = 1440;
+	party_run(party, 100 * BASE_MS);
+	assert_int_equal(welcome_of(b, "b")->mtu, 1344);
+	a->budget = 1300;
+	a->settled = true;
+	party_run(party, 100 * BASE_MS);
+	party_assert_rejected(a, CTRL_REJECT_MTU, "a");
+	party_free(party);
+}
+
+/* And two for the same MAC: the later one meets the earlier. */
+static void test_two_settle_for_one_mac(void **state) {
+	struct party *party = party_new(NULL);
+	struct conn *a = party_connect(party);
+	struct conn *b = party_connect(party);
+	struct ctrl_message hello = party_hello("R", CTRL_ROLE_CLIENT, 1, 0);
+
+	(void)state;
+	a->settled = b->settled = false;
+	a->budget = b->budget = 1168;
+	party_say(a, &hello);
+	party_say(b, &hello);
+	b->settled = true;
+	party_run(party, 20 * BASE_MS);
+	assert_non_null(party_last(b, CTRL_WELCOME));
+	a->settled = true;
+	party_run(party, 20 * BASE_MS);
+	party_assert_rejected(a, CTRL_REJECT_DUPLICATE_MAC, "a");
+	party_free(party);
+}
+
+static void test_leaving_while_settling(void **state) {
+	struct party *party = party_new(NULL);
+	struct conn *conn = party_connect(party);
+	struct ctrl_message hello = party_hello("R", CTRL_ROLE_CLIENT, 1, 0);
+
+	(void)state;
+	conn->settled = false;
+	conn->budget = 1168;
+	party_say(conn, &hello);
+	party_hang_up(conn, CTRL_LEAVE_TIMEOUT);
+	party_run(party, 3 * BASE_SECOND);
+	assert_int_equal(relay_core_room_count(party->core), 0);
+	assert_int_equal(relay_core_peer_count(party->core), 0);
+	party_free(party);
+}
+
+/* RLY-15: a room that has given out every id takes nobody in. */
+static void test_ids_run_out(void **state) {
+	struct party *party = party_new(NULL);
+	struct conn *conn = party_join(party, "R", 1, 0);
+
+	(void)state;
+	relay_room_find(party->core, "R")->next_id = UINT32_MAX;
+	assert_int_equal(welcome_of(party_join(party, "R", 2, 0), "last")->peer_id, UINT32_MAX);
+	party_assert_rejected(party_join(party, "R", 3, 0), CTRL_REJECT_INTERNAL, "wrapped");
+	assert_int_equal(relay_peer_id(conn->peer), 1);
+	party_free(party);
+}
+
+static void test_bad_limits(void **state) {
+	struct relay_core_options options = {.limits = RELAY_LIMITS_DEFAULT};
+	struct relay_core *core = NULL;
+
+	(void)state;
+	options.limits.room_mtu_max = PROTO_TAP_MTU_MAX + 1;
+	assert_int_equal(relay_core_new(&options, &core), BASE_E_INVALID);
+	options.limits.room_mtu_max = 1344;
+	options.limits.broadcast.per_second = RELAY_RATE_MAX + 1;
+	assert_int_equal(relay_core_new(&options, &core), BASE_E_INVALID);
+	assert_null(core);
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_who_may_join),
+	    cmocka_unit_test(test_no_key_is_no_seat),
+	    cmocka_unit_test(test_room_and_relay_full),
+	    cmocka_unit_test(test_empty_room_gives_way),
+	    cmocka_unit_test(test_connections_are_bounded),
+	    cmocka_unit_test(test_mtu),
+	    cmocka_unit_test(test_mtu_reject_has_numbers),
+	    cmocka_unit_test(test_failed_takeover_leaves_the_seat),
+	    cmocka_unit_test(test_settling),
+	    cmocka_unit_test(test_hopeless_is_rejected_at_once),
+	    cmocka_unit_test(test_two_settle_for_one_room),
+	    cmocka_unit_test(test_two_settle_for_one_mac),
+	    cmocka_unit_test(test_leaving_while_settling),
+	    cmocka_unit_test(test_ids_run_out),
+	    cmocka_unit_test(test_bad_limits),
+	};
+
+	return cmocka_run_group_tests_name("relay/admission", tests, NULL, NULL);
+}

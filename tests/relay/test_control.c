@@ -1,0 +1,281 @@
+/* What a peer may say when, and what becomes of it when it says something else. */
+#include "tests/relay/party.h"
+#include "tests/unit.h"
+
+#include <string.h>
+
+static void assert_disconnected(struct conn *conn, enum ctrl_leave_reason reason, enum quic_app_code code,
+                                const char *label) {
+	const struct heard *heard = party_last(conn, CTRL_DISCONNECT);
+
+	if (heard == NULL)
+		fail_msg("%s: no disconnect", label);
+	else
+		unit_assert_int(heard->message.disconnect.reason, reason, label);
+	party_run(conn->party, RELAY_LINGER_NS);
+	unit_assert_true(conn->close_asked, label);
+	unit_assert_int(conn->code, code, label);
+}
+
+#define HELLO                                                                                                        \
+	"{\"type\":\"hello\",\"version\":1,\"role\":\"client\",\"room\":\"R\",\"mac\":\"02:00:00:00:00:09\",\"budget\":" \
+	"1400}"
+
+static void test_before_hello(void **state) {
+	static const struct {
+		const char *label;
+		const char *json;
+		enum ctrl_reject_code code;
+	} cases[] = {
+	    {"not JSON", "{", CTRL_REJECT_BAD_HELLO},
+	    {"no object", "[]", CTRL_REJECT_BAD_HELLO},
+	    {"stats first", "{\"type\":\"stats\"}", CTRL_REJECT_BAD_HELLO},
+	    {"disconnect first", "{\"type\":\"disconnect\",\"reason\":\"quit\"}", CTRL_REJECT_BAD_HELLO},
+	    {"a relay's message", "{\"type\":\"peer_left\",\"peer_id\":1,\"reason\":\"quit\"}", CTRL_REJECT_BAD_HELLO},
+	    {"another version", "{\"type\":\"hello\",\"version\":2}", CTRL_REJECT_VERSION},
+	    {"no room", "{\"type\":\"hello\",\"version\":1,\"role\":\"gateway\",\"budget\":1400}", CTRL_REJECT_BAD_HELLO},
+	    {"client without MAC", "{\"type\":\"hello\",\"version\":1,\"role\":\"client\",\"room\":\"R\",\"budget\":1400}",
+	     CTRL_REJECT_BAD_HELLO},
+	    {"budget 0", "{\"type\":\"hello\",\"version\":1,\"role\":\"gateway\",\"room\":\"R\",\"budget\":0}",
+	     CTRL_REJECT_BAD_HELLO},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct party *party = party_new(NULL);
+		struct conn *conn = party_connect(party);
+
+		party_say_json(conn, cases[i].json);
+		party_assert_rejected(conn, cases[i].code, cases[i].label);
+		assert_int_equal(relay_core_room_count(party->core), 0);
+		party_free(party);
+	}
+}
+
+static void test_while_joined(void **state) {
+	static const struct {
+		const char *label;
+		const char *json;
+		bool stays;
+	} cases[] = {
+	    {"second hello", HELLO, false},
+	    {"not JSON", "{\"type\":", false},
+	    {"a relay's message",
+	     "{\"type\":\"welcome\",\"version\":1,\"mode\":\"ethernet\",\"peer_id\":1,\"mtu\":1300,\"gateway\":false}",
+	     false},
+	    {"unknown type", "{\"type\":\"from_the_future\",\"x\":[1,2]}", true},
+	    {"empty stats", "{\"type\":\"stats\"}", true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct party *party = party_new(NULL);
+		struct conn *other = party_join(party, "R", 1, 0);
+		struct conn *conn = party_join(party, "R", 2, 0);
+
+		party_say_json(conn, cases[i].json);
+		if (cases[i].stays) {
+			unit_assert_int(relay_peer_id(conn->peer), 2, cases[i].label);
+			unit_assert_int(other->heard_count, 2, cases[i].label);
+		} else {
+			unit_assert_int(party_heard(other, 2, CTRL_PEER_LEFT)->peer_left.reason, CTRL_LEAVE_PROTOCOL_ERROR,
+			                cases[i].label);
+			assert_disconnected(conn, CTRL_LEAVE_PROTOCOL_ERROR, QUIC_APP_PROTOCOL, cases[i].label);
+		}
+		party_free(party);
+	}
+}
+
+static void test_second_hello_while_settling(void **state) {
+	struct party *party = party_new(NULL);
+	struct conn *conn = party_connect(party);
+
+	(void)state;
+	conn->settled = false;
+	conn->budget = 1168;
+	party_say_json(conn, HELLO);
+	assert_int_equal(conn->heard_count, 0);
+	party_say_json(conn, HELLO);
+	party_assert_rejected(conn, CTRL_REJECT_BAD_HELLO, "second hello");
+	assert_int_equal(relay_core_totals(party->core)->joined, 0);
+	party_free(party);
+}
+
+static void test_sizes(void **state) {
+	static const struct {
+		const char *label;
+		uint8_t bytes[4];
+	} cases[] = {{"length 0", {0, 0, 0, 0}}, {"over the limit", {0, 0, 16, 1}}, {"huge", {255, 255, 255, 255}}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct party *party = party_new(NULL);
+		struct conn *fresh = party_connect(party);
+		struct conn *joined = party_join(party, "R", 1, 0);
+
+		party_say_bytes(fresh, cases[i].bytes, 4, false);
+		party_assert_rejected(fresh, CTRL_REJECT_BAD_HELLO, cases[i].label);
+		party_say_bytes(joined, cases[i].bytes, 4, false);
+		assert_disconnected(joined, CTRL_LEAVE_PROTOCOL_ERROR, QUIC_APP_PROTOCOL, cases[i].label);
+		party_free(party);
+	}
+}
+
+/* The hello in every portion; each proper prefix followed by the end of the stream is half a hello. */
+static void test_portions_and_halves(void **state) {
+	uint8_t bytes[256];
+	size_t len = strlen(HELLO) + 4;
+
+	(void)state;
+	memcpy(bytes, (uint8_t[]){0, 0, 0, (uint8_t)strlen(HELLO)}, 4);
+	memcpy(bytes + 4, HELLO, strlen(HELLO));
+	for (size_t cut = 0; cut < len; cut++) {
+		struct party *party = party_new(NULL);
+		struct conn *half = party_connect(party);
+		struct conn *whole = party_connect(party);
+
+		party_say_bytes(half, bytes, cut, true);
+		party_assert_rejected(half, CTRL_REJECT_BAD_HELLO, "half a hello");
+		party_say_bytes(whole, bytes, cut, false);
+		assert_int_equal(whole->heard_count, 0);
+		party_say_bytes(whole, bytes + cut, len - cut, false);
+		party_heard(whole, 0, CTRL_WELCOME);
+		party_free(party);
+	}
+}
+
+static void test_end_of_stream_while_joined(void **state) {
+	struct party *party = party_new(NULL);
+	struct conn *other = party_join(party, "R", 1, 0);
+	struct conn *conn = party_join(party, "R", 2, 0);
+
+	(void)state;
+	party_say_bytes(conn, "", 0, true);
+	assert_int_equal(party_heard(other, 2, CTRL_PEER_LEFT)->peer_left.reason, CTRL_LEAVE_CONNECTION_LOST);
+	assert_true(conn->close_asked);
+	party_free(party);
+}
+
+static void test_hello_deadline(void **state) {
+	struct party *party = party_new(NULL);
+	struct conn *silent = party_connect(party);
+	struct conn *dribbling = party_connect(party);
+
+	(void)state;
+	party_run(party, RELAY_HELLO_TIMEOUT_NS - BASE_MS);
+	party_say_bytes(dribbling, "\0\0", 2, false);
+	assert_false(silent->close_asked);
+	party_run(party, 2 * BASE_MS);
+	assert_true(silent->close_asked && dribbling->close_asked);
+	assert_int_equal(silent->code, QUIC_APP_HELLO_TIMEOUT);
+	assert_int_equal(silent->heard_count, 0);
+	assert_int_equal(relay_core_totals(party->core)->hello_timeouts, 2);
+	party_free(party);
+}
+
+static void test_message_rate(void **state) {
+	struct party *party = party_new(NULL);
+	struct conn *conn = party_join(party, "R", 1, 0);
+
+	(void)state;
+	/* Twenty a second is fine for ever. */
+	for (int i = 0; i < 400; i++) {
+		party_say_json(conn, "{\"type\":\"x\"}");
+		party_run(party, 50 * BASE_MS);
+	}
+	assert_int_equal(relay_peer_id(conn->peer), 1);
+	assert_int_equal(relay_core_totals(party->core)->unknown_messages, 400);
+	party_run(party, BASE_SECOND);
+	for (int i = 0; i < 50; i++)
+		party_say_json(conn, "{\"type\":\"x\"}");
+	assert_int_equal(conn->heard_count, 1);
+	party_say_json(conn, "{\"type\":\"x\"}");
+	assert_disconnected(conn, CTRL_LEAVE_RATE, QUIC_APP_LIMIT, "flood");
+	assert_int_equal(relay_core_totals(party->core)->left[CTRL_LEAVE_RATE], 1);
+	party_free(party);
+}
+
+/* All in one read: what follows the message that ended the peer is not looked at. */
+static void test_flood_in_one_read(void **state) {
+	struct party *party = party_new(NULL);
+	struct conn *conn = party_join(party, "R", 1, 0);
+	uint8_t bytes[100 * 16];
+
+	(void)state;
+	for (size_t i = 0; i < 100; i++)
+		memcpy(bytes + i * 16, "\0\0\0\x0c{\"type\":\"x\"}", 16);
+	party_say_bytes(conn, bytes, sizeof(bytes), false);
+	assert_int_equal(relay_core_totals(party->core)->unknown_messages, 49); /* the hello took one of the 50 */
+	assert_disconnected(conn, CTRL_LEAVE_RATE, QUIC_APP_LIMIT, "flood");
+	party_free(party);
+}
+
+static void test_unknown_before_hello(void **state) {
+	struct party *party = party_new(NULL);
+	struct conn *conn = party_connect(party);
+
+	(void)state;
+	party_say_json(conn, "{\"type\":\"x\"}");
+	party_say_json(conn, HELLO);
+	party_heard(conn, 0, CTRL_WELCOME);
+	party_free(party);
+}
+
+static void test_stats_are_kept(void **state) {
+	struct party *party = party_new(NULL);
+	struct conn *conn = party_join(party, "R", 1, 0);
+	struct ctrl_message stats = {.type = CTRL_STATS};
+
+	(void)state;
+	stats.stats.rtt_us = 1234;
+	stats.stats.counters.value[OBS_DEVICE_RX_FRAMES] = 5;
+	party_say(conn, &stats);
+	party_run(party, 700 * BASE_MS);
+	stats.stats.rtt_us = 4321;
+	party_say(conn, &stats);
+	assert_int_equal(conn->peer->stats.rtt_us, 4321);
+	assert_int_equal(conn->peer->stats.counters.value[OBS_DEVICE_RX_FRAMES], 5);
+	assert_int_equal(conn->peer->stats_at, party->now);
+	assert_int_equal(conn->peer->last_seen, party->now);
+	party_free(party);
+}
+
+/* RLY-14 */
+static void test_disconnect_reason_is_passed_on(void **state) {
+	(void)state;
+	for (int reason = 0; reason < CTRL_LEAVE_REASON_COUNT; reason++) {
+		struct party *party = party_new(NULL);
+		struct conn *other = party_join(party, "R", 1, 0);
+		struct conn *conn = party_join(party, "R", 2, 0);
+		struct ctrl_message message = {.type = CTRL_DISCONNECT};
+
+		message.disconnect.reason = (enum ctrl_leave_reason)reason;
+		party_say(conn, &message);
+		assert_int_equal(party_heard(other, 2, CTRL_PEER_LEFT)->peer_left.reason, reason);
+		assert_int_equal(party_heard(other, 2, CTRL_PEER_LEFT)->peer_left.peer_id, 2);
+		assert_true(conn->close_asked);
+		assert_int_equal(conn->code, QUIC_APP_DONE);
+		party_hang_up(conn, CTRL_LEAVE_TIMEOUT); /* the end of the connection adds nothing */
+		assert_int_equal(other->heard_count, 3);
+		party_free(party);
+	}
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_before_hello),
+	    cmocka_unit_test(test_while_joined),
+	    cmocka_unit_test(test_second_hello_while_settling),
+	    cmocka_unit_test(test_sizes),
+	    cmocka_unit_test(test_portions_and_halves),
+	    cmocka_unit_test(test_end_of_stream_while_joined),
+	    cmocka_unit_test(test_hello_deadline),
+	    cmocka_unit_test(test_message_rate),
+	    cmocka_unit_test(test_flood_in_one_read),
+	    cmocka_unit_test(test_unknown_before_hello),
+	    cmocka_unit_test(test_stats_are_kept),
+	    cmocka_unit_test(test_disconnect_reason_is_passed_on),
+	};
+
+	return cmocka_run_group_tests_name("relay/control", tests, NULL, NULL);
+}

@@ -1,0 +1,196 @@
+/* What becomes of the copies: budgets per target, bounded queues, ageing, and a pool that no room can take for itself.
+ */
+#include "tests/relay/party.h"
+#include "tests/unit.h"
+
+#include <string.h>
+
+static uint64_t tx_drops(struct conn *conn, enum obs_drop drop) {
+	return relay_peer_tx(conn->peer)->drop[drop];
+}
+
+/* RLY-7: a target whose path has become too small is skipped, the others are served; the log has all four numbers. */
+static void test_budget_skip(void **state) {
+	struct party *party = party_new_logged(OBS_DEBUG);
+	struct conn *a = party_join(party, "R", 1, 0);
+	struct conn *b = party_join(party, "R", 2, 0);
+	struct conn *c = party_join(party, "R", 3, 0);
+	const char *line;
+
+	(void)state;
+	b->budget = 1168;
+	party_send(a, party_broadcast, party_mac(1), 1160); /* 1168 encoded: fits just */
+	party_send(a, party_broadcast, party_mac(1), 1161);
+	assert_int_equal(tx_drops(b, OBS_DROP_DATAGRAM_BUDGET), 1);
+	assert_int_equal(party_drain(b), 1);
+	assert_int_equal(party_drain(c), 2);
+	assert_int_equal(relay_peer_forwarded(a->peer), 2);
+	line = strstr(party->log_text, "reason=datagram_budget");
+	assert_non_null(line);
+	assert_non_null(strstr(party->log_text, "peer=1 target=2"));
+	assert_non_null(strstr(line, "budget=1168"));
+	party_assert_balance(party, "skip");
+	party_free(party);
+}
+
+/* The transport finds out only while it writes. */
+static void test_taken_unsent(void **state) {
+	struct party *party = party_new(NULL);
+	struct conn *a = party_join(party, "R", 1, 0);
+	struct conn *b = party_join(party, "R", 2, 0);
+	struct slice payload;
+
+	(void)state;
+	party_send(a, party_mac(2), party_mac(1), 100);
+	assert_true(relay_core_next(b->peer, &payload, party->now));
+	relay_core_taken(b->peer, false, party->now);
+	assert_false(relay_core_next(b->peer, &payload, party->now));
+	assert_int_equal(tx_drops(b, OBS_DROP_DATAGRAM_BUDGET), 1);
+	party_assert_balance(party, "unsent");
+	party_free(party);
+}
+
+/* Asking twice without taking gives the same frame; its bytes stay whatever happens to the queue meanwhile. */
+static void test_offered_frame_is_stable(void **state) {
+	struct party *party = party_new(NULL);
+	struct conn *a = party_join(party, "R", 1, 0);
+	struct conn *b = party_join(party, "R", 2, 0);
+	struct slice first, again;
+
+	(void)state;
+	party_send(a, party_mac(2), party_mac(1), 100);
+	party_send(a, party_mac(2), party_mac(1), 200);
+	assert_true(relay_core_next(b->peer, &first, party->now));
+	assert_true(relay_core_next(b->peer, &again, party->now));
+	assert_ptr_equal(first.data, again.data);
+	/* The second one ages in the queue; the offered one is the transport's until it asks again. */
+	party_run(party, RELAY_SWEEP_NS + BASE_MS);
+	assert_int_equal(relay_peer_queued(b->peer), 1);
+	assert_int_equal(first.data[3], 100);
+	relay_core_taken(b->peer, true, party->now);
+	assert_false(relay_core_next(b->peer, &again, party->now));
+	assert_int_equal(tx_drops(b, OBS_DROP_QUEUE_AGE), 1);
+	party_assert_balance(party, "offered");
+	party_free(party);
+}
+
+static void test_offered_frame_ages(void **state) {
+	struct party *party = party_new(NULL);
+	struct conn *a = party_join(party, "R", 1, 0);
+	struct conn *b = party_join(party, "R", 2, 0);
+	struct slice payload;
+
+	(void)state;
+	party_send(a, party_mac(2), party_mac(1), 100);
+	assert_true(relay_core_next(b->peer, &payload, party->now));
+	party->now += 201 * BASE_MS;
+	party_send(a, party_mac(2), party_mac(1), 222);
+	assert_true(relay_core_next(b->peer, &payload, party->now));
+	assert_int_equal(payload.len, 230);
+	assert_int_equal(tx_drops(b, OBS_DROP_QUEUE_AGE), 1);
+	relay_core_taken(b->peer, true, party->now);
+	party_assert_balance(party, "aged");
+	party_free(party);
+}
+
+static void test_queue_bounds(void **state) {
+	struct relay_limits limits = RELAY_LIMITS_DEFAULT;
+	struct party *party;
+	struct conn *a, *b;
+
+	(void)state;
+	limits.egress.frames_max = 10;
+	party = party_new(&limits);
+	a = party_join(party, "R", 1, 0);
+	b = party_join(party, "R", 2, 0);
+	for (int i = 0; i < 25; i++)
+		party_send(a, party_mac(2), party_mac(1), 100);
+	assert_int_equal(tx_drops(b, OBS_DROP_QUEUE_FULL), 15);
+	assert_int_equal(relay_peer_forwarded(a->peer), 25);
+	party_assert_balance(party, "full, waiting");
+	assert_int_equal(party_drain(b), 10);
+	party_assert_balance(party, "full, drained");
+	party_free(party);
+}
+
+/* A peer that leaves takes its waiting frames with it, the offered one too. */
+static void test_leaving_frees_the_queue(void **state) {
+	struct party *party = party_new(NULL);
+	struct conn *a = party_join(party, "R", 1, 0);
+	struct conn *b = party_join(party, "R", 2, 0);
+	struct slice payload;
+
+	(void)state;
+	for (int i = 0; i < 5; i++)
+		party_send(a, party_mac(2), party_mac(1), 100);
+	assert_true(relay_core_next(b->peer, &payload, party->now));
+	party_hang_up(b, CTRL_LEAVE_TIMEOUT);
+	assert_int_equal(relay_core_totals(party->core)->tx.drop[OBS_DROP_NOT_JOINED], 5);
+	assert_int_equal(relay_room_find(party->core, "R")->frames_held, 0);
+	party_assert_balance(party, "left");
+	party_free(party);
+}
+
+/* One copy for all: a broadcast takes one buffer however many wait for it. */
+static void test_broadcast_takes_one_buffer(void **state) {
+	struct party *party = party_new(NULL);
+	struct conn *a = party_join(party, "R", 1, 0);
+	size_t available = queue_pool_available(party->core->pool);
+
+	(void)state;
+	for (unsigned i = 2; i < 10; i++)
+		party_join(party, "R", i, 0);
+	party_send(a, party_broadcast, party_mac(1), 100);
+	assert_int_equal(queue_pool_available(party->core->pool), available - 1);
+	assert_int_equal(relay_room_find(party->core, "R")->frames_held, 1);
+	for (size_t i = 1; i < 9; i++)
+		assert_int_equal(party_drain(&party->conns[i]), 1);
+	party_assert_balance(party, "broadcast");
+	party_free(party);
+}
+
+/* Rooms whose peers do not drain cannot take the buffers of the others. */
+static void test_pool_is_shared_fairly(void **state) {
+	struct relay_limits limits = RELAY_LIMITS_DEFAULT;
+	struct party *party;
+	struct conn *greedy[3], *late;
+	static const char *const rooms[] = {"A", "B", "C"};
+	static const size_t held[] = {50, 25, 13}; /* half of what is left each time */
+
+	(void)state;
+	limits.pool_frames = 100;
+	party = party_new(&limits);
+	for (size_t i = 0; i < 3; i++) {
+		greedy[i] = party_join(party, rooms[i], 1, 0);
+		party_join(party, rooms[i], 2, 0);
+		for (int n = 0; n < 200; n++)
+			party_send(greedy[i], party_mac(2), party_mac(1), 100);
+		assert_int_equal(relay_room_find(party->core, rooms[i])->frames_held, held[i]);
+		assert_int_equal(party_drops(greedy[i], OBS_DROP_NO_BUFFER), 200 - held[i]);
+	}
+	late = party_join(party, "LATE", 1, 0);
+	party_join(party, "LATE", 2, 0);
+	party_send(late, party_mac(2), party_mac(1), 100);
+	assert_int_equal(party_drops(late, OBS_DROP_NO_BUFFER), 0);
+	party_assert_balance(party, "fair");
+	/* What nobody fetches is old after a moment, and the pool is whole again. */
+	party_run(party, 2 * RELAY_SWEEP_NS);
+	assert_int_equal(queue_pool_available(party->core->pool), 100);
+	party_assert_balance(party, "swept");
+	party_free(party);
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_budget_skip),
+	    cmocka_unit_test(test_taken_unsent),
+	    cmocka_unit_test(test_offered_frame_is_stable),
+	    cmocka_unit_test(test_offered_frame_ages),
+	    cmocka_unit_test(test_queue_bounds),
+	    cmocka_unit_test(test_leaving_frees_the_queue),
+	    cmocka_unit_test(test_broadcast_takes_one_buffer),
+	    cmocka_unit_test(test_pool_is_shared_fairly),
+	};
+
+	return cmocka_run_group_tests_name("relay/egress", tests, NULL, NULL);
+}

@@ -1,0 +1,413 @@
+/* One datagram in: where its copies go, or why it goes nowhere. */
+#include "tests/relay/party.h"
+#include "tests/unit.h"
+
+#include "base/bytes.h"
+
+#include <string.h>
+
+#define LAN_STATION 0x0a00 /* a MAC behind the gateway */
+
+enum who { G, C1, C2, C3, OTHER_ROOM, WHO_COUNT };
+
+struct scene {
+	struct party *party;
+	struct conn *conns[WHO_COUNT];
+};
+
+static struct scene make_scene(struct party *party) {
+	struct scene scene = {.party = party};
+
+	scene.conns[G] = party_gateway(party, "R");
+	for (unsigned i = C1; i <= C3; i++)
+		scene.conns[i] = party_join(party, "R", i, 0);
+	scene.conns[OTHER_ROOM] = party_join(party, "S", 1, 0); /* the same MAC as C1 */
+	return scene;
+}
+
+#define BCAST 0xffff
+#define MCAST 0xfffe
+
+static struct proto_mac mac_of(unsigned n) {
+	if (n == BCAST)
+		return party_broadcast;
+	if (n == MCAST)
+		return (struct proto_mac){{0x01, 0x00, 0x5e, 0x00, 0x00, 0xfb}};
+	return party_mac(n);
+}
+
+/* Everybody gets what `expected` says (a bit a peer), nobody anything else. */
+static void assert_got(struct scene *scene, unsigned expected, const char *label) {
+	for (unsigned i = 0; i < WHO_COUNT; i++)
+		unit_assert_int(party_drain(scene->conns[i]), expected >> i & 1, label);
+}
+
+static void test_switching_matrix(void **state) {
+	static const struct {
+		const char *label;
+		enum who from;
+		unsigned dst, src;
+		unsigned expected; /* bits of who */
+		int drop;          /* -1: forwarded */
+	} cases[] = {
+	    {"client to client", C1, C2, C1, 1 << C2, -1},
+	    {"client to a LAN station", C1, LAN_STATION, C1, 1 << G, -1},
+	    {"client to nobody known", C1, 0x0b00, C1, 1 << G, -1},
+	    {"client to itself", C1, C1, C1, 0, OBS_DROP_REFLECTION},
+	    {"client broadcast", C1, BCAST, C1, 1 << G | 1 << C2 | 1 << C3, -1},
+	    {"client multicast", C2, MCAST, C2, 1 << G | 1 << C1 | 1 << C3, -1},
+	    {"gateway to client", G, C3, LAN_STATION, 1 << C3, -1},
+	    {"gateway to nobody known", G, 0x0b00, LAN_STATION, 0, OBS_DROP_UNKNOWN_UNICAST},
+	    {"gateway to a LAN station", G, 0x0a01, LAN_STATION, 0, OBS_DROP_UNKNOWN_UNICAST},
+	    {"gateway broadcast", G, BCAST, LAN_STATION, 1 << C1 | 1 << C2 | 1 << C3, -1},
+	    {"gateway multicast", G, MCAST, LAN_STATION, 1 << C1 | 1 << C2 | 1 << C3, -1},
+	    {"client with another's MAC", C1, C3, C2, 0, OBS_DROP_FORGED_SOURCE},
+	    {"client with a LAN MAC", C1, C2, LAN_STATION, 0, OBS_DROP_FORGED_SOURCE},
+	    {"client broadcast, another's MAC", C1, BCAST, C2, 0, OBS_DROP_FORGED_SOURCE},
+	    {"a client's frame comes back", G, BCAST, C1, 0, OBS_DROP_FORGED_SOURCE},
+	    {"multicast source", C1, C2, BCAST, 0, OBS_DROP_INVALID_SOURCE},
+	    {"multicast source from the LAN", G, C2, MCAST, 0, OBS_DROP_INVALID_SOURCE},
+	};
+	struct scene scene = make_scene(party_new(NULL));
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct conn *from = scene.conns[cases[i].from];
+		uint64_t drops = obs_drops_total(relay_peer_rx(from->peer));
+		uint64_t forwarded = relay_peer_forwarded(from->peer);
+
+		party_send(from, mac_of(cases[i].dst), mac_of(cases[i].src), 100);
+		assert_got(&scene, cases[i].expected, cases[i].label);
+		unit_assert_int(relay_peer_forwarded(from->peer) - forwarded, cases[i].drop < 0, cases[i].label);
+		unit_assert_int(obs_drops_total(relay_peer_rx(from->peer)) - drops, cases[i].drop >= 0, cases[i].label);
+		if (cases[i].drop >= 0)
+			unit_assert_true(party_drops(from, (enum obs_drop)cases[i].drop) > 0, cases[i].label);
+		party_assert_balance(scene.party, cases[i].label);
+	}
+	party_free(scene.party);
+}
+
+static void test_alone_and_without_gateway(void **state) {
+	struct party *party = party_new(NULL);
+	struct conn *a = party_join(party, "R", 1, 0);
+
+	(void)state;
+	party_send(a, party_broadcast, party_mac(1), 60);
+	assert_int_equal(party_drops(a, OBS_DROP_NOBODY), 1);
+	party_send(a, party_mac(5), party_mac(1), 60);
+	assert_int_equal(party_drops(a, OBS_DROP_UNKNOWN_UNICAST), 1);
+	party_join(party, "R", 2, 0);
+	party_send(a, party_mac(5), party_mac(1), 60);
+	assert_int_equal(party_drops(a, OBS_DROP_UNKNOWN_UNICAST), 2);
+	party_assert_balance(party, "alone");
+	party_free(party);
+}
+
+/* The copy is the datagram byte for byte: the source id was checked, so it is in place. */
+static void test_copies_are_exact(void **state) {
+	struct scene scene = make_scene(party_new(NULL));
+	struct slice payload;
+	uint8_t buf[512];
+	size_t len = party_datagram(buf, sizeof(buf), 2, party_mac(C2), party_mac(C1), 333);
+
+	(void)state;
+	for (size_t i = 30; i < len; i++)
+		buf[i] = (uint8_t)i;
+	relay_core_datagram(scene.conns[C1]->peer, slice_of(buf, len), scene.party->now);
+	assert_true(scene.conns[C2]->wakes > 0);
+	assert_true(relay_core_next(scene.conns[C2]->peer, &payload, scene.party->now));
+	assert_int_equal(payload.len, len);
+	assert_memory_equal(payload.data, buf, len);
+	party_free(scene.party);
+}
+
+/* The policy by role: what a stranger may not send, the LAN's router and DHCP server may; switch control nobody. */
+static void test_policy(void **state) {
+	static const uint8_t dhcp_offer[] = {
+	    0x08, 0x00, 0x45, 0,  0x01, 0x10, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 255, 255, 255, 255, /* IPv4, UDP */
+	    0,    67,   0,    68, 0,    0xfc, 0, 0, 2, 1, 6,  0,                                         /* 67 -> 68 */
+	};
+	static const uint8_t router_advertisement[] = {
+	    0x86, 0xdd, 0x60, 0, 0, 0, 0, 16, 58, 255, 0xfe, 0x80, 0, 0,   0, 0, 0, 0,  0, 0, 0, 0, 0, 0, 0, 1, 0xff, 2, 0,
+	    0,    0,    0,    0, 0, 0, 0, 0,  0,  0,   0,    0,    1, 134, 0, 0, 0, 64, 0, 7, 8, 0, 0, 0, 0, 0, 0,    0, 0};
+	static const uint8_t lldp[] = {0x88, 0xcc, 2, 7, 4};
+	static const uint8_t vlan[] = {0x81, 0x00, 0, 5, 0x08, 0x00, 0x45};
+	static const struct {
+		const char *label;
+		const uint8_t *bytes;
+		size_t len, frame_len;
+		int from_client, from_gateway; /* drop or -1 */
+	} cases[] = {
+	    {"DHCP offer", dhcp_offer, sizeof(dhcp_offer), 286, OBS_DROP_DHCP4_SERVER, -1},
+	    {"router advertisement", router_advertisement, sizeof(router_advertisement), 70, OBS_DROP_ROUTER_ADVERTISEMENT,
+	     -1},
+	    {"LLDP", lldp, sizeof(lldp), 60, OBS_DROP_SWITCH_CONTROL, OBS_DROP_SWITCH_CONTROL},
+	    {"VLAN from a client", vlan, sizeof(vlan), 60, OBS_DROP_VLAN, -2},
+	};
+
+	(void)state;
+	for (int open = 0; open < 2; open++) {
+		struct party *party = open ? party_new_open() : party_new(NULL);
+		struct scene scene = make_scene(party);
+
+		for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+			for (int role = G; role <= C1; role++) {
+				struct conn *from = scene.conns[role];
+				int drop = open ? -1 : role == G ? cases[i].from_gateway : cases[i].from_client;
+				uint64_t forwarded = relay_peer_forwarded(from->peer);
+				uint8_t buf[512];
+				size_t len = party_datagram(buf, sizeof(buf), relay_peer_id(from->peer), party_broadcast,
+				                            party_mac(role == G ? LAN_STATION : 1), cases[i].frame_len);
+
+				if (drop == -2)
+					continue;
+				memcpy(buf + 8 + 12, cases[i].bytes, cases[i].len);
+				relay_core_datagram(from->peer, slice_of(buf, len), party->now);
+				unit_assert_int(relay_peer_forwarded(from->peer) - forwarded, drop < 0, cases[i].label);
+				if (drop >= 0)
+					unit_assert_true(party_drops(from, (enum obs_drop)drop) > 0, cases[i].label);
+			}
+		}
+		for (unsigned i = 0; i < WHO_COUNT; i++)
+			party_drain(scene.conns[i]);
+		party_assert_balance(party, "policy");
+		party_free(party);
+	}
+}
+
+/* Without the policy a client is still bound to its MAC, its MTU and its room. */
+static void test_no_policy_is_no_licence(void **state) {
+	struct scene scene = make_scene(party_new_open());
+
+	(void)state;
+	party_send(scene.conns[C1], party_mac(C2), party_mac(C3), 60);
+	party_send(scene.conns[C1], party_mac(C2), party_mac(C1), 1344 + 14 + 5);
+	assert_int_equal(party_drops(scene.conns[C1], OBS_DROP_FORGED_SOURCE), 1);
+	assert_int_equal(party_drops(scene.conns[C1], OBS_DROP_TAP_MTU), 1);
+	assert_got(&scene, 0, "open");
+	party_free(scene.party);
+}
+
+static void test_sizes(void **state) {
+	static const struct {
+		const char *label;
+		enum who from;
+		size_t budget, len;
+		uint16_t type;
+		int drop; /* -1: forwarded */
+	} cases[] = {
+	    {"smallest", C1, 1440, 14, 0x8137, -1},
+	    {"full", C1, 1440, 1358, 0x8137, -1},
+	    {"one over", C1, 1440, 1359, 0x8137, OBS_DROP_TAP_MTU},
+	    {"full from the LAN", G, 1440, 1358, 0x8137, -1},
+	    {"one over from the LAN", G, 1440, 1359, 0x8137, OBS_DROP_TAP_MTU},
+	    {"just the budget", C1, 1366, 1358, 0x8137, -1},
+	    {"over the budget it announced", C1, 1366, 1359, 0x8137, OBS_DROP_DATAGRAM_BUDGET},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct scene scene = make_scene(party_new(NULL));
+		struct conn *from = scene.conns[cases[i].from];
+		uint8_t buf[2048];
+		size_t len = party_datagram(buf, sizeof(buf), relay_peer_id(from->peer), party_mac(C2),
+		                            party_mac(cases[i].from == G ? LAN_STATION : C1), cases[i].len);
+
+		base_put_u16(buf + 20, cases[i].type);
+		from->peer->hello.budget = (uint16_t)cases[i].budget;
+		relay_core_datagram(from->peer, slice_of(buf, len), scene.party->now);
+		unit_assert_int(relay_peer_forwarded(from->peer), cases[i].drop < 0, cases[i].label);
+		if (cases[i].drop >= 0)
+			unit_assert_int(party_drops(from, (enum obs_drop)cases[i].drop), 1, cases[i].label);
+		assert_got(&scene, cases[i].drop < 0 ? 1 << C2 : 0, cases[i].label);
+		party_free(scene.party);
+	}
+}
+
+static void test_not_joined(void **state) {
+	struct party *party = party_new(NULL);
+	struct conn *conn = party_connect(party);
+	struct ctrl_message hello = party_hello("R", CTRL_ROLE_CLIENT, 1, 0);
+	uint8_t buf[256];
+	size_t len = party_datagram(buf, sizeof(buf), 1, party_broadcast, party_mac(1), 60);
+
+	(void)state;
+	relay_core_datagram(conn->peer, slice_of(buf, len), party->now);
+	conn->settled = false;
+	conn->budget = 1168;
+	party_say(conn, &hello);
+	relay_core_datagram(conn->peer, slice_of(buf, len), party->now);
+	assert_int_equal(party_drops(conn, OBS_DROP_NOT_JOINED), 2);
+	conn->settled = true;
+	party_run(party, 2 * RELAY_POLL_NS);
+	relay_core_datagram(conn->peer, slice_of(buf, len), party->now);
+	assert_int_equal(party_drops(conn, OBS_DROP_NOT_JOINED), 2);
+	party_free(party);
+}
+
+/* RLY-10: each way of being malformed; the 65th within a moment is too many, a slow trickle never is. */
+static void test_malformed(void **state) {
+	struct scene scene = make_scene(party_new(NULL));
+	struct conn *conn = scene.conns[C1];
+	uint8_t good[128], bad[128];
+	size_t len = party_datagram(good, sizeof(good), 2, party_mac(C2), party_mac(C1), 60);
+
+	(void)state;
+	for (size_t cut = 0; cut < len; cut++)
+		relay_core_datagram(conn->peer, slice_of(good, cut), scene.party->now += BASE_SECOND);
+	for (size_t i = 0; i < 8; i++) {
+		memcpy(bad, good, len);
+		bad[i] ^= 0x80;
+		relay_core_datagram(conn->peer, slice_of(bad, len), scene.party->now += BASE_SECOND);
+	}
+	assert_int_equal(party_drops(conn, OBS_DROP_BAD_DATAGRAM), len + 8);
+	assert_int_equal(conn->peer->malformed, len + 8);
+	relay_core_datagram(conn->peer, slice_of(good, len), scene.party->now);
+	assert_got(&scene, 1 << C2, "good");
+	scene.party->now += 60 * BASE_SECOND;
+	for (int i = 0; i < 64; i++)
+		relay_core_datagram(conn->peer, slice_of(bad, len), scene.party->now);
+	assert_int_equal(relay_peer_id(conn->peer), 2);
+	assert_int_equal(conn->peer->state, RELAY_PEER_JOINED);
+	relay_core_datagram(conn->peer, slice_of(bad, len), scene.party->now);
+	assert_int_equal(party_last(conn, CTRL_DISCONNECT)->message.disconnect.reason, CTRL_LEAVE_MALFORMED);
+	assert_int_equal(party_last(scene.conns[G], CTRL_PEER_LEFT)->message.peer_left.reason, CTRL_LEAVE_MALFORMED);
+	relay_core_datagram(conn->peer, slice_of(good, len), scene.party->now);
+	assert_int_equal(party_drops(conn, OBS_DROP_NOT_JOINED), 1);
+	assert_got(&scene, 0, "disconnected");
+	party_run(scene.party, RELAY_LINGER_NS);
+	assert_int_equal(conn->code, QUIC_APP_PROTOCOL);
+	party_free(scene.party);
+}
+
+static uint64_t send_many(struct scene *scene, enum who from, unsigned dst, unsigned src, unsigned count, size_t len) {
+	uint64_t before = relay_peer_forwarded(scene->conns[from]->peer);
+
+	for (unsigned i = 0; i < count; i++) {
+		party_send(scene->conns[from], mac_of(dst), mac_of(src), len);
+		for (unsigned who = 0; who < WHO_COUNT; who++)
+			party_drain(scene->conns[who]);
+	}
+	return relay_peer_forwarded(scene->conns[from]->peer) - before;
+}
+
+/* RLY-9 in virtual time: the burst, then the rate; known unicast and the other clients are not touched. */
+static void test_rate_limits(void **state) {
+	struct relay_limits limits = RELAY_LIMITS_DEFAULT;
+	struct scene scene;
+
+	(void)state;
+	limits.broadcast = (struct relay_rate){10, 20};
+	limits.unknown_unicast = (struct relay_rate){5, 8};
+	limits.gateway_broadcast = (struct relay_rate){100, 200};
+	scene = make_scene(party_new(&limits));
+	assert_int_equal(send_many(&scene, C1, BCAST, C1, 50, 60), 20);
+	assert_int_equal(party_drops(scene.conns[C1], OBS_DROP_RATE_BROADCAST), 30);
+	assert_int_equal(send_many(&scene, C2, MCAST, C2, 50, 60), 20);
+	assert_int_equal(send_many(&scene, C1, 0x0b00, C1, 50, 60), 8);
+	assert_int_equal(party_drops(scene.conns[C1], OBS_DROP_RATE_UNKNOWN_UNICAST), 42);
+	assert_int_equal(send_many(&scene, C1, C2, C1, 500, 60), 500);
+	assert_int_equal(send_many(&scene, G, BCAST, LAN_STATION, 500, 60), 200);
+	party_run(scene.party, BASE_SECOND);
+	assert_int_equal(send_many(&scene, C1, BCAST, C1, 50, 60), 10);
+	assert_int_equal(send_many(&scene, C1, 0x0b00, C1, 50, 60), 5);
+	assert_int_equal(send_many(&scene, G, BCAST, LAN_STATION, 500, 60), 100);
+	party_assert_balance(scene.party, "rates");
+	party_free(scene.party);
+}
+
+/* A station that has spoken through the gateway is no unknown destination any more, for as long as a switch would know
+ * it, or until the gateway leaves. */
+static void test_learned_stations_are_known(void **state) {
+	struct relay_limits limits = RELAY_LIMITS_DEFAULT;
+	struct scene scene;
+
+	(void)state;
+	limits.unknown_unicast = (struct relay_rate){1, 1};
+	scene = make_scene(party_new(&limits));
+	assert_int_equal(send_many(&scene, C1, LAN_STATION, C1, 5, 60), 1);
+	assert_int_equal(send_many(&scene, G, C1, LAN_STATION, 1, 60), 1);
+	assert_int_equal(send_many(&scene, C1, LAN_STATION, C1, 500, 60), 500);
+	assert_int_equal(send_many(&scene, C1, 0x0b00, C1, 5, 60), 0);
+	party_run(scene.party, RELAY_STATION_AGE_NS);
+	assert_int_equal(send_many(&scene, C1, LAN_STATION, C1, 5, 60), 1);
+	send_many(&scene, G, C1, LAN_STATION, 1, 60);
+	assert_int_equal(send_many(&scene, C1, LAN_STATION, C1, 5, 60), 5);
+	party_hang_up(scene.conns[G], CTRL_LEAVE_TIMEOUT);
+	scene.conns[G] = party_gateway(scene.party, "R");
+	party_run(scene.party, 10 * BASE_SECOND);
+	assert_int_equal(send_many(&scene, C1, LAN_STATION, C1, 5, 60), 1);
+	party_free(scene.party);
+}
+
+/* A frame that was filtered teaches nothing. */
+static void test_filtered_frames_teach_nothing(void **state) {
+	struct relay_limits limits = RELAY_LIMITS_DEFAULT;
+	struct scene scene;
+
+	(void)state;
+	limits.unknown_unicast = (struct relay_rate){1, 1};
+	scene = make_scene(party_new(&limits));
+	assert_int_equal(send_many(&scene, G, C1, LAN_STATION, 1, 1400), 0);
+	assert_int_equal(party_drops(scene.conns[G], OBS_DROP_TAP_MTU), 1);
+	assert_int_equal(send_many(&scene, C1, LAN_STATION, C1, 5, 60), 1);
+	party_free(scene.party);
+}
+
+static void test_bandwidth(void **state) {
+	struct relay_limits limits = RELAY_LIMITS_DEFAULT;
+	struct scene scene;
+
+	(void)state;
+	limits.bandwidth = (struct relay_rate){100000, 10000};
+	scene = make_scene(party_new(&limits));
+	assert_int_equal(send_many(&scene, C1, C2, C1, 50, 1000), 10);
+	assert_int_equal(party_drops(scene.conns[C1], OBS_DROP_RATE_BANDWIDTH), 40);
+	party_run(scene.party, 50 * BASE_MS);
+	assert_int_equal(send_many(&scene, C1, C2, C1, 50, 1000), 5);
+	assert_int_equal(send_many(&scene, G, C2, LAN_STATION, 50, 1000), 50);
+	party_assert_balance(scene.party, "bandwidth");
+	party_free(scene.party);
+}
+
+/* OBS-1: the same vocabulary for forwarded, filtered and dropped frames; OBS-4: nothing at the default level. */
+static void test_frame_log(void **state) {
+	struct scene scene = make_scene(party_new_logged(OBS_TRACE));
+	struct party *quiet = party_new_logged(OBS_INFO);
+	size_t len;
+
+	(void)state;
+	party_send(scene.conns[C1], party_broadcast, party_mac(C1), 60);
+	assert_non_null(strstr(scene.party->log_text, "action=forwarded"));
+	assert_non_null(strstr(scene.party->log_text, "targets=3"));
+	party_send(scene.conns[C1], party_broadcast, party_mac(C2), 60);
+	assert_non_null(strstr(scene.party->log_text, "reason=forged_source"));
+	assert_non_null(strstr(scene.party->log_text, "action=filtered"));
+	party_free(scene.party);
+	scene = make_scene(quiet);
+	len = quiet->log_len;
+	party_send(scene.conns[C1], party_broadcast, party_mac(C1), 60);
+	party_send(scene.conns[C1], party_broadcast, party_mac(C2), 60);
+	assert_int_equal(quiet->log_len, len);
+	party_free(quiet);
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_switching_matrix),
+	    cmocka_unit_test(test_alone_and_without_gateway),
+	    cmocka_unit_test(test_copies_are_exact),
+	    cmocka_unit_test(test_policy),
+	    cmocka_unit_test(test_no_policy_is_no_licence),
+	    cmocka_unit_test(test_sizes),
+	    cmocka_unit_test(test_not_joined),
+	    cmocka_unit_test(test_malformed),
+	    cmocka_unit_test(test_rate_limits),
+	    cmocka_unit_test(test_learned_stations_are_known),
+	    cmocka_unit_test(test_filtered_frames_teach_nothing),
+	    cmocka_unit_test(test_bandwidth),
+	    cmocka_unit_test(test_frame_log),
+	};
+
+	return cmocka_run_group_tests_name("relay/forward", tests, NULL, NULL);
+}

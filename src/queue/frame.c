@@ -14,8 +14,11 @@ struct queue_pool {
 };
 
 struct queue_pool *queue_pool_new(size_t frames_max) {
-	struct queue_pool *pool = calloc(1, sizeof(*pool));
+	struct queue_pool *pool;
 
+	if (frames_max > SIZE_MAX / sizeof(*pool->frames))
+		return NULL;
+	pool = calloc(1, sizeof(*pool));
 	if (pool == NULL)
 		return NULL;
 	pool->frames = calloc(frames_max > 0 ? frames_max : 1, sizeof(*pool->frames)); /* calloc of 0 may say NULL */

@@ -143,6 +143,8 @@ static const struct policy_case llc_cases[] = {
     {"SNAP as a response", HOST ME "( aaab03 000000 86dd 60", REMOTE_ONLY(LLC_ENCAPSULATION)},
     {"SNAP to the group SAP", HOST ME "( abaa03 000000 86dd 60", REMOTE_ONLY(LLC_ENCAPSULATION)},
     {"SNAP with another control byte", HOST ME "( aaaaf3 000000 86dd 60", REMOTE_ONLY(LLC_ENCAPSULATION)},
+    {"SNAP behind two control bytes, posing as private", HOST ME "( aaaa0008 000000 86dd 60",
+     REMOTE_ONLY(LLC_ENCAPSULATION)},
     {"SNAP behind two control bytes", HOST ME "( aaaa0000 000000 86dd 60", REMOTE_ONLY(LLC_ENCAPSULATION)},
     {"SNAP from another SAP", HOST ME "( aa0003 000000 86dd 60", REMOTE_ONLY(LLC_ENCAPSULATION)},
     {"SNAP to another SAP", HOST ME "( 00aa03 000000 86dd 60", REMOTE_ONLY(LLC_ENCAPSULATION)},
@@ -314,6 +316,10 @@ static const struct policy_case ipv6_cases[] = {
     {"extension header over the end",
      HOST ME "86dd" IP6("3c") "3a01 010400000000"
                               "0104000000",
+     REMOTE_ONLY(IPV6_CHAIN)},
+    {"extension header one byte over the end",
+     HOST ME "86dd" IP6("3c") "0601 010400000000"
+                              "01040000000000",
      REMOTE_ONLY(IPV6_CHAIN)},
     {"longest extension header", HOST ME "86dd" IP6("3c") "3aff 0104 z0004", REMOTE_ONLY(IPV6_CHAIN)},
     {"chain to the last byte, nothing behind", HOST ME "86dd" IP6("3c") "3a00 010400000000", REMOTE_ONLY(IPV6_CHAIN)},

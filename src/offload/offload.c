@@ -1,0 +1,281 @@
+/* offload/offload.c: finishes what the kernel left to a network card. Knows the virtio-net header, and IP, TCP and UDP
+ * as far as segmentation touches them. Segments are made the way the kernel's own software segmentation makes them. */
+#include "offload/offload.h"
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "proto/ether.h"
+
+#include <string.h>
+
+#define VNET_NEEDS_CSUM 0x01
+#define VNET_GSO_ECN 0x80
+
+#define IPV4_HEADER_MIN 20
+#define IPV6_HEADER_BYTES 40
+#define TCP_HEADER_MIN 20
+#define UDP_HEADER_BYTES 8
+
+#define TCP_CHECKSUM_AT 16
+#define UDP_CHECKSUM_AT 6
+
+#define TCP_FIN_PSH 0x09
+#define TCP_CWR 0x80
+
+enum ip_protocol { IP_HOP_BY_HOP = 0, IP_TCP = 6, IP_UDP = 17, IP_ROUTING = 43, IP_DESTINATION_OPTIONS = 60 };
+
+/* The wire's numbers for enum offload_gso; 3 was UFO. */
+static const uint8_t gso_numbers[] = {
+    [OFFLOAD_GSO_NONE] = 0,
+    [OFFLOAD_GSO_TCP4] = 1,
+    [OFFLOAD_GSO_TCP6] = 4,
+    [OFFLOAD_GSO_UDP] = 5,
+};
+
+#define GSO_KINDS (sizeof(gso_numbers) / sizeof(gso_numbers[0]))
+
+static uint16_t get_le16(const uint8_t *p) {
+	return (uint16_t)(p[0] | p[1] << 8);
+}
+
+static void put_le16(uint8_t *p, uint16_t v) {
+	p[0] = (uint8_t)v;
+	p[1] = (uint8_t)(v >> 8);
+}
+
+int offload_vnet_decode(struct slice bytes, struct offload_vnet *ret) {
+	const uint8_t *p = bytes.data;
+	size_t gso = 0;
+	bool ecn;
+
+	if (bytes.len < OFFLOAD_VNET_HEADER_BYTES)
+		return BASE_E_SHORT;
+	ecn = (p[1] & VNET_GSO_ECN) != 0;
+	while (gso < GSO_KINDS && gso_numbers[gso] != (p[1] & ~VNET_GSO_ECN))
+		gso++;
+	if (gso == GSO_KINDS || (ecn && gso == OFFLOAD_GSO_NONE))
+		return BASE_E_UNSUPPORTED;
+	*ret = (struct offload_vnet){
+	    .needs_csum = (p[0] & VNET_NEEDS_CSUM) != 0,
+	    .ecn = ecn,
+	    .gso = (enum offload_gso)gso,
+	    .hdr_len = get_le16(p + 2),
+	    .gso_size = get_le16(p + 4),
+	    .csum_start = get_le16(p + 6),
+	    .csum_offset = get_le16(p + 8),
+	};
+	return 0;
+}
+
+void offload_vnet_encode(const struct offload_vnet *vnet, uint8_t out[static OFFLOAD_VNET_HEADER_BYTES]) {
+	out[0] = vnet->needs_csum ? VNET_NEEDS_CSUM : 0;
+	out[1] = (uint8_t)(gso_numbers[vnet->gso] | (vnet->ecn ? VNET_GSO_ECN : 0));
+	put_le16(out + 2, vnet->hdr_len);
+	put_le16(out + 4, vnet->gso_size);
+	put_le16(out + 6, vnet->csum_start);
+	put_le16(out + 8, vnet->csum_offset);
+}
+
+/* The field holds the sum of the pseudo header, or whatever the protocol wants added: summing it with the rest is right
+ * for all of them. Never 0 as a result, which in UDP means no checksum. */
+static int fill_checksum(uint8_t *frame, size_t len, const struct offload_vnet *vnet) {
+	size_t field = (size_t)vnet->csum_start + vnet->csum_offset;
+	uint16_t checksum;
+
+	if (vnet->csum_start < PROTO_ETHER_HEADER_BYTES || field + 2 > len)
+		return BASE_E_INVALID;
+	checksum = (uint16_t)~offload_checksum_add(0, slice_of(frame + vnet->csum_start, len - vnet->csum_start));
+	base_put_u16(frame + field, checksum != 0 ? checksum : UINT16_MAX);
+	return 0;
+}
+
+/* Each finds where TCP or UDP begins. 0, BASE_E_INVALID or BASE_E_UNSUPPORTED. */
+static int find_ipv4_payload(struct slice packet, uint8_t *ret_protocol, size_t *ret_offset) {
+	const uint8_t *p = packet.data;
+	size_t header_len;
+
+	if (packet.len < IPV4_HEADER_MIN || p[0] >> 4 != 4)
+		return BASE_E_INVALID;
+	header_len = (size_t)(p[0] & 0x0f) * 4;
+	if (header_len < IPV4_HEADER_MIN || header_len > packet.len || base_get_u16(p + 2) != packet.len)
+		return BASE_E_INVALID;
+	if ((base_get_u16(p + 6) & 0x3fff) != 0)
+		return BASE_E_UNSUPPORTED; /* a fragment */
+	*ret_protocol = p[9];
+	*ret_offset = header_len;
+	return 0;
+}
+
+static int find_ipv6_payload(struct slice packet, uint8_t *ret_protocol, size_t *ret_offset) {
+	const uint8_t *p = packet.data;
+	size_t offset = IPV6_HEADER_BYTES;
+	uint8_t protocol;
+
+	if (packet.len < IPV6_HEADER_BYTES || p[0] >> 4 != 6 || base_get_u16(p + 4) != packet.len - IPV6_HEADER_BYTES)
+		return BASE_E_INVALID;
+	protocol = p[6];
+	while (protocol == IP_HOP_BY_HOP || protocol == IP_ROUTING || protocol == IP_DESTINATION_OPTIONS) {
+		if (packet.len - offset < 2)
+			return BASE_E_INVALID;
+		protocol = p[offset];
+		offset += ((size_t)p[offset + 1] + 1) * 8;
+		if (offset > packet.len)
+			return BASE_E_INVALID;
+	}
+	*ret_protocol = protocol;
+	*ret_offset = offset;
+	return 0;
+}
+
+static int find_payload(struct offload_splitter *s) {
+	size_t l4_len = s->frame_len - s->l4_offset;
+	bool udp = s->vnet.gso == OFFLOAD_GSO_UDP;
+	size_t header_len = UDP_HEADER_BYTES;
+
+	if (l4_len < (udp ? UDP_HEADER_BYTES : TCP_HEADER_MIN))
+		return BASE_E_INVALID;
+	if (!udp) {
+		header_len = (size_t)(s->frame[s->l4_offset + 12] >> 4) * 4;
+		if (header_len < TCP_HEADER_MIN || header_len > l4_len)
+			return BASE_E_INVALID;
+	}
+	s->header_len = s->l4_offset + header_len;
+	return 0;
+}
+
+static int find_headers(struct offload_splitter *s) {
+	struct proto_ether ether;
+	uint8_t protocol;
+	size_t offset;
+	int err;
+
+	if (proto_ether_parse(slice_of(s->frame, s->frame_len), &ether) != 0)
+		return BASE_E_INVALID;
+	if (ether.type == PROTO_ETHERTYPE_IPV4)
+		err = s->vnet.gso == OFFLOAD_GSO_TCP6 ? BASE_E_INVALID : find_ipv4_payload(ether.payload, &protocol, &offset);
+	else if (ether.type == PROTO_ETHERTYPE_IPV6)
+		err = s->vnet.gso == OFFLOAD_GSO_TCP4 ? BASE_E_INVALID : find_ipv6_payload(ether.payload, &protocol, &offset);
+	else
+		err = BASE_E_UNSUPPORTED;
+	if (err != 0)
+		return err;
+	if (protocol != IP_TCP && protocol != IP_UDP)
+		return BASE_E_UNSUPPORTED;
+	if (protocol != (s->vnet.gso == OFFLOAD_GSO_UDP ? IP_UDP : IP_TCP))
+		return BASE_E_INVALID;
+	s->l3_offset = ether.payload_offset;
+	s->l4_offset = ether.payload_offset + offset;
+	return find_payload(s);
+}
+
+static size_t checksum_offset(const struct offload_splitter *s) {
+	return s->vnet.gso == OFFLOAD_GSO_UDP ? UDP_CHECKSUM_AT : TCP_CHECKSUM_AT;
+}
+
+/* The pseudo header's sum without the length, which differs between segments. The kernel left it in the checksum field,
+ * with the super-frame's length; take that, since a routing header may have changed the address that counts. */
+static uint16_t sum_pseudo_header(const struct offload_splitter *s) {
+	const uint8_t *l3 = s->frame + s->l3_offset;
+	uint8_t minus[2];
+
+	if (!s->vnet.needs_csum) {
+		uint16_t protocol = s->vnet.gso == OFFLOAD_GSO_UDP ? IP_UDP : IP_TCP;
+
+		return offload_checksum_add(protocol, l3[0] >> 4 == 4 ? slice_of(l3 + 12, 8) : slice_of(l3 + 8, 32));
+	}
+	base_put_u16(minus, (uint16_t) ~(s->frame_len - s->l4_offset));
+	return offload_checksum_add(base_get_u16(s->frame + s->l4_offset + checksum_offset(s)), slice_of(minus, 2));
+}
+
+int offload_splitter_init(struct offload_splitter *splitter, uint8_t *frame, size_t len,
+                          const struct offload_vnet *vnet) {
+	struct offload_splitter s = {.frame = frame, .frame_len = len, .vnet = *vnet};
+	int err;
+
+	if (vnet->gso == OFFLOAD_GSO_NONE) {
+		err = vnet->needs_csum ? fill_checksum(frame, len, vnet) : 0;
+	} else {
+		err = vnet->gso_size > 0 ? find_headers(&s) : BASE_E_INVALID;
+		if (err == 0 && vnet->needs_csum &&
+		    (vnet->csum_start != s.l4_offset || vnet->csum_offset != checksum_offset(&s)))
+			err = BASE_E_INVALID;
+		if (err == 0) {
+			s.next_payload = s.header_len;
+			s.pseudo_sum = sum_pseudo_header(&s);
+		}
+	}
+	if (err == 0)
+		*splitter = s;
+	return err;
+}
+
+/* Lengths, identification and header checksum of the network layer. Extension headers stay as they are. */
+static void finish_l3(const struct offload_splitter *s, uint8_t *segment, size_t segment_len) {
+	uint8_t *l3 = segment + s->l3_offset;
+	uint16_t l3_len = (uint16_t)(segment_len - s->l3_offset);
+
+	if (l3[0] >> 4 == 6) {
+		base_put_u16(l3 + 4, (uint16_t)(l3_len - IPV6_HEADER_BYTES));
+		return;
+	}
+	base_put_u16(l3 + 2, l3_len);
+	base_put_u16(l3 + 4, (uint16_t)(base_get_u16(l3 + 4) + s->segment_index));
+	base_put_u16(l3 + 10, 0);
+	base_put_u16(l3 + 10, (uint16_t)~offload_checksum_add(0, slice_of(l3, (size_t)(l3[0] & 0x0f) * 4)));
+}
+
+static void finish_l4(const struct offload_splitter *s, uint8_t *segment, size_t segment_len, bool last) {
+	uint8_t *l4 = segment + s->l4_offset;
+	uint8_t *field = l4 + checksum_offset(s);
+	uint16_t l4_len = (uint16_t)(segment_len - s->l4_offset);
+	uint8_t length[2];
+	uint16_t checksum;
+
+	base_put_u16(length, l4_len);
+	if (s->vnet.gso == OFFLOAD_GSO_UDP) {
+		memcpy(l4 + 4, length, sizeof(length));
+	} else {
+		base_put_u32(l4 + 4, base_get_u32(l4 + 4) + (uint32_t)(s->next_payload - s->header_len));
+		if (!last)
+			l4[13] &= (uint8_t)~TCP_FIN_PSH;
+		if (s->segment_index > 0)
+			l4[13] &= (uint8_t)~TCP_CWR;
+	}
+	base_put_u16(field, 0);
+	checksum = offload_checksum_add(s->pseudo_sum, slice_of(length, sizeof(length)));
+	checksum = (uint16_t)~offload_checksum_add(checksum, slice_of(l4, l4_len));
+	if (checksum == 0 && s->vnet.gso == OFFLOAD_GSO_UDP)
+		checksum = UINT16_MAX; /* 0 would mean none (RFC 768) */
+	base_put_u16(field, checksum);
+}
+
+int offload_splitter_next(struct offload_splitter *splitter, uint8_t *buf, size_t cap, struct slice *ret) {
+	struct offload_splitter *s = splitter;
+	size_t payload_len, segment_len;
+
+	if (s->done)
+		return 0;
+	if (s->vnet.gso == OFFLOAD_GSO_NONE) {
+		s->done = true;
+		*ret = slice_of(s->frame, s->frame_len);
+		return (int)s->frame_len;
+	}
+	payload_len = s->frame_len - s->next_payload;
+	if (payload_len > s->vnet.gso_size)
+		payload_len = s->vnet.gso_size;
+	else
+		s->done = true;
+	segment_len = s->header_len + payload_len;
+	if (segment_len > cap) {
+		s->done = true;
+		return BASE_E_TOO_BIG;
+	}
+	memcpy(buf, s->frame, s->header_len);
+	memcpy(buf + s->header_len, s->frame + s->next_payload, payload_len);
+	finish_l3(s, buf, segment_len);
+	finish_l4(s, buf, segment_len, s->done);
+	s->next_payload += payload_len;
+	s->segment_index++;
+	*ret = slice_of(buf, segment_len);
+	return (int)segment_len;
+}

@@ -5,6 +5,14 @@
 
 #include "base/slice.h"
 
+/* printf-like: argument `format_index` is the format, `first` the first to be formatted. The formats are C99's everywhere, which
+ * gcc calls gnu_printf where the C library's own differ (Windows). */
+#ifdef __clang__
+#define BASE_PRINTF(format_index, first) __attribute__((format(printf, format_index, first)))
+#else
+#define BASE_PRINTF(format_index, first) __attribute__((format(gnu_printf, format_index, first)))
+#endif
+
 struct base_text {
 	char *buf;
 	size_t cap; /* bytes in buf, NUL included; at least 1 */
@@ -18,9 +26,7 @@ void base_text_add_bytes(struct base_text *text, struct slice bytes);
 void base_text_add_char(struct base_text *text, char c);
 void base_text_add_u64(struct base_text *text, uint64_t value);
 void base_text_add_hex(struct base_text *text, struct slice bytes); /* lower case, no separator */
-#if defined(__GNUC__)
-__attribute__((format(printf, 2, 3)))
-#endif
+BASE_PRINTF(2, 3)
 void base_text_addf(struct base_text *text, const char *format, ...);
 
 /* Strict decimal: digits only, no sign, no leading blank, at most `max`. 0, BASE_E_SYNTAX or BASE_E_RANGE. */

@@ -36,8 +36,7 @@ static const struct {
 };
 
 const char *client_state_name(enum client_state state) {
-	assert(state < CLIENT_STATE_COUNT);
-	return state_names[state];
+	return state < CLIENT_STATE_COUNT ? state_names[state] : "?";
 }
 
 static bool is_over(const struct client_session *session) {

@@ -6,6 +6,7 @@
 #ifndef CTRL_FIELDS_H
 #define CTRL_FIELDS_H
 
+#include "base/text.h"
 #include "ctrl/message.h"
 
 #include <jansson.h>
@@ -28,9 +29,7 @@ struct ctrl_context {
 
 /* Writes "message.field: ..." (without the field for NULL) into the context's error and returns `code`. Nothing of the
  * peer's text may go into it. */
-#if defined(__GNUC__)
-__attribute__((format(printf, 4, 5)))
-#endif
+BASE_PRINTF(4, 5)
 int ctrl_fail(const struct ctrl_context *context, const char *field, int code, const char *format, ...);
 
 struct ctrl_field;

@@ -289,12 +289,13 @@ class Lab:
         run = subprocess.run(['ip', '-n', self.ns(host), '-j', 'link', 'show', 'dev', device], capture_output=True)
         return run.returncode == 0 and 'LOWER_UP' in json.loads(run.stdout)[0]['flags']
 
-    def start_dnsmasq(self, host='router', device='eth0', lease='2m'):
+    def start_dnsmasq(self, host='router', device='eth0', options=()):
         self.dhcp_leases = self.path('dnsmasq.leases')
         process = self.start(host, 'dnsmasq', 'dnsmasq', '--keep-in-foreground', '--conf-file=/dev/null', '--port=0',
                              f'--interface={device}', '--bind-interfaces', '--no-ping', '--dhcp-authoritative',
-                             f'--dhcp-range={DHCP_FIRST},{DHCP_LAST},{lease}', '--dhcp-option=3', '--log-dhcp',
-                             f'--dhcp-leasefile={self.dhcp_leases}', '--pid-file=', '--user=root', '--log-facility=-')
+                             f'--dhcp-range={DHCP_FIRST},{DHCP_LAST},2m', '--dhcp-option=3', '--log-dhcp',
+                             f'--dhcp-leasefile={self.dhcp_leases}', '--pid-file=', '--user=root', '--log-facility=-',
+                             *options)
         process.wait_log('DHCP, IP range', 5)
         return process
 
@@ -363,6 +364,12 @@ def _remove_stale():
         match = re.match(r'lanparty-lp(\d+)x\d+-', name)
         if match and not os.path.exists('/proc/' + match.group(1)):
             shutil.rmtree(os.path.join(tempfile.gettempdir(), name), ignore_errors=True)
+
+
+def print_open_logs():
+    """Of every lab that is still there: for a test runner that meets a failure."""
+    for lab in _labs:
+        lab.print_logs()
 
 
 def _close_all():

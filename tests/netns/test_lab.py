@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import textwrap
-import time
 import unittest
 
 from lab import HERE, HOST_ADDRESS, ROUTER_ADDRESS, UPLINKS, Lab, wait_for

@@ -1,0 +1,87 @@
+"""A stranger's client (local filters off: lanparty-client-unsafe) against somebody's LAN, judged by tshark on the LAN's
+cable. Relay and gateway each stop everything alone. And the proof that this test can fail: with the relay's policy off,
+the same frames do come out at another client whose filters are off as well."""
+from frames import attacks, friendly, seen
+from lab import ROUTER_ADDRESS, wait_for
+from party import CLIENT_MACS, TAP, PartyCase
+from wire import Capture, Tshark, send_frames
+
+MAC = CLIENT_MACS['client1']
+SPOOF_MAC = '02:66:66:66:66:66'
+
+
+class AttackCase(PartyCase):
+    lan, unsafe = 'direct', ('client1', 'client2')
+
+    def attack(self):
+        """Sends every attack, then the friendly frames. Returns the names of attacks seen on the LAN's cable and at
+        client2, once all friendly ones have arrived at both."""
+        bad, good = attacks(MAC), friendly(MAC)
+        wire, other = Tshark(self.lab, 'wire', 'eth0'), Capture(self.lab, 'client2', TAP)
+        arrived = Capture(self.lab, 'wire', 'eth0')  # tells when to stop; tshark judges
+        send_frames(self.lab, 'client1', TAP, [*bad.values(), *good.values()])
+        for capture, where in ((arrived, 'on the LAN'), (other, 'at client2')):
+            wait_for(lambda capture=capture: seen(good, capture.frames()) == set(good), 10, f'friendly frames {where}')
+        wire.close()
+        arrived.close()
+        other.close()
+        self.assertEqual(seen(good, wire.frames()), set(good), 'tshark saw what was allowed')
+        return seen(bad, wire.frames()), seen(bad, other.frames())
+
+
+class TestPolicyOn(AttackCase):
+    def test_nothing_reaches_lan_or_clients(self):
+        on_lan, at_client = self.attack()
+        self.assertEqual(on_lan, set())
+        self.assertEqual(at_client, set())
+        drops = self.party.peer('client1')['rx']['drops']
+        for rule in ('switch_control', 'vlan', 'llc_encapsulation', 'arp', 'dhcp4_server', 'dhcp6_server',
+                     'router_advertisement', 'ipv6_fragment', 'ipv6_chain', 'ip_malformed'):
+            self.assertGreater(drops.get(rule, 0), 0, f'the relay names the rule {rule}')
+
+    def test_forged_source(self):
+        """Well-behaved frames, but from another MAC than the one bound to the client."""
+        forged, good = friendly(SPOOF_MAC), friendly(MAC)
+        wire = Tshark(self.lab, 'wire', 'eth0')
+        send_frames(self.lab, 'client1', TAP, [*forged.values(), good['mdns']])
+        arrived = self.party.peer('client1')
+        wait_for(lambda: self.party.peer('client1')['rx']['drops'].get('forged_source', 0) >= len(forged), 10,
+                 f'forged sources counted, from {arrived["rx"]["drops"]}')
+        self.lab.run('client1', 'sleep', '1')
+        wire.close()
+        source = bytes.fromhex(SPOOF_MAC.replace(':', ''))
+        self.assertEqual([frame for frame in wire.frames() if frame[6:12] == source], [])
+        self.assertIn('mdns', seen(good, wire.frames()))
+
+    def test_arp_spoof_of_the_router(self):
+        """A remote client says it is the LAN's router; the router's own address is held by a LAN station."""
+        from scapy.all import ARP, Ether
+        self.lab.ping('client1', ROUTER_ADDRESS)  # the router has been heard on the LAN
+        spoof = [bytes(Ether(src=MAC, dst='ff:ff:ff:ff:ff:ff') / ARP(op=op, hwsrc=MAC, psrc=ROUTER_ADDRESS,
+                                                                      pdst=ROUTER_ADDRESS)).ljust(60, b'\0')
+                 for op in (1, 2)]
+        good = friendly(MAC)
+        wire, arrived = Tshark(self.lab, 'wire', 'eth0'), Capture(self.lab, 'wire', 'eth0')
+        send_frames(self.lab, 'client1', TAP, [*spoof, good['mdns']])
+        wait_for(lambda: seen(good, arrived.frames()), 5, 'the frame sent after them')
+        wire.close()
+        arrived.close()
+        self.assertEqual([frame for frame in spoof if any(got.startswith(frame[:42]) for got in wire.frames())], [])
+
+
+class TestGatewayAlone(AttackCase):
+    relay_options = ('--unsafe-no-policy',)
+
+    def test_lan_is_safe_and_the_test_can_fail(self):
+        on_lan, at_client = self.attack()
+        self.assertEqual(on_lan, set(), 'the gateway filters again')
+        self.assertEqual(set(attacks(MAC)) - at_client, set(), 'with the policy off, this capture must see them all')
+
+
+class TestLocalFilter(AttackCase):
+    """The client itself, with its filters on and nobody's else's: relay without policy, second client unsafe."""
+    unsafe, relay_options = ('client2',), ('--unsafe-no-policy',)
+
+    def test_an_honest_client_sends_none(self):
+        on_lan, at_client = self.attack()
+        self.assertEqual(on_lan | at_client, set())

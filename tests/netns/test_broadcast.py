@@ -1,0 +1,66 @@
+"""Discovery: broadcasts, multicasts and old protocols arrive byte for byte, both ways and between clients."""
+import os
+import sys
+
+from frames import friendly
+from lab import HERE, ROUTER_ADDRESS, wait_for
+from party import CLIENT_MACS, TAP, PartyCase
+from wire import Capture, send_frames
+
+GAME = [sys.executable, '-B', os.path.join(HERE, 'game.py')]
+
+
+class TestBroadcast(PartyCase):
+    def serve(self, host, device, name):
+        server = self.lab.start(host, 'game-server', *GAME, 'serve', device, name)
+        server.wait_log('serving', 5)
+        self.addCleanup(server.kill)
+
+    def query(self, host, device):
+        return self.lab.run(host, *GAME, 'query', device, '8').stdout.split()
+
+    def test_game_on_the_lan_is_found(self):
+        self.serve('host', 'eth0', 'on-the-lan')
+        for host in ('client1', 'client2'):
+            self.assertEqual(self.query(host, TAP)[0], 'on-the-lan')
+
+    def test_game_of_a_client_is_found(self):
+        self.serve('client1', TAP, 'far-away')
+        for host, device in (('host', 'eth0'), ('client2', TAP)):
+            self.assertEqual(self.query(host, device)[0], 'far-away')
+
+    def arrive(self, source, device, mac, targets):
+        frames = friendly(mac)
+        captures = {target: Capture(self.lab, *target) for target in targets}
+        own = Capture(self.lab, source, device)
+        send_frames(self.lab, source, device, frames.values())
+        for target, capture in captures.items():
+            def missing(capture=capture):
+                return set(frames.values()) - set(capture.frames())
+            try:
+                wait_for(lambda: not missing(), 5, 'every frame')
+            except Exception:
+                names = sorted(name for name, frame in frames.items() if frame in missing())
+                self.fail(f'{source} to {target}: not as sent, or not at all: {names}')
+            for name, frame in frames.items():
+                self.assertEqual(capture.frames().count(frame), 1, f'{name} at {target}: more than once')
+        back = [name for name, frame in frames.items() if frame in own.frames()]
+        self.assertEqual(back, [], 'a frame came back to its sender')
+        for capture in (own, *captures.values()):
+            capture.close()
+
+    def test_client_to_lan_and_client(self):
+        self.arrive('client1', TAP, CLIENT_MACS['client1'], [('host', 'eth0'), ('router', 'eth0'), ('client2', TAP)])
+
+    def test_lan_to_clients(self):
+        self.arrive('host', 'eth0', self.lab.mac('host', 'eth0'), [('client1', TAP), ('client2', TAP)])
+
+    def test_lan_unicast_stays_on_the_lan(self):
+        """What one LAN host sends another is no business of the tunnel."""
+        self.lab.ping('host', ROUTER_ADDRESS)
+        capture = Capture(self.lab, 'client1', TAP)
+        self.lab.ping('host', ROUTER_ADDRESS)
+        source = bytes.fromhex(self.lab.mac('host', 'eth0').replace(':', ''))
+        leaked = [frame for frame in capture.frames() if frame[6:12] == source and not frame[0] & 1]
+        capture.close()
+        self.assertEqual(leaked, [])

@@ -1,0 +1,37 @@
+"""The LAN's own DHCP server (dnsmasq) serves remote clients (ISC dhclient): lease, renewal, return with the same one."""
+import unittest
+
+from lab import HOST_ADDRESS, Lab, wait_for
+from party import CLIENT_MACS, TAP, Party
+
+
+class TestDhcp(unittest.TestCase):
+    def test_lease_renew_and_return(self):
+        with Lab() as lab:
+            dnsmasq = lab.start_dnsmasq(options=['--dhcp-option=option:T1,4'])
+            party = Party(lab).start(['client1'])
+            dhclient = lab.start_dhclient('client1', TAP)
+            address = dhclient.wait_log(r'^bound to (\S+)', 20).group(1)
+            wait_for(lambda: lab.addresses('client1', TAP) == [address], 5, 'the address on the TAP device')
+            self.assertRegex(dnsmasq.log(), rf'DHCPACK\(eth0\) {address} {CLIENT_MACS["client1"]}')
+            lab.ping('client1', HOST_ADDRESS)
+
+            dhclient.wait_log(r'^bound to ' + address, 20, count=2)  # at T1, by unicast to the server
+            lab.ping('client1', HOST_ADDRESS)
+
+            dhclient.stop()
+            party.clients['client1'].stop()
+            party.start_client('client1')
+            party.wait_joined(['client1'])
+            again = lab.start_dhclient('client1', TAP).wait_log(r'^bound to (\S+)', 20).group(1)
+            self.assertEqual(again, address, 'the virtual MAC stays, so the lease does')
+
+    def test_two_clients_get_two_leases(self):
+        with Lab() as lab:
+            lab.start_dnsmasq()
+            Party(lab).start()
+            one, two = lab.lease('client1', TAP), lab.lease('client2', TAP)
+            self.assertNotEqual(one, two)
+            lab.ping('client1', two)
+            lab.ping('host', one)
+            lab.ping('host', two)

@@ -1,0 +1,52 @@
+"""Rooms are walls: two parties at one relay never see each other's frames, and every room has one gateway at most."""
+import unittest
+
+from frames import friendly, seen
+from lab import Lab, wait_for
+from party import CLIENT_MACS, TAP, Party
+from wire import Capture, send_frames
+
+
+class TestRooms(unittest.TestCase):
+    def test_rooms_do_not_see_each_other(self):
+        with Lab() as lab:
+            party = Party(lab)
+            party.start_relay()
+            party.start_gateway()
+            party.start_client('client1')
+            party.start_client('client2', room='ROOM2')
+            party.wait_joined(['client1'])
+            wait_for(lambda: party.peers('ROOM2'), 20, 'client2 in ROOM2')
+            wait_for(lambda: lab.has_carrier('client2', TAP), 5, 'client2\'s TAP device')
+            captures = {host: Capture(lab, host, device) for host, device in
+                        (('host', 'eth0'), ('client1', TAP), ('client2', TAP))}
+            ours = friendly(CLIENT_MACS['client1'])
+            send_frames(lab, 'client1', TAP, ours.values())
+            wait_for(lambda: seen(ours, captures['host'].frames()) == set(ours), 5, 'the frames at the own LAN')
+            self.assertEqual(seen(ours, captures['client2'].frames()), set())
+            # and the other way: nothing of ROOM2 reaches ROOM1
+            before = {host: len(captures[host].frames()) for host in ('host', 'client1')}
+            theirs = friendly(CLIENT_MACS['client2'])
+            send_frames(lab, 'client2', TAP, theirs.values())
+            source = bytes.fromhex(CLIENT_MACS['client2'].replace(':', ''))
+            wait_for(lambda: party.peers('ROOM2')[0]['rx'].get('tunnel_rx_datagrams', 0) >= len(theirs), 10,
+                     'the frames at the relay')
+            for host, count in before.items():
+                self.assertEqual([frame for frame in captures[host].frames()[count:] if frame[6:12] == source], [])
+
+    def test_second_gateway_and_duplicate_mac_are_refused(self):
+        with Lab() as lab:
+            party = Party(lab).start(['client1'])
+            command = party.client_command('client2', '--no-retry')
+            command[command.index('--virtual-mac') + 1] = CLIENT_MACS['client1']
+            run = lab.run('client2', *command, check=False, timeout=30)
+            self.assertEqual(run.returncode, 7, run.stderr)
+            self.assertIn('duplicate_mac', run.stderr)
+            lab.ip('client2', 'link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'eth1')
+            for device in ('eth0', 'eth1'):
+                lab.ip('client2', 'link', 'set', device, 'up')
+            command = party.peer_command('lanparty-gateway', 'client2', 'eth0', '--no-retry')
+            run = lab.run('client2', *command, check=False, timeout=30)
+            self.assertEqual(run.returncode, 7, run.stderr)
+            self.assertIn('gateway_exists', run.stderr)
+            party.check_programs()

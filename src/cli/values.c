@@ -79,7 +79,7 @@ void cli_error_begin(struct base_text *text, char error[static CLI_ERROR_BYTES],
                      struct slice name) {
 	base_text_init(text, error, CLI_ERROR_BYTES);
 	if (place.file != NULL)
-		base_text_addf(text, "%.120s:%zu: ", place.file, place.line);
+		base_text_addf(text, "%.120s:%llu: ", place.file, (unsigned long long)place.line);
 	if (name.len > 0) {
 		base_text_add(text, place.file != NULL ? "" : "--");
 		base_text_add_bytes(text, name);
@@ -109,7 +109,8 @@ static int check_value(const struct cli_option *option, struct slice text, struc
 	int err;
 
 	if (text.len > CLI_VALUE_BYTES_MAX) {
-		base_text_addf(reason, "the value has %zu bytes, more than %d", text.len, CLI_VALUE_BYTES_MAX);
+		base_text_addf(reason, "the value has %llu bytes, more than %d", (unsigned long long)text.len,
+		               CLI_VALUE_BYTES_MAX);
 		return BASE_E_RANGE;
 	}
 	if (option->kind != CLI_NUMBER)

@@ -2,6 +2,7 @@
 #include "net/resolve.h"
 #include "tests/unit.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 
@@ -26,6 +27,7 @@ static void test_literal_answers_at_once(void **state) {
 	struct net_resolver *resolver = start("[2001:db8::1]:7");
 	struct net_resolved result;
 	char error[NET_ERROR_BYTES], buf[BASE_ADDR_TEXT_BYTES];
+	int fd = net_resolver_fd(resolver);
 
 	(void)state;
 	assert_int_equal(wait_for(resolver, 0), 1);
@@ -33,6 +35,7 @@ static void test_literal_answers_at_once(void **state) {
 	assert_int_equal(result.count, 1);
 	assert_string_equal(base_addr_text(&result.addrs[0], buf), "[2001:db8::1]:7");
 	net_resolver_free(resolver);
+	assert_int_equal(fcntl(fd, F_GETFD), -1); /* closed */
 }
 
 static void test_localhost(void **state) {

@@ -1,0 +1,22 @@
+/* link/capture.h: what one read from a TAP device or a packet socket brought, as finished frames: checksums filled in,
+ * super-frames cut, each frame handed to its owner. Pure; the device itself stays with its owner. */
+#ifndef LINK_CAPTURE_H
+#define LINK_CAPTURE_H
+
+#include "obs/counters.h"
+#include "offload/offload.h"
+
+struct link_capture {
+	void (*deliver)(void *user, struct slice frame, uint64_t now);
+	void *user;
+	struct obs_counters *counters;            /* frames that can't be finished count as OBS_DROP_OFFLOAD */
+	uint8_t segment[OFFLOAD_SUPER_FRAME_MAX]; /* a finished segment on its way */
+};
+
+/* One captured frame, modified in place. `vnet` may be NULL: the frame is finished. */
+void link_capture_frame(struct link_capture *capture, uint8_t *frame, size_t len, const struct offload_vnet *vnet,
+                        uint64_t now);
+/* One read with its virtio-net header in front. */
+void link_capture_read(struct link_capture *capture, uint8_t *bytes, size_t len, uint64_t now);
+
+#endif

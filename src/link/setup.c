@@ -1,0 +1,252 @@
+/* link/setup.c: each step checks one part and names it when it is wrong. */
+#include "link/setup.h"
+
+#include "base/error.h"
+#include "base/text.h"
+#include "host/host.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CERTIFICATE_BYTES_MAX (1024 * 1024)
+#define PATH_BYTES_MAX 4096
+
+bool link_setup_fail(struct link_setup *setup, enum client_exit status, const char *where, const char *what) {
+	struct base_text text;
+	base_text_init(&text, setup->text, sizeof(setup->text));
+	base_text_add(&text, where);
+	if (where[0] != '\0' && what[0] != '\0')
+		base_text_add(&text, ": ");
+	base_text_add(&text, what);
+	setup->status = status;
+	return false;
+}
+
+static bool read_config(struct link_setup *setup) {
+	const char *path = cli_text(setup->values, "config");
+	if (path == NULL)
+		return true;
+	uint8_t *bytes;
+	size_t len;
+	char error[HOST_ERROR_BYTES];
+	if (host_read_file(path, CLI_CONFIG_BYTES_MAX, &bytes, &len, error) < 0)
+		return link_setup_fail(setup, CLIENT_EXIT_USAGE, "--config", error);
+	char config_error[CLI_ERROR_BYTES];
+	int err = cli_parse_config(setup->values, slice_of(bytes, len), path, config_error);
+	free(bytes);
+	return err < 0 ? link_setup_fail(setup, CLIENT_EXIT_USAGE, config_error, "") : true;
+}
+
+static char *version_text(const struct link_setup_options *options) {
+	size_t cap = strlen(options->table->program) + strlen(options->version) + 3;
+	char *buf = malloc(cap);
+	if (buf == NULL)
+		return NULL;
+	struct base_text text;
+	base_text_init(&text, buf, cap);
+	base_text_addf(&text, "%s %s\n", options->table->program, options->version);
+	return buf;
+}
+
+/* False ends the program: with help, the version, or an error. */
+static bool read_options(struct link_setup *setup, const struct link_setup_options *options, int argc,
+                         const char *const *argv) {
+	char error[CLI_ERROR_BYTES];
+	if (cli_parse_args(options->table, argc, argv, &setup->values, error) < 0)
+		return link_setup_fail(setup, CLIENT_EXIT_USAGE, error, "");
+	bool help = cli_flag(setup->values, "help");
+	if (help || cli_flag(setup->values, "version")) {
+		setup->help = help ? cli_help(options->table) : version_text(options);
+		setup->status = setup->help != NULL ? CLIENT_EXIT_OK : CLIENT_EXIT_FAILURE;
+		return false;
+	}
+	return read_config(setup);
+}
+
+static bool open_log(struct link_setup *setup) {
+	enum obs_level level;
+	enum obs_format format;
+	if (obs_level_parse(cli_text(setup->values, "log-level"), &level) < 0)
+		return link_setup_fail(setup, CLIENT_EXIT_USAGE, "--log-level", "must be error, warn, info, debug or trace");
+	if (obs_format_parse(cli_text(setup->values, "log-format"), &format) < 0)
+		return link_setup_fail(setup, CLIENT_EXIT_USAGE, "--log-format", "must be text or json");
+	setup->log = obs_log_new(level, format, host_stderr_sink, loop_wall_clock, NULL);
+	return setup->log != NULL ? true : link_setup_fail(setup, CLIENT_EXIT_FAILURE, "log", "out of memory");
+}
+
+static bool read_relay(struct link_setup *setup) {
+	const char *relay = cli_text(setup->values, "relay");
+	char error[NET_ERROR_BYTES];
+	if (relay == NULL)
+		return link_setup_fail(setup, CLIENT_EXIT_USAGE, "--relay", "is needed: the relay's name or address");
+	if (net_endpoint_parse(relay, &setup->driver.relay, error) < 0)
+		return link_setup_fail(setup, CLIENT_EXIT_USAGE, "--relay", error);
+	struct link_transport_options *transport = &setup->driver.transport;
+	transport->server_name = cli_text(setup->values, "server-name");
+	if (transport->server_name == NULL)
+		transport->server_name = setup->driver.relay.host;
+	if (transport->server_name[0] == '\0' || strlen(transport->server_name) >= NET_HOST_BYTES_MAX)
+		return link_setup_fail(setup, CLIENT_EXIT_USAGE, "--server-name", "must be 1 to 253 characters");
+	const char *congestion = cli_text(setup->values, "congestion");
+	if (strcmp(congestion, "bbr") != 0 && strcmp(congestion, "cubic") != 0)
+		return link_setup_fail(setup, CLIENT_EXIT_USAGE, "--congestion", "must be bbr or cubic");
+	transport->settings.congestion = congestion[0] == 'b' ? QUIC_CC_BBR : QUIC_CC_CUBIC;
+	transport->settings.log = setup->log;
+	setup->driver.no_offload = cli_flag(setup->values, "no-offload");
+	return true;
+}
+
+static bool trust_file(struct link_setup *setup, const char *path) {
+	uint8_t *bytes;
+	size_t len;
+	char host_error[HOST_ERROR_BYTES];
+	if (host_read_file(path, CERTIFICATE_BYTES_MAX, &bytes, &len, host_error) < 0)
+		return link_setup_fail(setup, CLIENT_EXIT_TLS, "--relay-ca-cert", host_error);
+	char error[QUIC_ERROR_BYTES];
+	int err = quic_trust_add_certificate(setup->trust, slice_of(bytes, len), error);
+	free(bytes);
+	if (err == 0)
+		return true;
+	char where[LINK_SETUP_TEXT_BYTES];
+	struct base_text text;
+	base_text_init(&text, where, sizeof(where));
+	base_text_addf(&text, "--relay-ca-cert %s", path);
+	return link_setup_fail(setup, CLIENT_EXIT_TLS, where, error);
+}
+
+static bool read_trust(struct link_setup *setup) {
+	char error[QUIC_ERROR_BYTES];
+	size_t certificates = cli_list_count(setup->values, "relay-ca-cert");
+	size_t fingerprints = cli_list_count(setup->values, "relay-fingerprint");
+	setup->trust = quic_trust_new();
+	if (setup->trust == NULL)
+		return link_setup_fail(setup, CLIENT_EXIT_FAILURE, "trust", "out of memory");
+	for (size_t i = 0; i < certificates; i++)
+		if (!trust_file(setup, cli_list_item(setup->values, "relay-ca-cert", i)))
+			return false;
+	for (size_t i = 0; i < fingerprints; i++)
+		if (quic_trust_add_fingerprint(setup->trust, cli_list_item(setup->values, "relay-fingerprint", i), error) < 0)
+			return link_setup_fail(setup, CLIENT_EXIT_USAGE, "--relay-fingerprint", error);
+	bool system_trust = cli_flag(setup->values, "system-trust") || certificates + fingerprints == 0;
+	if (system_trust && quic_trust_add_system(setup->trust, error) < 0)
+		return link_setup_fail(setup, CLIENT_EXIT_TLS, "system trust", error);
+	setup->driver.transport.trust = setup->trust;
+	return true;
+}
+
+/* The host name as a peer name: printable characters without blanks, cut to what fits. */
+static void default_name(const char *host_name, char name[static CTRL_NAME_BYTES_MAX]) {
+	size_t len = 0;
+	for (const char *c = host_name; *c != '\0' && len + 1 < CTRL_NAME_BYTES_MAX; c++)
+		if (*c > ' ' && *c < 0x7f)
+			name[len++] = *c;
+	name[len] = '\0';
+	if (ctrl_name_check(name) < 0)
+		name[0] = '\0';
+}
+
+static bool read_session(struct link_setup *setup, const struct link_setup_options *options) {
+	struct client_config *session = &setup->driver.session;
+	const char *room = cli_text(setup->values, "room");
+	const char *name = cli_text(setup->values, "name");
+	if (room == NULL)
+		return link_setup_fail(setup, CLIENT_EXIT_USAGE, "--room", "is needed: the code of the room to join");
+	if (ctrl_room_check(room) < 0)
+		return link_setup_fail(setup, CLIENT_EXIT_USAGE, "--room", "must be 1 to 32 letters, digits, '-' or '_'");
+	memcpy(session->room, room, strlen(room) + 1);
+	if (name == NULL) {
+		default_name(options->host_name, session->name);
+	} else {
+		if (ctrl_name_check(name) < 0)
+			return link_setup_fail(setup, CLIENT_EXIT_USAGE, "--name", "must be up to 32 printable ASCII characters");
+		memcpy(session->name, name, strlen(name) + 1);
+	}
+	session->role = options->role;
+	session->retry = !cli_flag(setup->values, "no-retry");
+	quic_random((uint8_t *)&session->seed, sizeof(session->seed));
+	session->log = setup->log;
+	return true;
+}
+
+/* --identity, or the table's file name in the state directory that the service manager made. */
+static bool identity_path(const struct link_setup *setup, const char *state_directory,
+                          char path[static PATH_BYTES_MAX]) {
+	const char *given = cli_text(setup->values, "identity");
+	struct base_text text;
+	base_text_init(&text, path, PATH_BYTES_MAX);
+	if (state_directory != NULL && state_directory[0] == '/' && !cli_given(setup->values, "identity")) {
+		const char *leaf = strrchr(given, '/');
+		assert(leaf != NULL);
+		base_text_add(&text, state_directory);
+		given = leaf;
+	}
+	base_text_add(&text, given);
+	return !text.truncated;
+}
+
+static bool create_identity(struct link_setup *setup, const char *path) {
+	uint8_t random[CLIENT_IDENTITY_RANDOM_BYTES];
+	char file[CLIENT_IDENTITY_BYTES_MAX];
+	char error[HOST_ERROR_BYTES];
+	quic_random(random, sizeof(random));
+	setup->identity = client_identity_from_random(random);
+	int len = client_identity_print(&setup->identity, file, sizeof(file));
+	assert(len > 0);
+	setup->identity_created = true;
+	if (host_write_file(path, slice_of(file, (size_t)len), 0600, error) < 0)
+		return link_setup_fail(setup, CLIENT_EXIT_FAILURE, "cannot keep the identity (choose a place with --identity)",
+		                       error);
+	return true;
+}
+
+/* A file that can't be read or understood is never replaced: it may be somebody's seat and MAC. */
+static bool read_identity(struct link_setup *setup, const char *state_directory) {
+	char path[PATH_BYTES_MAX];
+	if (!identity_path(setup, state_directory, path))
+		return link_setup_fail(setup, CLIENT_EXIT_USAGE, "--identity", "the path is too long");
+	uint8_t *bytes;
+	size_t len;
+	char host_error[HOST_ERROR_BYTES];
+	int err = host_read_file(path, CLIENT_IDENTITY_BYTES_MAX, &bytes, &len, host_error);
+	if (err == BASE_E_NOT_FOUND) {
+		if (!create_identity(setup, path))
+			return false;
+	} else if (err < 0) {
+		return link_setup_fail(setup, CLIENT_EXIT_FAILURE, "identity", host_error);
+	} else {
+		char error[CLIENT_IDENTITY_ERROR_BYTES];
+		err = client_identity_parse(slice_of(bytes, len), &setup->identity, error);
+		free(bytes);
+		if (err < 0) {
+			char where[PATH_BYTES_MAX];
+			struct base_text text;
+			base_text_init(&text, where, sizeof(where));
+			base_text_addf(&text, "identity file %s", path);
+			return link_setup_fail(setup, CLIENT_EXIT_FAILURE, where, error);
+		}
+	}
+	memcpy(setup->driver.session.seat_key, setup->identity.seat_key, CTRL_SEAT_KEY_BYTES);
+	if (setup->driver.session.role == CTRL_ROLE_CLIENT)
+		setup->driver.session.mac = setup->identity.mac;
+	return true;
+}
+
+bool link_setup_init(struct link_setup *setup, const struct link_setup_options *options, int argc,
+                     const char *const *argv) {
+	memset(setup, 0, sizeof(*setup));
+	setup->status = CLIENT_EXIT_FAILURE;
+	if (!read_options(setup, options, argc, argv) || !open_log(setup) || !read_relay(setup) ||
+	    !read_session(setup, options) || !read_trust(setup) || !read_identity(setup, options->state_directory))
+		return false;
+	setup->driver.log = setup->log;
+	return true;
+}
+
+void link_setup_done(struct link_setup *setup) {
+	obs_log_free(setup->log);
+	quic_trust_unref(setup->trust);
+	cli_values_free(setup->values);
+	free(setup->help);
+	memset(setup, 0, sizeof(*setup));
+}

@@ -1,0 +1,83 @@
+#include "link/capture.h"
+
+#include "tests/policy/frames.h"
+
+struct seen {
+	unsigned frames;
+	size_t bytes;
+	size_t longest;
+};
+
+static void deliver(void *user, struct slice frame, uint64_t now) {
+	struct seen *seen = user;
+	assert_int_equal(now, 77);
+	seen->frames++;
+	seen->bytes += frame.len;
+	if (frame.len > seen->longest)
+		seen->longest = frame.len;
+}
+
+#define TCP_HEADER "1000 1000 00000001 00000002 5010 ffff 0000 0000"
+
+static void test_frames(void **state) {
+	static const struct {
+		const char *label, *vnet, *frame;
+		unsigned frames, dropped;
+		size_t longest;
+	} cases[] = {
+	    {"finished", "00 00 0000 0000 0000 0000", HOST ME "88b5 0102", 1, 0, 16},
+	    {"checksum left to us", "01 00 0000 0000 2200 0600", HOST ME "0800 " IP4("0000", "11") UDP("1000", "1000"), 1,
+	     0, 50},
+	    {"checksum outside of the frame", "01 00 0000 0000 ff00 0600", HOST ME "0800 " IP4("0000", "11"), 0, 1, 0},
+	    {"2500 bytes of TCP in segments of 1000", "01 01 3600 e803 2200 1000",
+	     HOST ME "0800 " IP4("4000", "06") TCP_HEADER "z09c4", 3, 0, 1054},
+	    {"a kind nobody asked for", "01 03 3600 e803 2200 1000", HOST ME "0800 " IP4("4000", "11"), 0, 1, 0},
+	    {"segments of nothing", "01 01 3600 0000 2200 1000", HOST ME "0800 " IP4("4000", "06") TCP_HEADER "z0100", 0, 1,
+	     0},
+	};
+	struct link_capture *capture = test_calloc(1, sizeof(*capture));
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct test_frame header, frame;
+		struct seen seen = {.frames = 0};
+		struct obs_counters counters = {.value = {0}};
+		uint8_t bytes[OFFLOAD_VNET_HEADER_BYTES + FRAME_TEST_BYTES_MAX];
+		test_frame_build(&header, cases[i].vnet);
+		assert_int_equal(header.len, OFFLOAD_VNET_HEADER_BYTES);
+		test_frame_build(&frame, cases[i].frame);
+		memcpy(bytes, header.bytes, header.len);
+		memcpy(bytes + header.len, frame.bytes, frame.len);
+		*capture = (struct link_capture){.deliver = deliver, .user = &seen, .counters = &counters};
+		link_capture_read(capture, bytes, header.len + frame.len, 77);
+		unit_assert_int(seen.frames, cases[i].frames, cases[i].label);
+		unit_assert_int(seen.longest, cases[i].longest, cases[i].label);
+		unit_assert_int(counters.drop[OBS_DROP_OFFLOAD], cases[i].dropped, cases[i].label);
+		/* What is dropped here was read; what is delivered is for the bridge to count. */
+		unit_assert_int(counters.value[OBS_DEVICE_RX_FRAMES], cases[i].dropped, cases[i].label);
+	}
+	test_free(capture);
+}
+
+static void test_truncated(void **state) {
+	struct link_capture *capture = test_calloc(1, sizeof(*capture));
+	struct seen seen = {.frames = 0};
+	struct obs_counters counters = {.value = {0}};
+	struct test_frame read;
+	(void)state;
+	*capture = (struct link_capture){.deliver = deliver, .user = &seen, .counters = &counters};
+	test_frame_build(&read, "01 01 3600 e803 2200 1000" HOST ME "0800 " IP4("4000", "06") TCP_HEADER "z09c4");
+	for (size_t len = 0; len < read.len; len++) {
+		uint8_t *copy = test_malloc(len + 1);
+		memcpy(copy + 1, read.bytes, len);
+		link_capture_read(capture, copy + 1, len, 77);
+		test_free(copy);
+	}
+	assert_int_equal(seen.frames, 0); /* the IP length disagrees with every cut */
+	assert_int_equal(counters.drop[OBS_DROP_OFFLOAD], read.len);
+	test_free(capture);
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_frames), cmocka_unit_test(test_truncated)};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,26 @@
+/* The address guard over any frame: byte 0 says which way it came. A claim that was learnt from the LAN is refused from
+ * a remote client, and nothing is read beyond the frame. */
+#include "gateway/guard.h"
+
+#include <assert.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+	static const uint64_t seed[2] = {1, 2};
+	static struct gateway_guard *guard;
+	struct proto_ether ether;
+	struct gateway_claim claim;
+	if (guard == NULL)
+		guard = gateway_guard_new(seed);
+	if (guard == NULL || size == 0 || proto_ether_parse(slice_of(data + 1, size - 1), &ether) < 0)
+		return 0;
+	if ((data[0] & 1) != 0)
+		gateway_guard_learn(guard, &ether, 1);
+	bool allowed = gateway_guard_allows(guard, &ether, 2);
+	if (!gateway_claim_parse(&ether, &claim))
+		assert(allowed);
+	else if ((data[0] & 1) != 0)
+		assert(!allowed);
+	return 0;
+}

@@ -1,0 +1,381 @@
+#include "gateway/gateway.h"
+
+#include "base/error.h"
+#include "gateway/bridge.h"
+#include "gateway/cam.h"
+#include "gateway/lan_port.h"
+#include "gateway/limits.h"
+#include "gateway/options.h"
+#include "host/host.h"
+#include "link/setup.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct gateway {
+	struct link_setup setup;
+	struct loop *loop;
+	struct obs_log *log;
+	struct link_driver *driver;
+	struct client_session *session;
+	const char *interface;
+	struct gateway_lan_port *port;
+	struct loop_source port_source;
+	bool reading_paused; /* the tunnel's socket is behind */
+	enum gateway_port_state port_state;
+	struct gateway_remotes remotes;
+	struct gateway_guard *guard;
+	struct gateway_bridge bridge;
+	struct loop_timer read_timer, check_timer, cam_timer;
+	uint64_t cam_interval_ns; /* 0: only at joins */
+	bool ended;
+	enum client_exit status;
+};
+
+/* ---- the LAN port ---- */
+
+static void on_port_ready(void *user, unsigned events, uint64_t now) {
+	struct gateway *gateway = user;
+	(void)events;
+	/* Timers run after every ready descriptor: a lifecycle event of this turn comes before the frames (GTW-7). */
+	(void)loop_timer_set(gateway->loop, &gateway->read_timer, now);
+}
+
+static void attach_port(struct gateway *gateway, const struct gateway_packet_socket *socket) {
+	gateway_lan_port_attach(gateway->port, socket);
+	gateway->port_source = (struct loop_source){.ready = on_port_ready, .user = gateway};
+	gateway->reading_paused = false;
+	if (loop_add(gateway->loop, &gateway->port_source, socket->fd, LOOP_READ) < 0)
+		gateway_lan_port_detach(gateway->port); /* the next check tries again */
+}
+
+static void detach_port(struct gateway *gateway) {
+	if (!gateway_lan_port_attached(gateway->port))
+		return;
+	loop_remove(gateway->loop, &gateway->port_source);
+	gateway_lan_port_detach(gateway->port);
+}
+
+static void note_port(struct gateway *gateway, enum obs_level level, const char *message) {
+	if (!obs_on(gateway->log, level))
+		return;
+	obs_begin(gateway->log, level, "lan_port");
+	obs_str(gateway->log, "interface", gateway->interface);
+	obs_str(gateway->log, "state", gateway_port_state_name(gateway->port_state));
+	obs_str(gateway->log, "message", message);
+	obs_end(gateway->log);
+}
+
+static void on_read_due(void *user, uint64_t now) {
+	struct gateway *gateway = user;
+	if (!gateway_lan_port_attached(gateway->port))
+		return;
+	if (link_driver_congested(gateway->driver)) {
+		gateway->reading_paused = loop_modify(gateway->loop, &gateway->port_source, 0) == 0;
+		return;
+	}
+	/* An interface that goes down says so once; what follows is for the next check to find out. */
+	(void)gateway_lan_port_read(gateway->port, now);
+}
+
+static void refresh_cam(struct gateway *gateway, const struct gateway_remote *remote, const char *reason) {
+	uint8_t frame[GATEWAY_CAM_FRAME_BYTES];
+	gateway_cam_frame(remote->mac, frame);
+	gateway_lan_port_write(gateway->port, slice_of(frame, sizeof(frame)));
+	client_session_counters(gateway->session)->value[OBS_CAM_REFRESHES]++;
+	if (!obs_on(gateway->log, OBS_DEBUG))
+		return;
+	obs_begin(gateway->log, OBS_DEBUG, "cam_refresh");
+	obs_u64(gateway->log, "peer", remote->peer);
+	obs_mac(gateway->log, "mac", remote->mac.b);
+	obs_str(gateway->log, "reason", reason);
+	obs_end(gateway->log);
+}
+
+static void refresh_cam_all(struct gateway *gateway, const char *reason) {
+	if (gateway->port_state != GATEWAY_PORT_UP)
+		return;
+	for (const struct gateway_remote *remote = gateway_remotes_next(&gateway->remotes, NULL); remote != NULL;
+	     remote = gateway_remotes_next(&gateway->remotes, remote))
+		refresh_cam(gateway, remote, reason);
+}
+
+static void on_cam_due(void *user, uint64_t now) {
+	struct gateway *gateway = user;
+	refresh_cam_all(gateway, "periodic");
+	(void)loop_timer_set(gateway->loop, &gateway->cam_timer, now + gateway->cam_interval_ns);
+}
+
+/* Takes the port up again once the interface is back, perhaps as a new one of the same name. */
+static void reopen_port(struct gateway *gateway) {
+	struct gateway_packet_socket socket;
+	char error[GATEWAY_PORT_ERROR_BYTES];
+	if (gateway_packet_socket_open(gateway->interface, &socket, error) == 0)
+		attach_port(gateway, &socket);
+	else
+		note_port(gateway, OBS_WARN, error);
+}
+
+static void check_port(struct gateway *gateway) {
+	char error[GATEWAY_PORT_ERROR_BYTES] = "";
+	enum gateway_port_state before = gateway->port_state;
+	gateway->port_state = gateway_port_state(GATEWAY_SYSFS, gateway->interface, error);
+	if (gateway_lan_port_attached(gateway->port) &&
+	    gateway_port_ifindex(GATEWAY_SYSFS, gateway->interface) != gateway_lan_port_ifindex(gateway->port))
+		detach_port(gateway);
+	bool back = gateway->port_state == GATEWAY_PORT_UP &&
+	            (before != GATEWAY_PORT_UP || !gateway_lan_port_attached(gateway->port));
+	if (back && !gateway_lan_port_attached(gateway->port))
+		reopen_port(gateway);
+	bool ready = gateway->port_state == GATEWAY_PORT_UP && gateway_lan_port_attached(gateway->port);
+	client_session_report_device(gateway->session, ready, NULL);
+	if (back && ready) {
+		note_port(gateway, OBS_INFO, "bridging");
+		refresh_cam_all(gateway, "port_up");
+	} else if (before != gateway->port_state) {
+		note_port(gateway, OBS_WARN, error);
+	}
+}
+
+static void on_check_due(void *user, uint64_t now) {
+	struct gateway *gateway = user;
+	check_port(gateway);
+	obs_log_tick(gateway->log, now);
+	(void)loop_timer_set(gateway->loop, &gateway->check_timer, now + GATEWAY_PORT_CHECK_NS);
+}
+
+/* ---- the session ---- */
+
+static void on_joined(void *user, const struct ctrl_welcome *welcome, uint64_t now) {
+	struct gateway *gateway = user;
+	(void)now;
+	gateway->bridge.tap_mtu = welcome->mtu;
+}
+
+static void on_peer_joined(void *user, const struct client_peer *peer, uint64_t now) {
+	struct gateway *gateway = user;
+	(void)now;
+	if (peer->role != CTRL_ROLE_CLIENT || !peer->identity_known)
+		return;
+	int err = gateway_remotes_add(&gateway->remotes, peer->id, peer->mac);
+	if (err < 0) {
+		obs_note(gateway->log, OBS_WARN, "remote_ignored", base_error_text(err));
+		return;
+	}
+	refresh_cam(gateway, gateway_remotes_by_peer(&gateway->remotes, peer->id), "peer_joined");
+}
+
+static void on_peer_left(void *user, const struct client_peer *peer, enum ctrl_leave_reason reason, uint64_t now) {
+	struct gateway *gateway = user;
+	(void)reason;
+	(void)now;
+	gateway_remotes_remove(&gateway->remotes, peer->id);
+}
+
+static void on_frame(void *user, uint32_t source_peer, struct slice frame, uint64_t now) {
+	struct gateway *gateway = user;
+	if (gateway_bridge_from_tunnel(&gateway->bridge, source_peer, frame, NULL, now))
+		gateway_lan_port_write(gateway->port, frame);
+}
+
+static void on_lost(void *user, const char *why, uint64_t now) {
+	struct gateway *gateway = user;
+	(void)why;
+	(void)now;
+	gateway_remotes_clear(&gateway->remotes);
+	gateway->bridge.tap_mtu = 0;
+}
+
+static void on_ended(void *user, enum client_exit status, const char *why, uint64_t now) {
+	struct gateway *gateway = user;
+	(void)now;
+	gateway->ended = true;
+	gateway->status = status;
+	if (status != CLIENT_EXIT_OK)
+		(void)fprintf(stderr, "%s: %s\n", gateway_options.program, why);
+	loop_stop(gateway->loop);
+}
+
+static const struct client_events session_events = {
+    .joined = on_joined,
+    .peer_joined = on_peer_joined,
+    .peer_left = on_peer_left,
+    .frame = on_frame,
+    .lost = on_lost,
+    .ended = on_ended,
+};
+
+static void deliver_from_lan(void *user, struct slice frame, uint64_t now) {
+	struct gateway *gateway = user;
+	(void)gateway_bridge_from_lan(&gateway->bridge, frame, NULL, now);
+}
+
+static int send_to_tunnel(void *user, struct slice frame, uint64_t now) {
+	struct gateway *gateway = user;
+	return client_session_send(gateway->session, frame, now);
+}
+
+static void after_turn(void *user, uint64_t now) {
+	struct gateway *gateway = user;
+	(void)now;
+	gateway_lan_port_flush(gateway->port);
+	if (gateway->reading_paused && gateway_lan_port_attached(gateway->port) && !link_driver_congested(gateway->driver))
+		gateway->reading_paused = loop_modify(gateway->loop, &gateway->port_source, LOOP_READ) < 0;
+}
+
+/* ---- start and end ---- */
+
+static bool fail(struct gateway *gateway, enum client_exit status, const char *where, const char *what) {
+	return link_setup_fail(&gateway->setup, status, where, what);
+}
+
+static bool init_tables(struct gateway *gateway) {
+	uint64_t seed[2];
+	quic_random((uint8_t *)seed, sizeof(seed));
+	if (gateway_remotes_init(&gateway->remotes, seed) < 0)
+		return fail(gateway, CLIENT_EXIT_FAILURE, "", "out of memory");
+	if (cli_flag(gateway->setup.values, "no-address-guard"))
+		return true;
+	gateway->guard = gateway_guard_new(seed);
+	return gateway->guard != NULL ? true : fail(gateway, CLIENT_EXIT_FAILURE, "", "out of memory");
+}
+
+/* The interface comes before everything else, so that a bad one never advertises a gateway (GTW-1). */
+static bool open_interface(struct gateway *gateway, struct gateway_packet_socket *ret) {
+	char error[GATEWAY_PORT_ERROR_BYTES];
+	gateway->interface = cli_text(gateway->setup.values, "interface");
+	if (gateway->interface == NULL)
+		return fail(gateway, CLIENT_EXIT_USAGE, "--interface", "is needed: the wired LAN interface");
+	gateway->port_state = gateway_port_state(GATEWAY_SYSFS, gateway->interface, error);
+	if (gateway->port_state != GATEWAY_PORT_UP)
+		return fail(gateway, CLIENT_EXIT_DEVICE, error, "");
+	int err = gateway_packet_socket_open(gateway->interface, ret, error);
+	if (err < 0)
+		return fail(gateway, err == BASE_E_DENIED ? CLIENT_EXIT_PRIVILEGE : CLIENT_EXIT_DEVICE, error, "");
+	return true;
+}
+
+static bool start_driver(struct gateway *gateway) {
+	struct link_driver_options *options = &gateway->setup.driver;
+	options->loop = gateway->loop;
+	options->events = &session_events;
+	options->user = gateway;
+	options->after_turn = after_turn;
+	int err = link_driver_new(options, &gateway->driver);
+	if (err < 0)
+		return fail(gateway, CLIENT_EXIT_FAILURE, "cannot set up the tunnel", base_error_text(err));
+	gateway->session = link_driver_session(gateway->driver);
+	return true;
+}
+
+static bool start_port(struct gateway *gateway, const struct gateway_packet_socket *socket) {
+	struct obs_counters *counters = client_session_counters(gateway->session);
+	gateway->bridge = (struct gateway_bridge){.remotes = &gateway->remotes,
+	                                          .guard = gateway->guard,
+	                                          .counters = counters,
+	                                          .log = gateway->log,
+	                                          .room = gateway->setup.driver.session.room,
+	                                          .send = send_to_tunnel,
+	                                          .user = gateway};
+	gateway->port = gateway_lan_port_new(
+	    &(struct gateway_lan_port_options){.deliver = deliver_from_lan, .user = gateway, .counters = counters});
+	if (gateway->port == NULL)
+		return fail(gateway, CLIENT_EXIT_FAILURE, "", "out of memory");
+	attach_port(gateway, socket);
+	if (!gateway_lan_port_attached(gateway->port))
+		return fail(gateway, CLIENT_EXIT_FAILURE, "", "cannot watch the LAN interface");
+	client_session_report_device(gateway->session, true, NULL);
+	note_port(gateway, OBS_INFO, "open");
+	return true;
+}
+
+static void start_timers(struct gateway *gateway) {
+	uint64_t now = loop_now(gateway->loop);
+	loop_timer_init(&gateway->read_timer, on_read_due, gateway);
+	loop_timer_init(&gateway->check_timer, on_check_due, gateway);
+	loop_timer_init(&gateway->cam_timer, on_cam_due, gateway);
+	gateway->cam_interval_ns = cli_number(gateway->setup.values, "cam-refresh") * BASE_SECOND;
+	(void)loop_timer_set(gateway->loop, &gateway->check_timer, now + GATEWAY_PORT_CHECK_NS);
+	if (gateway->cam_interval_ns > 0)
+		(void)loop_timer_set(gateway->loop, &gateway->cam_timer, now + gateway->cam_interval_ns);
+}
+
+static bool start(struct gateway *gateway, int argc, const char *const *argv) {
+	char host_name[256] = "";
+	(void)gethostname(host_name, sizeof(host_name) - 1);
+	const struct link_setup_options options = {.table = &gateway_options,
+	                                           .version = LANPARTY_VERSION,
+	                                           .role = CTRL_ROLE_GATEWAY,
+	                                           .host_name = host_name,
+	                                           .state_directory = getenv("STATE_DIRECTORY")};
+	struct gateway_packet_socket socket;
+	char error[HOST_ERROR_BYTES];
+	if (!link_setup_init(&gateway->setup, &options, argc, argv) || !open_interface(gateway, &socket))
+		return false;
+	gateway->log = gateway->setup.log;
+	/* CAP_NET_RAW stays: an interface that was taken out and put back needs a new socket. */
+	bool ready = host_drop_privileges(HOST_CAP_NET_RAW, cli_text(gateway->setup.values, "user"), error) == 0 ||
+	             fail(gateway, CLIENT_EXIT_PRIVILEGE, "cannot drop privileges", error);
+	gateway->loop = ready ? loop_new() : NULL;
+	if (ready && (gateway->loop == NULL || loop_watch_signals(gateway->loop, NULL, NULL) < 0))
+		ready = fail(gateway, CLIENT_EXIT_FAILURE, "", "cannot set up the event loop");
+	if (!ready || !init_tables(gateway) || !start_driver(gateway)) {
+		(void)close(socket.fd);
+		return false;
+	}
+	if (!start_port(gateway, &socket))
+		return false;
+	start_timers(gateway);
+	link_driver_start(gateway->driver, loop_now(gateway->loop));
+	return true;
+}
+
+static void leave(struct gateway *gateway) {
+	const uint64_t give_up = loop_now(gateway->loop) + GATEWAY_LEAVE_NS_MAX;
+	client_session_leave(gateway->session, CTRL_LEAVE_QUIT, loop_now(gateway->loop));
+	while (!gateway->ended && loop_now(gateway->loop) < give_up)
+		if (loop_run_once(gateway->loop, BASE_SECOND / 10) < 0)
+			break;
+}
+
+static void done(struct gateway *gateway) {
+	if (gateway->port != NULL)
+		detach_port(gateway);
+	gateway_lan_port_free(gateway->port);
+	link_driver_free(gateway->driver);
+	gateway_guard_free(gateway->guard);
+	gateway_remotes_done(&gateway->remotes);
+	loop_free(gateway->loop);
+	link_setup_done(&gateway->setup);
+	free(gateway);
+}
+
+static int run(struct gateway *gateway, int argc, const char *const *argv) {
+	if (!start(gateway, argc, argv)) {
+		if (gateway->setup.help != NULL)
+			(void)fputs(gateway->setup.help, stdout);
+		if (gateway->setup.text[0] != '\0')
+			(void)fprintf(stderr, "%s: %s\n", gateway_options.program, gateway->setup.text);
+		return (int)gateway->setup.status;
+	}
+	(void)loop_run(gateway->loop);
+	if (!gateway->ended)
+		leave(gateway);
+	return (int)gateway->status;
+}
+
+int gateway_main(int argc, const char *const *argv) {
+	int status = CLIENT_EXIT_FAILURE;
+	struct gateway *gateway = calloc(1, sizeof(*gateway)); /* all zero is safe to free */
+	if (gateway == NULL || quic_global_init() < 0) {
+		(void)fprintf(stderr, "%s: cannot start: no memory or no TLS library\n", gateway_options.program);
+		free(gateway);
+		return status;
+	}
+	status = run(gateway, argc, argv);
+	done(gateway);
+	quic_global_done();
+	return status;
+}

@@ -1,0 +1,214 @@
+/* gateway/guard.c: a bounded table of bindings in order of last sight. Entries live in one array; the hash table finds
+ * them by address, the list keeps the longest unseen first. */
+#include "gateway/guard.h"
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "gateway/limits.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { ARP_SENDER_IP = 14, ARP_BYTES = 28 };
+enum { IPV4_SOURCE = 12, IPV4_BYTES = 20 };
+enum { IPV6_NEXT = 6, IPV6_SOURCE = 8, IPV6_BYTES = 40 };
+enum {
+	NEXT_HOP_BY_HOP = 0,
+	NEXT_ROUTING = 43,
+	NEXT_AUTH = 51,
+	NEXT_ICMPV6 = 58,
+	NEXT_DEST_OPTIONS = 60,
+	NEXT_MOBILITY = 135,
+	NEXT_HIP = 139,
+	NEXT_SHIM6 = 140
+};
+enum { ND_ROUTER_SOLICIT = 133, ND_ROUTER_ADVERT = 134, ND_NEIGHBOUR_SOLICIT = 135, ND_NEIGHBOUR_ADVERT = 136 };
+enum { ND_TARGET = 8, ND_TARGET_BYTES = 24 };
+
+struct binding {
+	struct gateway_claim claim;
+	struct proto_mac mac;
+	uint64_t last_seen;
+	struct base_map_node node;
+	struct base_list order;
+};
+
+struct gateway_guard {
+	struct base_map by_address;
+	struct base_list order; /* longest unseen first */
+	size_t used;            /* entries handed out so far */
+	struct binding entries[GATEWAY_GUARD_ENTRIES_MAX];
+};
+
+static struct slice claim_key(const struct gateway_claim *claim) {
+	return slice_of(claim->key, sizeof(claim->key));
+}
+
+/* False for the unspecified address, which claims nothing. */
+static bool claim_of(uint8_t family, const uint8_t *ip, size_t len, struct gateway_claim *ret) {
+	struct gateway_claim claim = {.key = {family}};
+	memcpy(claim.key + 1, ip, len);
+	const struct gateway_claim nothing = {.key = {family}};
+	if (memcmp(&claim, &nothing, sizeof(claim)) == 0)
+		return false;
+	*ret = claim;
+	return true;
+}
+
+static bool claim_of_arp(struct slice arp, struct gateway_claim *ret) {
+	static const uint8_t ethernet_ipv4[6] = {0, 1, 8, 0, 6, 4};
+	if (arp.len < ARP_BYTES || memcmp(arp.data, ethernet_ipv4, sizeof(ethernet_ipv4)) != 0)
+		return false;
+	return claim_of(4, arp.data + ARP_SENDER_IP, 4, ret);
+}
+
+/* Where the ICMPv6 message starts, behind any extension headers: a claim may not hide behind them. 0 for none. */
+static size_t icmpv6_offset(struct slice ip) {
+	uint8_t next = ip.data[IPV6_NEXT];
+	size_t offset = IPV6_BYTES;
+	while (next != NEXT_ICMPV6) {
+		if (ip.len - offset < 8)
+			return 0;
+		size_t units = ip.data[offset + 1];
+		switch (next) {
+		case NEXT_HOP_BY_HOP:
+		case NEXT_ROUTING:
+		case NEXT_DEST_OPTIONS:
+		case NEXT_MOBILITY:
+		case NEXT_HIP:
+		case NEXT_SHIM6:
+			next = ip.data[offset];
+			units = (units + 1) * 8;
+			break;
+		case NEXT_AUTH:
+			next = ip.data[offset];
+			units = (units + 2) * 4;
+			break;
+		default:
+			return 0;
+		}
+		if (units > ip.len - offset)
+			return 0;
+		offset += units;
+	}
+	return offset;
+}
+
+static bool claim_of_ipv6(struct slice ip, struct gateway_claim *ret) {
+	if (ip.len < IPV6_BYTES)
+		return false;
+	size_t offset = icmpv6_offset(ip);
+	if (offset == 0 || offset >= ip.len)
+		return false;
+	struct slice icmp = slice_of(ip.data + offset, ip.len - offset);
+	switch (icmp.data[0]) {
+	case ND_ROUTER_SOLICIT:
+	case ND_ROUTER_ADVERT:
+	case ND_NEIGHBOUR_SOLICIT:
+		return claim_of(6, ip.data + IPV6_SOURCE, 16, ret);
+	case ND_NEIGHBOUR_ADVERT:
+		return icmp.len >= ND_TARGET_BYTES && claim_of(6, icmp.data + ND_TARGET, 16, ret);
+	default:
+		return false;
+	}
+}
+
+bool gateway_claim_parse(const struct proto_ether *ether, struct gateway_claim *ret) {
+	if (ether->is_length)
+		return false;
+	switch (ether->type) {
+	case PROTO_ETHERTYPE_ARP:
+		return claim_of_arp(ether->payload, ret);
+	case PROTO_ETHERTYPE_IPV6:
+		return claim_of_ipv6(ether->payload, ret);
+	default:
+		return false;
+	}
+}
+
+/* The source address of an ordinary packet: it refreshes a binding but makes none, since a router sends from the whole
+ * Internet's addresses. */
+static bool source_of(const struct proto_ether *ether, struct gateway_claim *ret) {
+	if (ether->is_length)
+		return false;
+	if (ether->type == PROTO_ETHERTYPE_IPV4 && ether->payload.len >= IPV4_BYTES)
+		return claim_of(4, ether->payload.data + IPV4_SOURCE, 4, ret);
+	if (ether->type == PROTO_ETHERTYPE_IPV6 && ether->payload.len >= IPV6_BYTES)
+		return claim_of(6, ether->payload.data + IPV6_SOURCE, 16, ret);
+	return false;
+}
+
+struct gateway_guard *gateway_guard_new(const uint64_t seed[static 2]) {
+	struct gateway_guard *guard = calloc(1, sizeof(*guard));
+	if (guard == NULL)
+		return NULL;
+	base_list_init(&guard->order);
+	if (base_map_init(&guard->by_address, seed) < 0) {
+		free(guard);
+		return NULL;
+	}
+	return guard;
+}
+
+void gateway_guard_free(struct gateway_guard *guard) {
+	if (guard == NULL)
+		return;
+	base_map_done(&guard->by_address);
+	free(guard);
+}
+
+static struct binding *find(const struct gateway_guard *guard, const struct gateway_claim *claim) {
+	struct base_map_node *node = base_map_find(&guard->by_address, claim_key(claim));
+	return node == NULL ? NULL : BASE_CONTAINER(node, struct binding, node);
+}
+
+/* A fresh entry, or the one unseen for the longest. */
+static struct binding *take_entry(struct gateway_guard *guard) {
+	if (guard->used < GATEWAY_GUARD_ENTRIES_MAX) {
+		struct binding *entry = &guard->entries[guard->used++];
+		base_list_init(&entry->order);
+		return entry;
+	}
+	struct binding *oldest = BASE_CONTAINER(guard->order.next, struct binding, order);
+	base_map_remove(&guard->by_address, &oldest->node);
+	return oldest;
+}
+
+static void see(struct gateway_guard *guard, struct binding *binding, uint64_t now) {
+	binding->last_seen = now;
+	base_list_remove(&binding->order);
+	base_list_append(&guard->order, &binding->order);
+}
+
+void gateway_guard_learn(struct gateway_guard *guard, const struct proto_ether *ether, uint64_t now) {
+	struct gateway_claim claim;
+	if (!gateway_claim_parse(ether, &claim)) {
+		struct binding *known = source_of(ether, &claim) ? find(guard, &claim) : NULL;
+		if (known != NULL && proto_mac_equal(known->mac, ether->src))
+			see(guard, known, now);
+		return;
+	}
+	struct binding *binding = find(guard, &claim);
+	if (binding == NULL) {
+		binding = take_entry(guard);
+		binding->claim = claim;
+		/* The key is new and the node free, so the insert can't fail. */
+		(void)base_map_insert(&guard->by_address, &binding->node, claim_key(&binding->claim));
+	}
+	binding->mac = ether->src;
+	see(guard, binding, now);
+}
+
+bool gateway_guard_allows(struct gateway_guard *guard, const struct proto_ether *ether, uint64_t now) {
+	struct gateway_claim claim;
+	if (!gateway_claim_parse(ether, &claim))
+		return true;
+	const struct binding *binding = find(guard, &claim);
+	return binding == NULL || now - binding->last_seen >= GATEWAY_GUARD_AGE_NS;
+}
+
+size_t gateway_guard_count(const struct gateway_guard *guard) {
+	return guard->by_address.len;
+}

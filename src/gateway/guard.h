@@ -1,0 +1,36 @@
+/* gateway/guard.h: the address guard: a remote client is a stranger on somebody's LAN and must not take over the IP
+ * address of the router or of another LAN machine by ARP or neighbour discovery. Pure.
+ *
+ * It remembers which IPv4 and IPv6 addresses the LAN's own stations hold: learnt from their ARP (RFC 826) and neighbour
+ * discovery (RFC 4861), kept fresh by every frame of theirs that the gateway sees. A remote frame that claims such an
+ * address is refused; claims nobody contradicts pass, so do address probes (RFC 5227, duplicate address detection),
+ * which claim nothing. A binding unseen for GATEWAY_GUARD_AGE_NS ends, so that an address may really move.
+ *
+ * It protects the neighbour tables of LAN stations, nothing more: it does not tie a remote client to one address. */
+#ifndef GATEWAY_GUARD_H
+#define GATEWAY_GUARD_H
+
+#include "proto/ether.h"
+
+struct gateway_guard;
+
+/* What a frame says about who holds an address. */
+struct gateway_claim {
+	uint8_t key[17]; /* 4 or 6, then the address, IPv4 padded with zeros */
+};
+
+/* NULL when memory is out. */
+struct gateway_guard *gateway_guard_new(const uint64_t seed[static 2]);
+void gateway_guard_free(struct gateway_guard *guard); /* accepts NULL */
+
+/* A frame of a LAN station that came in through the LAN port. */
+void gateway_guard_learn(struct gateway_guard *guard, const struct proto_ether *ether, uint64_t now);
+/* False when this frame of a remote client claims an address that a LAN station holds. */
+bool gateway_guard_allows(struct gateway_guard *guard, const struct proto_ether *ether, uint64_t now);
+size_t gateway_guard_count(const struct gateway_guard *guard);
+
+/* The claim a frame makes, if any: the sender of an ARP packet, the source of a router or neighbour solicitation or a
+ * router advertisement, the target of a neighbour advertisement. Never reads past the frame. */
+bool gateway_claim_parse(const struct proto_ether *ether, struct gateway_claim *ret);
+
+#endif

@@ -1,0 +1,35 @@
+/* gateway/lan_port.h: whole frames in and out of a packet socket, in batches: reads are drained up to a bound for each
+ * turn, writes wait for the turn's end and leave with one system call. Knows no rule of the bridge. */
+#ifndef GATEWAY_LAN_PORT_H
+#define GATEWAY_LAN_PORT_H
+
+#include "gateway/packet_socket.h"
+#include "link/capture.h"
+
+struct gateway_lan_port;
+
+struct gateway_lan_port_options {
+	void (*deliver)(void *user, struct slice frame, uint64_t now);
+	void *user;
+	struct obs_counters *counters; /* DEVICE_TX and DEVICE_FULL are counted here */
+};
+
+/* NULL when memory is out. Starts without a socket. */
+struct gateway_lan_port *gateway_lan_port_new(const struct gateway_lan_port_options *options);
+void gateway_lan_port_free(struct gateway_lan_port *port); /* closes its socket; accepts NULL */
+
+/* Takes over the socket. */
+void gateway_lan_port_attach(struct gateway_lan_port *port, const struct gateway_packet_socket *socket);
+/* Closes the socket; frames that wait are counted as refused. */
+void gateway_lan_port_detach(struct gateway_lan_port *port);
+bool gateway_lan_port_attached(const struct gateway_lan_port *port);
+int gateway_lan_port_fd(const struct gateway_lan_port *port);           /* -1 without a socket */
+unsigned gateway_lan_port_ifindex(const struct gateway_lan_port *port); /* 0 without a socket */
+
+/* Delivers what is there, up to the bound of a turn. 0, or the negative errno of a socket that reports trouble. */
+int gateway_lan_port_read(struct gateway_lan_port *port, uint64_t now);
+/* Queues one frame; without a socket it is counted as refused. */
+void gateway_lan_port_write(struct gateway_lan_port *port, struct slice frame);
+void gateway_lan_port_flush(struct gateway_lan_port *port);
+
+#endif

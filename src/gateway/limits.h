@@ -1,0 +1,31 @@
+/* gateway/limits.h: every cap and interval of the gateway on one page. */
+#ifndef GATEWAY_LIMITS_H
+#define GATEWAY_LIMITS_H
+
+#include "base/time.h"
+
+/* Remote clients whose MACs we keep: more than a relay puts into one room, so a misbehaving relay can't fill memory. */
+#define GATEWAY_REMOTES_MAX 1024
+
+/* LAN stations whose addresses the guard protects: a /20 full of them; the longest unseen makes room. */
+#define GATEWAY_GUARD_ENTRIES_MAX 4096
+/* A binding nobody has refreshed for so long protects nothing any more: short enough that an address which DHCP moves
+ * from a LAN machine to a remote one works soon, long enough that routers and busy hosts stay covered. */
+#define GATEWAY_GUARD_AGE_NS (120 * BASE_SECOND)
+
+/* Switches forget a MAC after 300 s (IEEE 802.1Q-2022 table 8-6); one lost refresh must not matter. */
+#define GATEWAY_CAM_REFRESH_SECONDS 60
+
+/* One turn reads at most this much before the tunnel gets its turn to send: about what the uplink queue holds. */
+#define GATEWAY_READS_PER_TURN 64
+#define GATEWAY_READ_BYTES_PER_TURN (256 * 1024)
+/* Frames that wait for the end of the turn; more are flushed at once. */
+#define GATEWAY_WRITE_BATCH 64
+
+#define GATEWAY_SOCKET_BUFFER_BYTES (4 * 1024 * 1024)
+/* How often link state and the existence of the interface are looked at. */
+#define GATEWAY_PORT_CHECK_NS BASE_SECOND
+/* After this long in LEAVING the process ends without the relay's acknowledgement. */
+#define GATEWAY_LEAVE_NS_MAX (3 * BASE_SECOND)
+
+#endif

@@ -1,0 +1,153 @@
+/* gateway/packet_socket.c: packet(7). The order matters: the socket is made for no protocol, so that it captures
+ * nothing until it is set up and bound to its interface. */
+#include "gateway/packet_socket.h"
+
+#include "base/error.h"
+#include "base/text.h"
+#include "gateway/limits.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/if_packet.h>
+#include <net/ethernet.h>
+#include <net/if.h>
+#include <net/if_arp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define SYSFS_PATH_BYTES 256
+
+static bool sysfs_exists(const char *sysfs, const char *name, const char *leaf) {
+	char path[SYSFS_PATH_BYTES];
+	int len = snprintf(path, sizeof(path), "%s/%s%s%s", sysfs, name, leaf[0] != '\0' ? "/" : "", leaf);
+	return len > 0 && (size_t)len < sizeof(path) && access(path, F_OK) == 0;
+}
+
+/* A number of sysfs, decimal or 0x hex; `fallback` when it can't be read (carrier of an interface that is down). */
+static unsigned long sysfs_number(const char *sysfs, const char *name, const char *leaf, unsigned long fallback) {
+	char path[SYSFS_PATH_BYTES];
+	int len = snprintf(path, sizeof(path), "%s/%s/%s", sysfs, name, leaf);
+	if (len <= 0 || (size_t)len >= sizeof(path))
+		return fallback;
+	FILE *file = fopen(path, "re");
+	if (file == NULL)
+		return fallback;
+	long value = 0;
+	bool read_it = fscanf(file, "%li", &value) == 1 && value >= 0;
+	(void)fclose(file);
+	return read_it ? (unsigned long)value : fallback;
+}
+
+static bool name_is_valid(const char *name) {
+	size_t len = strlen(name);
+	return len > 0 && len < GATEWAY_PORT_NAME_BYTES && strchr(name, '/') == NULL && strcmp(name, ".") != 0 &&
+	       strcmp(name, "..") != 0;
+}
+
+static void explain(char error[static GATEWAY_PORT_ERROR_BYTES], const char *name, const char *what) {
+	struct base_text text;
+	base_text_init(&text, error, GATEWAY_PORT_ERROR_BYTES);
+	base_text_add(&text, "interface '");
+	base_text_add(&text, name);
+	base_text_add(&text, "' ");
+	base_text_add(&text, what);
+}
+
+enum gateway_port_state gateway_port_state(const char *sysfs, const char *name,
+                                           char error[static GATEWAY_PORT_ERROR_BYTES]) {
+	if (!name_is_valid(name) || !sysfs_exists(sysfs, name, "")) {
+		explain(error, name, "does not exist");
+		return GATEWAY_PORT_GONE;
+	}
+	if (sysfs_exists(sysfs, name, "wireless") || sysfs_exists(sysfs, name, "phy80211")) {
+		explain(error, name,
+		        "is a Wi-Fi interface: access points take no frames from other stations' addresses, so a "
+		        "wired one is needed");
+		return GATEWAY_PORT_UNFIT;
+	}
+	if (sysfs_number(sysfs, name, "type", 0) != ARPHRD_ETHER) {
+		explain(error, name, "is not an Ethernet interface");
+		return GATEWAY_PORT_UNFIT;
+	}
+	if ((sysfs_number(sysfs, name, "flags", 0) & IFF_UP) == 0) {
+		explain(error, name, "is down (try: ip link set dev INTERFACE up)");
+		return GATEWAY_PORT_DOWN;
+	}
+	if (sysfs_number(sysfs, name, "carrier", 0) != 1) {
+		explain(error, name, "has no carrier: is the cable plugged in?");
+		return GATEWAY_PORT_NO_CARRIER;
+	}
+	return GATEWAY_PORT_UP;
+}
+
+const char *gateway_port_state_name(enum gateway_port_state state) {
+	static const char *const names[] = {
+	    [GATEWAY_PORT_UP] = "up",     [GATEWAY_PORT_NO_CARRIER] = "no_carrier", [GATEWAY_PORT_DOWN] = "down",
+	    [GATEWAY_PORT_GONE] = "gone", [GATEWAY_PORT_UNFIT] = "unfit",
+	};
+	return names[state];
+}
+
+unsigned gateway_port_ifindex(const char *sysfs, const char *name) {
+	return name_is_valid(name) ? (unsigned)sysfs_number(sysfs, name, "ifindex", 0) : 0;
+}
+
+static int fail(char error[static GATEWAY_PORT_ERROR_BYTES], const char *name, const char *what) {
+	int code = errno == EPERM || errno == EACCES ? BASE_E_DENIED : errno == ENODEV ? BASE_E_NOT_FOUND : BASE_E_IO;
+	(void)snprintf(error, GATEWAY_PORT_ERROR_BYTES, "interface '%s': %s: %s%s", name, what, strerror(errno),
+	               code == BASE_E_DENIED ? " (the gateway needs root or CAP_NET_RAW)" : "");
+	return code;
+}
+
+static bool set_option(int fd, int option, const void *value, size_t len) {
+	return setsockopt(fd, SOL_PACKET, option, value, (socklen_t)len) == 0;
+}
+
+/* Bursts of a fast LAN must fit between two turns; the forced form needs CAP_NET_ADMIN, the other is capped by a
+ * sysctl. Neither is worth failing for. */
+static void enlarge_buffers(int fd) {
+	const int bytes = GATEWAY_SOCKET_BUFFER_BYTES;
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes)) < 0)
+		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes)) < 0)
+		(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+}
+
+static int set_up(const char *name, struct gateway_packet_socket *port, char error[static GATEWAY_PORT_ERROR_BYTES]) {
+	const int on = 1;
+	port->ifindex = if_nametoindex(name);
+	if (port->ifindex == 0)
+		return fail(error, name, "not found");
+	/* Without the header big frames of local senders and of GRO would come with checksums nobody filled in. */
+	port->vnet_header = set_option(port->fd, PACKET_VNET_HDR, &on, sizeof(on));
+	if (!set_option(port->fd, PACKET_AUXDATA, &on, sizeof(on)))
+		return fail(error, name, "the kernel does not tell VLAN tags (PACKET_AUXDATA)");
+	if (!set_option(port->fd, PACKET_IGNORE_OUTGOING, &on, sizeof(on)))
+		return fail(error, name, "the kernel does not hide our own frames (PACKET_IGNORE_OUTGOING, Linux 4.20)");
+	enlarge_buffers(port->fd);
+
+	const struct sockaddr_ll address = {
+	    .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = (int)port->ifindex};
+	if (bind(port->fd, (const struct sockaddr *)(const void *)&address, sizeof(address)) < 0)
+		return fail(error, name, "cannot bind");
+	const struct packet_mreq promiscuous = {.mr_ifindex = (int)port->ifindex, .mr_type = PACKET_MR_PROMISC};
+	if (!set_option(port->fd, PACKET_ADD_MEMBERSHIP, &promiscuous, sizeof(promiscuous)))
+		return fail(error, name, "cannot listen promiscuously");
+	return 0;
+}
+
+int gateway_packet_socket_open(const char *name, struct gateway_packet_socket *ret,
+                               char error[static GATEWAY_PORT_ERROR_BYTES]) {
+	struct gateway_packet_socket port = {.fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+	if (port.fd < 0)
+		return fail(error, name, "cannot open a packet socket");
+	int err = set_up(name, &port, error);
+	if (err < 0) {
+		(void)close(port.fd);
+		return err;
+	}
+	*ret = port;
+	return 0;
+}

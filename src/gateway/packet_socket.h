@@ -1,0 +1,38 @@
+/* gateway/packet_socket.h: the OS seam of the LAN port: is this interface fit to be bridged, and an AF_PACKET socket on
+ * it. Tests put a socketpair in its place. Needs CAP_NET_RAW. */
+#ifndef GATEWAY_PACKET_SOCKET_H
+#define GATEWAY_PACKET_SOCKET_H
+
+#include "proto/mac.h"
+
+#define GATEWAY_PORT_NAME_BYTES 16 /* IFNAMSIZ */
+#define GATEWAY_PORT_ERROR_BYTES 256
+#define GATEWAY_SYSFS "/sys/class/net"
+
+struct gateway_packet_socket {
+	int fd; /* non-blocking */
+	unsigned ifindex;
+	bool vnet_header; /* every frame, in both directions, has an OFFLOAD_VNET_HEADER_BYTES header before it */
+};
+
+enum gateway_port_state {
+	GATEWAY_PORT_UP,
+	GATEWAY_PORT_NO_CARRIER,
+	GATEWAY_PORT_DOWN, /* administratively */
+	GATEWAY_PORT_GONE, /* no interface of this name */
+	GATEWAY_PORT_UNFIT /* wireless, or not Ethernet */
+};
+
+/* What sysfs says about the interface (GTW-2); `error` is filled with a sentence that names it unless it is up. */
+enum gateway_port_state gateway_port_state(const char *sysfs, const char *name,
+                                           char error[static GATEWAY_PORT_ERROR_BYTES]);
+const char *gateway_port_state_name(enum gateway_port_state state);
+/* The interface index sysfs gives for the name, 0 when there is none. */
+unsigned gateway_port_ifindex(const char *sysfs, const char *name);
+
+/* Opens the socket, promiscuous, for whole frames of others; frames this machine sends are not captured. 0 with *ret,
+ * BASE_E_NOT_FOUND, BASE_E_DENIED or BASE_E_IO with `error`. */
+int gateway_packet_socket_open(const char *name, struct gateway_packet_socket *ret,
+                               char error[static GATEWAY_PORT_ERROR_BYTES]);
+
+#endif

@@ -1,0 +1,175 @@
+#include "gateway/guard.h"
+
+#include "gateway/limits.h"
+#include "tests/policy/frames.h"
+
+#define LAN_STATION "ffffffffffff 001122334455 "
+#define REMOTE "ffffffffffff 020000000001 "
+/* htype, ptype, hlen, plen; then: operation, sender MAC, sender IP, target MAC, target IP */
+#define TYPE_ARP "0806 0001 0800 06 04 "
+#define ARP_REQUEST(mac, ip) TYPE_ARP "0001 " mac " " ip " 000000000000 c0a80199"
+#define ARP_REPLY(mac, ip) TYPE_ARP "0002 " mac " " ip " 001122334455 c0a80101"
+#define ROUTER_IP "c0a80101"
+#define OTHER_IP "c0a80142"
+/* version..flow, payload length, next header, hop limit; then source and destination */
+#define IPV6(next) "86dd 60000000 { " next " ff "
+#define ROUTER_6 "fe800000000000000000000000000001 "
+#define OTHER_6 "fe800000000000000000000000000042 "
+#define NONE_6 "00000000000000000000000000000000 "
+#define ALL_NODES "ff020000000000000000000000000001 "
+#define ND(type) type " 00 0000 00000000 "
+#define HOP_BY_HOP_THEN(next) next " 00 0502 0000 0100 "
+#define AUTH_THEN(next) next " 01 0000 00000001 00000001 "
+
+static const uint64_t seed[2] = {3, 4};
+
+static bool parse(struct test_frame *frame, const char *text, struct proto_ether *ret) {
+	test_frame_build(frame, text);
+	return proto_ether_parse(slice_of(frame->bytes, frame->len), ret) == 0;
+}
+
+static void learn(struct gateway_guard *guard, const char *text, uint64_t now) {
+	struct test_frame frame;
+	struct proto_ether ether;
+	unit_assert_true(parse(&frame, text, &ether), text);
+	gateway_guard_learn(guard, &ether, now);
+}
+
+static bool allows(struct gateway_guard *guard, const char *text, uint64_t now) {
+	struct test_frame frame;
+	struct proto_ether ether;
+	unit_assert_true(parse(&frame, text, &ether), text);
+	return gateway_guard_allows(guard, &ether, now);
+}
+
+static void test_claims(void **state) {
+	static const struct {
+		const char *label, *lan, *remote;
+		bool allowed;
+	} cases[] = {
+	    {"arp reply for the router's address", LAN_STATION ARP_REQUEST("001122334455", ROUTER_IP),
+	     REMOTE ARP_REPLY("020000000001", ROUTER_IP), false},
+	    {"arp request that says so", LAN_STATION ARP_REPLY("001122334455", ROUTER_IP),
+	     REMOTE ARP_REQUEST("020000000001", ROUTER_IP), false},
+	    {"another address", LAN_STATION ARP_REQUEST("001122334455", ROUTER_IP),
+	     REMOTE ARP_REPLY("020000000001", OTHER_IP), true},
+	    {"arp probe of a taken address (RFC 5227)", LAN_STATION ARP_REQUEST("001122334455", ROUTER_IP),
+	     REMOTE TYPE_ARP "0001 020000000001 00000000 000000000000 " ROUTER_IP, true},
+	    {"a probe of the LAN binds nothing", LAN_STATION ARP_REQUEST("001122334455", "00000000"),
+	     REMOTE ARP_REQUEST("020000000001", "00000000"), true},
+	    {"an IP source binds nothing", LAN_STATION "0800 45000014 00000000 40110000 " OTHER_IP " ffffffff",
+	     REMOTE ARP_REPLY("020000000001", OTHER_IP), true},
+	    {"ARP for other protocols", LAN_STATION ARP_REQUEST("001122334455", ROUTER_IP),
+	     REMOTE "0806 0001 86dd 06 04 0002 020000000001 " ROUTER_IP " 001122334455 c0a80101", true},
+	    {"neighbour advertisement against a router advertisement",
+	     LAN_STATION IPV6("3a") ROUTER_6 ALL_NODES ND("86") "00000000 00000000",
+	     REMOTE IPV6("3a") OTHER_6 ALL_NODES ND("88") ROUTER_6, false},
+	    {"neighbour advertisement of its own", LAN_STATION IPV6("3a") ROUTER_6 ALL_NODES ND("88") ROUTER_6,
+	     REMOTE IPV6("3a") OTHER_6 ALL_NODES ND("88") OTHER_6, true},
+	    {"neighbour solicitation as source", LAN_STATION IPV6("3a") ROUTER_6 ALL_NODES ND("88") ROUTER_6,
+	     REMOTE IPV6("3a") ROUTER_6 ALL_NODES ND("87") OTHER_6, false},
+	    {"router solicitation as source", LAN_STATION IPV6("3a") ROUTER_6 ALL_NODES ND("87") OTHER_6,
+	     REMOTE IPV6("3a") ROUTER_6 ALL_NODES ND("85"), false},
+	    {"duplicate address detection", LAN_STATION IPV6("3a") ROUTER_6 ALL_NODES ND("88") ROUTER_6,
+	     REMOTE IPV6("3a") NONE_6 ALL_NODES ND("87") ROUTER_6, true},
+	    {"behind a hop-by-hop header", LAN_STATION IPV6("3a") ROUTER_6 ALL_NODES ND("88") ROUTER_6,
+	     REMOTE IPV6("00") OTHER_6 ALL_NODES HOP_BY_HOP_THEN("3a") ND("88") ROUTER_6, false},
+	    {"behind two headers", LAN_STATION IPV6("3a") ROUTER_6 ALL_NODES ND("88") ROUTER_6,
+	     REMOTE IPV6("33") OTHER_6 ALL_NODES AUTH_THEN("3c") HOP_BY_HOP_THEN("3a") ND("88") ROUTER_6, false},
+	    {"echo request is no claim", LAN_STATION IPV6("3a") ROUTER_6 ALL_NODES ND("88") ROUTER_6,
+	     REMOTE IPV6("3a") ROUTER_6 ALL_NODES ND("80") ROUTER_6, true},
+	    {"UDP is no claim", LAN_STATION IPV6("3a") ROUTER_6 ALL_NODES ND("88") ROUTER_6,
+	     REMOTE IPV6("11") ROUTER_6 ALL_NODES "0035 0035 0008 0000", true},
+	    {"length frames are no claim", LAN_STATION ARP_REQUEST("001122334455", ROUTER_IP),
+	     REMOTE "0008 aaaa030000000806", true},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct gateway_guard *guard = gateway_guard_new(seed);
+		assert_non_null(guard);
+		unit_assert_int(allows(guard, cases[i].remote, 5), true, cases[i].label); /* nobody holds it yet */
+		learn(guard, cases[i].lan, 10);
+		unit_assert_int(allows(guard, cases[i].remote, 20), cases[i].allowed, cases[i].label);
+		gateway_guard_free(guard);
+	}
+}
+
+static void test_bindings_end_unless_seen(void **state) {
+	static const char claim[] = REMOTE ARP_REPLY("020000000001", ROUTER_IP);
+	static const char packet[] = LAN_STATION "0800 45000014 00000000 40110000 " ROUTER_IP " ffffffff";
+	static const char packet_of_other[] =
+	    "ffffffffffff 00aaaaaaaaaa 0800 45000014 00000000 40110000 " ROUTER_IP " ffffffff";
+	struct gateway_guard *guard = gateway_guard_new(seed);
+	(void)state;
+	learn(guard, LAN_STATION ARP_REQUEST("001122334455", ROUTER_IP), 0);
+	assert_false(allows(guard, claim, GATEWAY_GUARD_AGE_NS - 1));
+	assert_true(allows(guard, claim, GATEWAY_GUARD_AGE_NS));
+
+	learn(guard, packet_of_other, 10 * BASE_SECOND); /* not the holder: no news of it */
+	assert_true(allows(guard, claim, GATEWAY_GUARD_AGE_NS));
+	learn(guard, packet, 10 * BASE_SECOND);
+	assert_false(allows(guard, claim, GATEWAY_GUARD_AGE_NS));
+	assert_true(allows(guard, claim, GATEWAY_GUARD_AGE_NS + 10 * BASE_SECOND));
+	gateway_guard_free(guard);
+}
+
+static void learn_number(struct gateway_guard *guard, uint32_t ip, uint64_t now) {
+	struct test_frame frame;
+	struct proto_ether ether;
+	assert_true(parse(&frame, LAN_STATION ARP_REQUEST("001122334455", "00000000"), &ether));
+	base_put_u32(frame.bytes + 28, ip);
+	gateway_guard_learn(guard, &ether, now);
+}
+
+static void test_longest_unseen_makes_room(void **state) {
+	struct gateway_guard *guard = gateway_guard_new(seed);
+	(void)state;
+	learn_number(guard, 0xc0a80101, 0);
+	learn_number(guard, 0xc0a80142, 1);
+	for (uint32_t i = 2; i < GATEWAY_GUARD_ENTRIES_MAX; i++)
+		learn_number(guard, 0x0a000000 + i, i);
+	assert_int_equal(gateway_guard_count(guard), GATEWAY_GUARD_ENTRIES_MAX);
+	learn_number(guard, 0xc0a80101, 5000); /* seen again: the other one is now the oldest */
+	learn_number(guard, 0x0b000000, 5001);
+	assert_int_equal(gateway_guard_count(guard), GATEWAY_GUARD_ENTRIES_MAX);
+	assert_false(allows(guard, REMOTE ARP_REPLY("020000000001", ROUTER_IP), 5002));
+	assert_true(allows(guard, REMOTE ARP_REPLY("020000000001", OTHER_IP), 5002));
+	for (uint32_t i = 0; i < 3 * GATEWAY_GUARD_ENTRIES_MAX; i++)
+		learn_number(guard, 0x0c000000 + i, 6000 + i);
+	assert_int_equal(gateway_guard_count(guard), GATEWAY_GUARD_ENTRIES_MAX);
+	gateway_guard_free(guard);
+}
+
+static void test_truncated(void **state) {
+	static const char *const frames[] = {
+	    REMOTE ARP_REPLY("020000000001", ROUTER_IP),
+	    REMOTE IPV6("33") OTHER_6 ALL_NODES AUTH_THEN("3c") HOP_BY_HOP_THEN("3a") ND("88") ROUTER_6,
+	    REMOTE IPV6("3a") ROUTER_6 ALL_NODES ND("87") OTHER_6,
+	};
+	static const size_t claim_at[] = {14 + 28, 14 + 40 + 12 + 8 + 24, 14 + 40 + 1};
+	(void)state;
+	for (size_t i = 0; i < sizeof(frames) / sizeof(frames[0]); i++) {
+		struct test_frame frame;
+		struct proto_ether ether;
+		struct gateway_claim claim;
+		assert_true(parse(&frame, frames[i], &ether));
+		for (size_t len = PROTO_ETHER_HEADER_BYTES; len <= frame.len; len++) {
+			/* An exact copy, so that a sanitizer sees one byte too many. */
+			uint8_t *copy = test_malloc(len);
+			memcpy(copy, frame.bytes, len);
+			assert_int_equal(proto_ether_parse(slice_of(copy, len), &ether), 0);
+			unit_assert_int(gateway_claim_parse(&ether, &claim), len >= claim_at[i], frames[i]);
+			test_free(copy);
+		}
+	}
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_claims),
+	    cmocka_unit_test(test_bindings_end_unless_seen),
+	    cmocka_unit_test(test_longest_unseen_makes_room),
+	    cmocka_unit_test(test_truncated),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,19 @@
+/* client-linux/limits.h: every cap and interval of the Linux client on one page. */
+#ifndef CLIENT_LINUX_LIMITS_H
+#define CLIENT_LINUX_LIMITS_H
+
+#include "base/time.h"
+
+/* One turn reads at most this much before the tunnel gets its turn to send: about what the uplink queue holds. */
+#define LINTAP_READS_PER_TURN 64
+#define LINTAP_READ_BYTES_PER_TURN (256 * 1024)
+
+#define LINTAP_ROUTE_CHECK_NS (5 * BASE_SECOND)
+#define LINTAP_DIAGNOSTICS_NS (10 * BASE_SECOND)
+/* After the room is lost the link stays up for so long: a short outage must not make the machine's DHCP client drop its
+ * lease, a long one should look like a pulled cable. */
+#define LINTAP_CARRIER_GRACE_NS (30 * BASE_SECOND)
+/* After this long in LEAVING the process ends without the relay's acknowledgement. */
+#define LINTAP_LEAVE_NS_MAX (3 * BASE_SECOND)
+
+#endif

@@ -1,0 +1,110 @@
+#include "client-linux/route_pin.h"
+
+#include <errno.h>
+#include <linux/rtnetlink.h>
+#include <string.h>
+
+void lintap_route_pin_init(struct lintap_route_pin *pin, struct rtnl *rtnl, unsigned tap_ifindex, struct obs_log *log) {
+	*pin = (struct lintap_route_pin){.rtnl = rtnl, .log = log, .tap_ifindex = tap_ifindex, .state = OBS_UNKNOWN};
+}
+
+static void say(const struct lintap_route_pin *pin, enum obs_level level, const char *event, int err) {
+	char text[BASE_ADDR_TEXT_BYTES];
+	if (!obs_on(pin->log, level))
+		return;
+	obs_begin(pin->log, level, event);
+	obs_str(pin->log, "relay", base_addr_text(&pin->relay, text));
+	if (pin->route.gateway.family != BASE_FAMILY_NONE)
+		obs_str(pin->log, "gateway", base_addr_text(&pin->route.gateway, text));
+	if (pin->route.ifindex != 0)
+		obs_u64(pin->log, "ifindex", pin->route.ifindex);
+	if (err != 0)
+		obs_str(pin->log, "message", strerror(-err));
+	obs_end(pin->log);
+}
+
+static void enter(struct lintap_route_pin *pin, enum obs_tristate state, int err) {
+	if (pin->state == state)
+		return;
+	pin->state = state;
+	if (state == OBS_YES)
+		say(pin, OBS_INFO, "route_pinned", 0);
+	else
+		say(pin, OBS_WARN, "route_not_pinned", err);
+}
+
+/* The relay is this machine, or on its own wire and named as such: no route of the LAN can take that over. */
+static bool needs_no_pin(const struct lintap_route_pin *pin, const struct netlink_route *now) {
+	const bool link_local =
+	    pin->relay.family == BASE_FAMILY_V6 && pin->relay.ip[0] == 0xfe && (pin->relay.ip[1] & 0xc0) == 0x80;
+	return now->type == RTN_LOCAL || link_local;
+}
+
+static bool is_host_route(const struct lintap_route_pin *pin, const struct netlink_route *route) {
+	return route->prefix == netlink_ip_bytes(&pin->relay) * 8 && route->ifindex != pin->tap_ifindex &&
+	       route->ifindex != 0;
+}
+
+/* The way to copy: what the kernel does now, or if that is the tunnel, what it would do without, or what it did. */
+static int find_way(struct lintap_route_pin *pin, const struct netlink_route *now, struct netlink_route *ret) {
+	if (now->ifindex != pin->tap_ifindex && now->ifindex != 0) {
+		*ret = *now;
+		return 0;
+	}
+	int err = rtnl_route_around(pin->rtnl, &pin->relay, pin->tap_ifindex, ret);
+	if (err < 0 && pin->route.ifindex != 0 && base_addr_equal(&pin->route.dest, &pin->relay)) {
+		*ret = pin->route;
+		return 0;
+	}
+	return err;
+}
+
+static int install(struct lintap_route_pin *pin) {
+	struct netlink_route now = {.ifindex = 0}, matched, way;
+	int err = rtnl_get_route(pin->rtnl, &pin->relay, false, &now);
+	if (err == 0 && needs_no_pin(pin, &now))
+		return 0;
+	if (err == 0 && rtnl_get_route(pin->rtnl, &pin->relay, true, &matched) == 0 && is_host_route(pin, &matched)) {
+		pin->ours = pin->ours || matched.protocol == NETLINK_ROUTE_PROTOCOL;
+		pin->route = matched;
+		return 0;
+	}
+	pin->ours = false;
+	err = find_way(pin, &now, &way);
+	if (err < 0)
+		return err;
+	pin->route = (struct netlink_route){.dest = pin->relay,
+	                                    .prefix = (uint8_t)(netlink_ip_bytes(&pin->relay) * 8),
+	                                    .gateway = way.gateway,
+	                                    .ifindex = way.ifindex};
+	err = rtnl_change_route(pin->rtnl, NETLINK_ROUTE_ADD, &pin->route);
+	pin->ours = err == 0;
+	return err == -EEXIST ? 0 : err;
+}
+
+static void take_out(struct lintap_route_pin *pin) {
+	if (pin->ours)
+		(void)rtnl_change_route(pin->rtnl, NETLINK_ROUTE_DELETE, &pin->route); /* gone with its interface? fine */
+	pin->ours = false;
+}
+
+void lintap_route_pin_set(struct lintap_route_pin *pin, const struct base_addr *relay) {
+	take_out(pin);
+	pin->relay = *relay;
+	pin->relay.port = 0;
+	pin->state = OBS_UNKNOWN;
+	lintap_route_pin_check(pin);
+}
+
+void lintap_route_pin_check(struct lintap_route_pin *pin) {
+	if (pin->relay.family == BASE_FAMILY_NONE)
+		return;
+	int err = install(pin);
+	enter(pin, err == 0 ? OBS_YES : OBS_NO, err);
+}
+
+void lintap_route_pin_clear(struct lintap_route_pin *pin) {
+	take_out(pin);
+	pin->relay = (struct base_addr){.family = BASE_FAMILY_NONE};
+	pin->state = OBS_UNKNOWN;
+}

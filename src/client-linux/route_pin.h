@@ -1,0 +1,33 @@
+/* client-linux/route_pin.h: keeps the relay reachable outside of the tunnel (LNX-1). The LAN's DHCP server gives the
+ * tunnel interface a default route, or the relay's address lies in the LAN's subnet: the tunnel would run through
+ * itself. So the relay's address gets a host route along the way that was best without the tunnel.
+ *
+ * An exact host route that is there already is used and left alone. Our own carry a routing protocol number of their
+ * own, are taken back at exit, and one that a crash left behind is adopted. */
+#ifndef CLIENT_LINUX_ROUTE_PIN_H
+#define CLIENT_LINUX_ROUTE_PIN_H
+
+#include "client-linux/rtnl.h"
+#include "obs/diagnostics.h"
+#include "obs/log.h"
+
+struct lintap_route_pin {
+	struct rtnl *rtnl;
+	struct obs_log *log;
+	unsigned tap_ifindex;
+	struct base_addr relay;     /* family NONE: nothing to pin yet */
+	struct netlink_route route; /* the last way we knew */
+	bool ours;                  /* it is in the table and we take it out */
+	enum obs_tristate state;
+};
+
+void lintap_route_pin_init(struct lintap_route_pin *pin, struct rtnl *rtnl, unsigned tap_ifindex, struct obs_log *log);
+
+/* A connection to this address begins: pins it anew, by the way that is best now. */
+void lintap_route_pin_set(struct lintap_route_pin *pin, const struct base_addr *relay);
+/* Puts back what somebody removed or overruled. */
+void lintap_route_pin_check(struct lintap_route_pin *pin);
+/* Takes our route out. */
+void lintap_route_pin_clear(struct lintap_route_pin *pin);
+
+#endif

@@ -1,0 +1,25 @@
+/* client-linux/rtnl.h: carries netlink.h's messages to the kernel and back. The kernel answers within the call, so
+ * nothing here waits on a network. */
+#ifndef CLIENT_LINUX_RTNL_H
+#define CLIENT_LINUX_RTNL_H
+
+#include "client-linux/netlink.h"
+
+struct rtnl;
+
+/* NULL when the system refuses. */
+struct rtnl *rtnl_new(void);
+void rtnl_free(struct rtnl *rtnl); /* accepts NULL */
+
+/* Each returns 0 or a negative errno, as the kernel said. */
+int rtnl_set_link(struct rtnl *rtnl, const struct netlink_link *link);
+int rtnl_change_route(struct rtnl *rtnl, enum netlink_route_action action, const struct netlink_route *route);
+int rtnl_get_route(struct rtnl *rtnl, const struct base_addr *dest, bool matched, struct netlink_route *ret);
+
+/* The main table's best way to `dest` that uses neither the interface `not_ifindex` nor a route of ours, or
+ * -ENETUNREACH. */
+int rtnl_route_around(struct rtnl *rtnl, const struct base_addr *dest, unsigned not_ifindex, struct netlink_route *ret);
+/* The interface's address that says most to a person; family NONE when it has none. */
+int rtnl_interface_address(struct rtnl *rtnl, unsigned ifindex, struct base_addr *ret);
+
+#endif

@@ -1,0 +1,182 @@
+/* client-linux/tap.c: Linux Documentation/networking/tuntap.rst. */
+#include "client-linux/tap.h"
+
+#include "base/error.h"
+#include "client-linux/limits.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+/* Since Linux 6.2; older headers lack them, older kernels refuse them. */
+#ifndef TUN_F_USO4
+#define TUN_F_USO4 0x20
+#endif
+#ifndef TUN_F_USO6
+#define TUN_F_USO6 0x40
+#endif
+
+struct lintap_tap {
+	int fd;
+	unsigned ifindex;
+	char name[LINTAP_NAME_BYTES];
+	struct link_capture capture;
+	uint8_t rx[OFFLOAD_VNET_HEADER_BYTES + OFFLOAD_SUPER_FRAME_MAX];
+};
+
+struct lintap_tap *lintap_tap_wrap(const struct lintap_tap_options *options, int fd) {
+	struct lintap_tap *tap = calloc(1, sizeof(*tap));
+	if (tap == NULL)
+		return NULL;
+	tap->fd = fd;
+	tap->capture.deliver = options->deliver;
+	tap->capture.user = options->user;
+	tap->capture.counters = options->counters;
+	return tap;
+}
+
+void lintap_tap_close(struct lintap_tap *tap) {
+	if (tap == NULL)
+		return;
+	if (tap->fd >= 0)
+		(void)close(tap->fd);
+	free(tap);
+}
+
+static int fail(char error[static LINTAP_ERROR_BYTES], int code, const char *name, const char *what, const char *hint) {
+	(void)snprintf(error, LINTAP_ERROR_BYTES, "interface '%s': %s: %s%s", name, what, strerror(errno), hint);
+	return code;
+}
+
+static int open_device(const char *name, int *ret, char error[static LINTAP_ERROR_BYTES]) {
+	*ret = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	if (*ret >= 0)
+		return 0;
+	if (errno == ENOENT || errno == ENODEV || errno == ENXIO)
+		return fail(error, BASE_E_UNSUPPORTED, name, "/dev/net/tun", " (is the kernel module 'tun' there?)");
+	if (errno == EACCES || errno == EPERM)
+		return fail(error, BASE_E_DENIED, name, "/dev/net/tun", " (the client needs root or CAP_NET_ADMIN)");
+	return fail(error, BASE_E_IO, name, "/dev/net/tun", "");
+}
+
+/* Asks the kernel for big unfinished frames: fewer, and their checksums are left to us. UDP segmentation is newer. */
+static int set_offload(int fd, bool none) {
+	const unsigned base = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
+	if (none)
+		return ioctl(fd, TUNSETOFFLOAD, 0UL);
+	if (ioctl(fd, TUNSETOFFLOAD, (unsigned long)(base | TUN_F_USO4 | TUN_F_USO6)) == 0)
+		return 0;
+	if (ioctl(fd, TUNSETOFFLOAD, (unsigned long)base) == 0)
+		return 0;
+	return ioctl(fd, TUNSETOFFLOAD, 0UL);
+}
+
+static int configure(struct lintap_tap *tap, const struct lintap_tap_options *options,
+                     char error[static LINTAP_ERROR_BYTES]) {
+	struct ifreq request = {.ifr_flags = (short)(uint16_t)(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_TUN_EXCL)};
+	const char *name = options->name;
+	memcpy(request.ifr_name, name, strlen(name) + 1);
+	if (ioctl(tap->fd, TUNSETIFF, &request) < 0) {
+		if (errno == EBUSY || errno == EEXIST)
+			return fail(error, BASE_E_EXISTS, name, "it exists already",
+			            " (another client? choose a name with --interface)");
+		if (errno == EPERM)
+			return fail(error, BASE_E_DENIED, name, "cannot make it", " (the client needs root or CAP_NET_ADMIN)");
+		return fail(error, BASE_E_IO, name, "cannot make it", "");
+	}
+	memcpy(tap->name, request.ifr_name, sizeof(tap->name));
+	const int header_bytes = OFFLOAD_VNET_HEADER_BYTES, little_endian = 1;
+	if (ioctl(tap->fd, TUNSETVNETHDRSZ, &header_bytes) < 0 || ioctl(tap->fd, TUNSETVNETLE, &little_endian) < 0 ||
+	    set_offload(tap->fd, options->no_offload) < 0)
+		return fail(error, BASE_E_IO, name, "cannot set up offloads", "");
+	tap->ifindex = if_nametoindex(tap->name);
+	if (tap->ifindex == 0)
+		return fail(error, BASE_E_IO, name, "no interface index", "");
+	if (lintap_tap_set_carrier(tap, false) < 0)
+		return fail(error, BASE_E_IO, name, "cannot take its carrier away", "");
+	return 0;
+}
+
+static bool name_is_valid(const char *name) {
+	size_t len = strlen(name);
+	return len > 0 && len < LINTAP_NAME_BYTES && strpbrk(name, "/%: \t\n") == NULL && strcmp(name, ".") != 0 &&
+	       strcmp(name, "..") != 0;
+}
+
+int lintap_tap_open(const struct lintap_tap_options *options, struct lintap_tap **ret,
+                    char error[static LINTAP_ERROR_BYTES]) {
+	int fd;
+	if (!name_is_valid(options->name)) {
+		(void)snprintf(error, LINTAP_ERROR_BYTES, "'%.64s' is not a name for an interface (1 to 15 characters)",
+		               options->name);
+		return BASE_E_INVALID;
+	}
+	int err = open_device(options->name, &fd, error);
+	if (err < 0)
+		return err;
+	struct lintap_tap *tap = lintap_tap_wrap(options, fd);
+	if (tap == NULL) {
+		(void)close(fd);
+		(void)snprintf(error, LINTAP_ERROR_BYTES, "%s", base_error_text(BASE_E_NOMEM));
+		return BASE_E_NOMEM;
+	}
+	err = configure(tap, options, error);
+	if (err < 0) {
+		lintap_tap_close(tap);
+		return err;
+	}
+	*ret = tap;
+	return 0;
+}
+
+int lintap_tap_fd(const struct lintap_tap *tap) {
+	return tap->fd;
+}
+
+unsigned lintap_tap_ifindex(const struct lintap_tap *tap) {
+	return tap->ifindex;
+}
+
+const char *lintap_tap_name(const struct lintap_tap *tap) {
+	return tap->name;
+}
+
+int lintap_tap_set_carrier(struct lintap_tap *tap, bool on) {
+	const int carrier = on;
+	return ioctl(tap->fd, TUNSETCARRIER, &carrier) == 0 ? 0 : -errno;
+}
+
+int lintap_tap_read(struct lintap_tap *tap, uint64_t now) {
+	size_t bytes = 0;
+	for (int reads = 0; reads < LINTAP_READS_PER_TURN && bytes < LINTAP_READ_BYTES_PER_TURN; reads++) {
+		ssize_t got = read(tap->fd, tap->rx, sizeof(tap->rx));
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -errno;
+		if (got == 0)
+			return -EIO;
+		link_capture_read(&tap->capture, tap->rx, (size_t)got, now);
+		bytes += (size_t)got;
+	}
+	return 0;
+}
+
+bool lintap_tap_write(struct lintap_tap *tap, struct slice frame) {
+	static const uint8_t finished[OFFLOAD_VNET_HEADER_BYTES]; /* nothing left to do */
+	/* writev only reads; iovec has no const form. */
+	const struct iovec parts[2] = {{(void *)(uintptr_t)finished, sizeof(finished)},
+	                               {(void *)(uintptr_t)frame.data, frame.len}};
+	ssize_t written;
+	do {
+		written = writev(tap->fd, parts, 2);
+	} while (written < 0 && errno == EINTR);
+	return written == (ssize_t)(sizeof(finished) + frame.len);
+}

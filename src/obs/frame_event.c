@@ -53,9 +53,10 @@ static void add_header(struct obs_log *log, struct slice frame) {
 
 	if (base_read_bytes(&reader, MAC_BYTES, &dst) != 0)
 		return;
-	if (base_read_bytes(&reader, MAC_BYTES, &src) == 0)
-		obs_mac(log, "src", src.data);
 	obs_mac(log, "dst", dst.data);
+	if (base_read_bytes(&reader, MAC_BYTES, &src) != 0)
+		return;
+	obs_mac(log, "src", src.data);
 	if (base_read_u16(&reader, &type) != 0)
 		return;
 	base_text_init(&text, buf, sizeof(buf));

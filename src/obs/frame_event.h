@@ -1,6 +1,6 @@
 /* obs/frame_event.h: OBS-1, what happened to one frame, in the same words at client, gateway and relay.
  *
- * One record "frame" with the fields that apply: room, peer, target, dir, action, reason, src, dst, type ("0x0800", or
+ * One record "frame" with the fields that apply: room, peer, target, dir, action, reason, dst, src, type ("0x0800", or
  * "len:38" for an 802.3 length), len (bytes of the frame), targets (relay only), encoded and budget. */
 #ifndef OBS_FRAME_EVENT_H
 #define OBS_FRAME_EVENT_H

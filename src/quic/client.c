@@ -35,7 +35,7 @@ int quic_client_new(const struct quic_client_options *options, uint64_t now, str
 	conn->user = options->user;
 	conn->trust = quic_trust_ref(options->trust);
 	conn->server_name = strdup(options->server_name != NULL ? options->server_name : "");
-	err = conn->server_name != NULL ? quic_tls_client_session(conn) : BASE_E_NOMEM;
+	err = conn->server_name != NULL ? quic_tls_client_session(conn, QUIC_ALPN) : BASE_E_NOMEM;
 	if (err == 0)
 		err = start(conn, options);
 	if (err != 0) {

@@ -113,9 +113,9 @@ bool quic_trust_has_authorities(const struct quic_trust *trust);
 bool quic_trust_has_pins(const struct quic_trust *trust);
 int quic_fingerprint(struct slice der, uint8_t ret[static QUIC_FINGERPRINT_BYTES]);
 
-/* tls_session.c: 0, BASE_E_NOMEM or BASE_E_TLS. */
+/* tls_session.c: 0, BASE_E_NOMEM or BASE_E_TLS. `alpn` is QUIC_ALPN but in tests; NULL for none. */
 int quic_tls_server_session(struct quic_conn *conn);
-int quic_tls_client_session(struct quic_conn *conn);
+int quic_tls_client_session(struct quic_conn *conn, const char *alpn);
 bool quic_tls_alpn_agreed(const struct quic_conn *conn);
 
 /* conn.c */

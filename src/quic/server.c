@@ -11,6 +11,7 @@
 #define RETRY_ABOVE_DEFAULT 64
 #define STATELESS_DEFAULT 1000
 #define CID_TRIES 8
+#define LONG_HEADER 0x80 /* RFC 8999 section 5.1 */
 
 struct quic_server {
 	struct quic_server_options options; /* identity: our reference */
@@ -259,7 +260,8 @@ static void stranger(struct quic_server *server, const ngtcp2_version_cid *cids,
                      uint8_t ecn, struct slice datagram) {
 	struct arrival arrival = {.path = path, .ecn = ecn, .datagram = datagram};
 
-	if (cids->version == 0) {
+	/* Version 0 alone would not do: long headers with it exist (version negotiation), with IDs of any length. */
+	if ((datagram.data[0] & LONG_HEADER) == 0) {
 		quic_stateless_reset(&server->stateless, &server->counters, path, slice_of(cids->dcid, cids->dcidlen),
 		                     datagram.len, server->now);
 		return;

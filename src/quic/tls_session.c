@@ -2,6 +2,7 @@
 #include "base/text.h"
 #include "quic/internal.h"
 
+#include <assert.h>
 #include <gnutls/x509.h>
 #include <ngtcp2/ngtcp2_crypto_gnutls.h>
 #include <string.h>
@@ -14,6 +15,8 @@ static struct quic_conn *conn_of(gnutls_session_t session) {
 	return BASE_CONTAINER(gnutls_session_get_ptr(session), struct quic_conn, ref);
 }
 
+#define STRANGER (GNUTLS_CERT_SIGNER_NOT_FOUND | GNUTLS_CERT_SIGNATURE_FAILURE)
+
 /* What a person can do something about, most telling first. */
 static const struct {
 	unsigned status;
@@ -23,7 +26,7 @@ static const struct {
     {GNUTLS_CERT_EXPIRED, "the relay's certificate has expired"},
     {GNUTLS_CERT_NOT_ACTIVATED, "the relay's certificate is not valid yet (check this computer's clock)"},
     {GNUTLS_CERT_REVOKED, "the relay's certificate was revoked"},
-    {GNUTLS_CERT_SIGNER_NOT_FOUND, "the relay's certificate is neither pinned nor signed by a trusted authority"},
+    {STRANGER, "the relay's certificate is neither pinned nor signed by a trusted authority"},
     {GNUTLS_CERT_SIGNER_NOT_CA, "the relay's certificate was signed by one that is no authority"},
     {GNUTLS_CERT_INSECURE_ALGORITHM, "the relay's certificate uses an insecure algorithm"},
     {GNUTLS_CERT_PURPOSE_MISMATCH, "the relay's certificate is not meant for servers"},
@@ -35,7 +38,7 @@ static void explain(struct quic_conn *conn, unsigned status) {
 
 	base_text_init(&out, conn->tls_text, sizeof(conn->tls_text));
 	/* A stranger's certificate is a stranger's, whatever its name. */
-	if (status & (GNUTLS_CERT_SIGNER_NOT_FOUND | GNUTLS_CERT_SIGNER_NOT_CA))
+	if (status & (STRANGER | GNUTLS_CERT_SIGNER_NOT_CA))
 		status &= ~(unsigned)GNUTLS_CERT_UNEXPECTED_OWNER;
 	for (size_t i = 0; i < sizeof(verdicts) / sizeof(verdicts[0]); i++) {
 		if (status & verdicts[i].status) {
@@ -86,9 +89,16 @@ static int verify(gnutls_session_t session) {
 	return -1;
 }
 
-static int set_up(struct quic_conn *conn, const struct quic_credentials *credentials) {
-	static unsigned char name[] = QUIC_ALPN;
-	gnutls_datum_t alpn = {.data = name, .size = sizeof(name) - 1};
+static int set_alpn(struct quic_conn *conn, const char *name) {
+	unsigned char copy[64];
+	gnutls_datum_t alpn = {.data = copy, .size = (unsigned)strlen(name)};
+
+	assert(alpn.size <= sizeof(copy));
+	memcpy(copy, name, alpn.size); /* GnuTLS's datum is not const; it copies */
+	return gnutls_alpn_set_protocols(conn->tls, &alpn, 1, GNUTLS_ALPN_MANDATORY);
+}
+
+static int set_up(struct quic_conn *conn, const struct quic_credentials *credentials, const char *alpn) {
 	int code;
 
 	conn->ref = (ngtcp2_crypto_conn_ref){.get_conn = get_conn};
@@ -96,8 +106,8 @@ static int set_up(struct quic_conn *conn, const struct quic_credentials *credent
 	code = gnutls_priority_set(conn->tls, credentials->priority);
 	if (code == 0)
 		code = gnutls_credentials_set(conn->tls, GNUTLS_CRD_CERTIFICATE, credentials->certificates);
-	if (code == 0)
-		code = gnutls_alpn_set_protocols(conn->tls, &alpn, 1, GNUTLS_ALPN_MANDATORY);
+	if (code == 0 && alpn != NULL)
+		code = set_alpn(conn, alpn);
 	if (code == GNUTLS_E_MEMORY_ERROR)
 		return BASE_E_NOMEM;
 	return code == 0 ? 0 : BASE_E_TLS;
@@ -108,10 +118,10 @@ int quic_tls_server_session(struct quic_conn *conn) {
 		return BASE_E_NOMEM;
 	if (ngtcp2_crypto_gnutls_configure_server_session(conn->tls) != 0)
 		return BASE_E_TLS;
-	return set_up(conn, quic_identity_credentials(conn->identity));
+	return set_up(conn, quic_identity_credentials(conn->identity), QUIC_ALPN);
 }
 
-int quic_tls_client_session(struct quic_conn *conn) {
+int quic_tls_client_session(struct quic_conn *conn, const char *alpn) {
 	struct base_addr addr;
 	size_t len = strlen(conn->server_name);
 	int err;
@@ -120,7 +130,7 @@ int quic_tls_client_session(struct quic_conn *conn) {
 		return BASE_E_NOMEM;
 	if (ngtcp2_crypto_gnutls_configure_client_session(conn->tls) != 0)
 		return BASE_E_TLS;
-	err = set_up(conn, quic_trust_credentials(conn->trust));
+	err = set_up(conn, quic_trust_credentials(conn->trust), alpn);
 	if (err != 0)
 		return err;
 	gnutls_session_set_verify_function(conn->tls, verify);

@@ -41,7 +41,7 @@ static void on_done(void *user, struct quic_conn *conn, uint64_t now) {
 	assert_ptr_equal(peer->conn, conn);
 	peer->done++;
 	peer->done_at = now;
-	assert_true(quic_conn_datagram_budget(conn) >= 1168);
+	assert_true(quic_conn_datagram_budget(conn) > 0);
 	say_more(peer);
 }
 

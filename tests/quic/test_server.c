@@ -1,0 +1,412 @@
+/* The server as a whole: limits, Retry, version negotiation, stateless reset, fairness. */
+#include "odd.h"
+
+#include "base/bytes.h"
+
+#include <string.h>
+
+static struct base_addr stranger(uint8_t last) {
+	return (struct base_addr){.family = BASE_FAMILY_V4, .ip = {203, 0, 113, last}, .port = 4000};
+}
+
+/* The server's next stateless answer, or length 0. */
+static size_t answer(struct net *net, uint8_t *buf, struct quic_burst *ret) {
+	return quic_server_write(net->server, buf, QUIC_BURST_BYTES, ret, net->now) == 1 ? ret->len : 0;
+}
+
+static uint8_t out[QUIC_BURST_BYTES];
+
+static void recv_raw(struct net *net, uint8_t last, const void *bytes, size_t len) {
+	struct base_path path = {.local = net->server_addr, .remote = stranger(last)};
+
+	quic_server_recv(net->server, &path, 0, slice_of(bytes, len), net->now);
+}
+
+static void test_version_negotiation(void **state) {
+	uint8_t packet[1200] = {0xc0, 0xba, 0xba, 0xba, 0xba, 8, 1, 2, 3, 4, 5, 6, 7, 8, 3, 9, 9, 9};
+	static const uint8_t expected[] = {0, 0, 0, 0, 3, 9, 9, 9, 8, 1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 1};
+	struct quic_burst burst;
+	struct net net;
+
+	(void)state;
+	net_init(&net);
+	recv_raw(&net, 1, packet, sizeof(packet));
+	assert_true(answer(&net, out, &burst) >= 1 + sizeof(expected));
+	assert_true(out[0] & 0x80);
+	assert_memory_equal(out + 1, expected, sizeof(expected)); /* RFC 9000 section 17.2.1: IDs swapped, version 1 */
+	assert_int_equal(burst.path.remote.ip[3], 1);
+	assert_int_equal(burst.path.remote.port, 4000);
+	/* Too small to be a first packet: no answer. */
+	recv_raw(&net, 1, packet, 1199);
+	assert_int_equal(answer(&net, out, &burst), 0);
+	/* Connection IDs of up to 255 bytes are legal in other versions. */
+	packet[5] = 255;
+	packet[6 + 255] = 255;
+	recv_raw(&net, 1, packet, sizeof(packet));
+	assert_true(answer(&net, out, &burst) > 510);
+	assert_int_equal(quic_server_counters(net.server)->version_negotiations, 2);
+	/* A packet that is itself a version negotiation. */
+	memset(packet + 1, 0, 4);
+	recv_raw(&net, 1, packet, sizeof(packet));
+	assert_int_equal(answer(&net, out, &burst), 0);
+	assert_int_equal(quic_server_connections(net.server), 0);
+	net_done(&net);
+}
+
+/* A client of ours that meets a server without its version says so. */
+static void test_version_refused(void **state) {
+	struct quic_burst burst;
+	struct base_path path;
+	struct net net;
+	uint8_t reply[64] = {0x80};
+	uint8_t *hello = out;
+	size_t len;
+
+	(void)state;
+	net_init(&net);
+	net_connect_pinned(&net);
+	path = net_path(&net, &net.client[0]);
+	assert_int_equal(quic_conn_write(net.client[0].conn, out, sizeof(out), &burst, net.now), 1);
+	/* long header: version 0, IDs swapped */
+	len = 5;
+	memcpy(reply + len, hello + 6 + hello[5], 1 + QUIC_CID_BYTES);
+	len += 1 + QUIC_CID_BYTES;
+	memcpy(reply + len, hello + 5, 1 + (size_t)hello[5]);
+	len += 1 + (size_t)hello[5];
+	base_put_u32(reply + len, 0xff00001d);
+	quic_conn_recv(net.client[0].conn, &path, 0, slice_of(reply, len + 4), net.now);
+	assert_int_equal(net.client[0].closed, 1);
+	assert_int_equal(net.client[0].why.kind, QUIC_CLOSED_ERROR);
+	assert_non_null(strstr(net.client[0].why.text, "version 1"));
+	net_done(&net);
+}
+
+static void test_version_2(void **state) {
+	struct net net;
+
+	(void)state;
+	net_init(&net);
+	odd_connect(&net,
+	            &(struct odd){.alpn = QUIC_ALPN, .max_datagram_frame_size = 65535, .version = NGTCP2_PROTO_VER_V2});
+	assert_true(net_run_until(&net, net_all_connected, BASE_SECOND));
+	net_done(&net);
+}
+
+/* Initials of clients that never go on: half-open connections at the server. */
+static void half_open(struct net *net, size_t count) {
+	struct quic_trust *trust = net_trust_pin(net);
+
+	for (size_t i = 0; i < count; i++) {
+		struct base_path path = {.local = stranger((uint8_t)(i & 0xff)), .remote = net->server_addr};
+		struct quic_client_options options = {
+		    .path = path, .server_name = "relay.test", .trust = trust, .events = &net_events};
+		struct quic_conn *conn;
+		struct quic_burst burst;
+
+		path = (struct base_path){.local = path.remote, .remote = path.local};
+		assert_int_equal(quic_client_new(&options, net->now, &conn), 0);
+		assert_int_equal(quic_conn_write(conn, out, sizeof(out), &burst, net->now), 1);
+		quic_server_recv(net->server, &path, 0, slice_of(out, burst.len), net->now);
+		quic_conn_free(conn);
+	}
+	quic_trust_unref(trust);
+}
+
+static void test_retry(void **state) {
+	const struct quic_server_counters *counters;
+	struct net net;
+
+	(void)state;
+	net_init(&net);
+	net_server_stop(&net);
+	net.limits.retry_above = 5;
+	net_server_start(&net);
+	counters = quic_server_counters(net.server);
+	half_open(&net, 5);
+	assert_int_equal(quic_server_connections(net.server), 5);
+	assert_int_equal(counters->retries_sent, 0);
+	half_open(&net, 3);
+	assert_int_equal(quic_server_connections(net.server), 5);
+	assert_int_equal(counters->retries_sent, 3);
+	/* An honest client gets in, one round trip later. */
+	net_connect_pinned(&net);
+	net_run(&net, 200 * BASE_MS);
+	assert_int_equal(net.client[0].done, 1);
+	assert_int_equal(counters->retries_sent, 4);
+	assert_int_equal(counters->accepted, 6);
+	assert_true(net.client[0].done_at - NET_START >= 40 * BASE_MS);
+	/* It is not half-open any more; the others give up after the handshake timeout. */
+	net_run(&net, 12 * BASE_SECOND);
+	assert_int_equal(quic_server_connections(net.server), 1);
+	net_connect_pinned(&net);
+	net_run(&net, BASE_SECOND);
+	assert_int_equal(net.client[1].done, 1);
+	assert_int_equal(counters->retries_sent, 4);
+	net_done(&net);
+}
+
+static struct {
+	uint8_t bytes[1500];
+	size_t len;
+} caught;
+
+/* Keeps the first Initial with a token. */
+static bool catch_token(struct net *net, struct slice datagram) {
+	ngtcp2_pkt_hd hd;
+
+	(void)net;
+	if (caught.len == 0 && ngtcp2_accept(&hd, datagram.data, datagram.len) == 0 && hd.tokenlen > 0) {
+		memcpy(caught.bytes, datagram.data, datagram.len);
+		caught.len = datagram.len;
+		return false;
+	}
+	return true;
+}
+
+static void test_bad_tokens(void **state) {
+	const struct quic_server_counters *counters;
+	struct base_path path;
+	struct quic_burst burst;
+	struct net net;
+
+	(void)state;
+	net_init(&net);
+	net_server_stop(&net);
+	net.limits.retry_above = 1;
+	net_server_start(&net);
+	counters = quic_server_counters(net.server);
+	half_open(&net, 1);
+	net.tap = catch_token;
+	caught.len = 0;
+	net_connect_pinned(&net);
+	net_run(&net, 200 * BASE_MS);
+	assert_true(caught.len > 0);
+	/* A token is no use to another address ... */
+	recv_raw(&net, 200, caught.bytes, caught.len);
+	assert_int_equal(counters->bad_tokens, 1);
+	assert_true(answer(&net, out, &burst) > 0); /* INVALID_TOKEN */
+	assert_int_equal(burst.path.remote.ip[3], 200);
+	/* ... nor after its time. */
+	path = (struct base_path){.local = net.server_addr, .remote = net.client[0].local};
+	net.now += 11 * BASE_SECOND;
+	quic_conn_free(net.client[0].conn);
+	net.client[0].conn = NULL;
+	quic_server_recv(net.server, &path, 0, slice_of(caught.bytes, caught.len), net.now);
+	assert_int_equal(counters->bad_tokens, 2);
+	net_done(&net);
+}
+
+static void test_limits(void **state) {
+	const struct quic_server_counters *counters;
+	struct net net;
+
+	(void)state;
+	net_init(&net);
+	net_server_stop(&net);
+	net.limits.connections_max = 6;
+	net.limits.half_open_max = 4;
+	net_server_start(&net);
+	counters = quic_server_counters(net.server);
+	for (int i = 0; i < 3; i++)
+		net_connect_pinned(&net);
+	assert_true(net_run_until(&net, net_all_connected, BASE_SECOND));
+	half_open(&net, 10);
+	assert_int_equal(counters->refused_full, 7); /* 3 + 3 of them */
+	assert_int_equal(quic_server_connections(net.server), 6);
+	/* A full server says so at once. */
+	net_connect_pinned(&net);
+	net_run(&net, 100 * BASE_MS);
+	assert_int_equal(net.client[3].why.kind, QUIC_CLOSED_BY_PEER);
+	assert_int_equal(net.client[3].why.code, QUIC_APP_LIMIT);
+	net_done(&net);
+
+	net_init(&net);
+	net_server_stop(&net);
+	net.limits.half_open_max = 4;
+	net_server_start(&net);
+	half_open(&net, 10);
+	assert_int_equal(quic_server_counters(net.server)->refused_half_open, 6);
+	assert_int_equal(quic_server_connections(net.server), 4);
+	net_done(&net);
+}
+
+static void test_refused_by_application(void **state) {
+	struct net net;
+
+	(void)state;
+	net_init(&net);
+	net.refuse = true;
+	net_connect_pinned(&net);
+	assert_true(net_run_until(&net, net_all_closed, BASE_SECOND));
+	assert_int_equal(net.client[0].why.code, QUIC_APP_LIMIT);
+	assert_int_equal(quic_server_counters(net.server)->accepted, 0);
+	net_run(&net, 5 * BASE_SECOND);
+	assert_int_equal(quic_server_connections(net.server), 0);
+	net_done(&net);
+}
+
+static void test_stateless_reset(void **state) {
+	struct net net;
+	uint64_t start;
+
+	(void)state;
+	net_init(&net);
+	net_connect_pinned(&net);
+	assert_true(net_run_until(&net, net_all_connected, BASE_SECOND));
+	net_run(&net, BASE_SECOND);
+	net_server_stop(&net);
+	net.at_server_count = 0;
+	net_server_start(&net); /* the same key */
+	start = net.now;
+	net_send(&net.client[0], 1, 100);
+	assert_true(net_run_until(&net, net_all_closed, BASE_SECOND));
+	assert_int_equal(net.client[0].why.kind, QUIC_CLOSED_RESET);
+	assert_int_equal(net.now - start, 20 * BASE_MS); /* one round trip */
+	assert_int_equal(quic_server_counters(net.server)->resets_sent, 1);
+	net_done(&net);
+}
+
+static void test_reset_sizes(void **state) {
+	uint8_t packet[100] = {0x40};
+	struct quic_burst burst;
+	struct net net;
+
+	(void)state;
+	net_init(&net);
+	for (size_t len = 0; len <= sizeof(packet); len++) {
+		size_t got;
+
+		recv_raw(&net, 1, packet, len);
+		got = answer(&net, out, &burst);
+		assert_true(got < len || len == 0);
+		assert_int_equal(got > 0, len > 21);
+		assert_true(got == 0 || (got >= 21 && (out[0] & 0xc0) == 0x40));
+	}
+	net_done(&net);
+}
+
+static void test_stateless_limit(void **state) {
+	uint8_t packet[100] = {0x40};
+	const struct quic_server_counters *counters;
+	struct quic_burst burst;
+	struct net net;
+
+	(void)state;
+	net_init(&net);
+	net_server_stop(&net);
+	net.limits.stateless_per_second = 10;
+	net_server_start(&net);
+	counters = quic_server_counters(net.server);
+	for (int i = 0; i < 30; i++) {
+		recv_raw(&net, 1, packet, sizeof(packet));
+		answer(&net, out, &burst);
+	}
+	assert_int_equal(counters->resets_sent, 10);
+	assert_int_equal(counters->stateless_limited, 20);
+	net.now += BASE_SECOND;
+	recv_raw(&net, 1, packet, sizeof(packet));
+	assert_int_equal(counters->resets_sent, 11);
+	/* Unsent answers are bounded too. */
+	net_server_stop(&net);
+	net.limits.stateless_per_second = 100000;
+	net_server_start(&net);
+	for (int i = 0; i < 1000; i++)
+		recv_raw(&net, 1, packet, sizeof(packet));
+	assert_int_equal(quic_server_counters(net.server)->resets_sent, QUIC_ANSWERS_MAX);
+	net_done(&net);
+}
+
+/* Every ID the server ever issues starts with its shard. */
+static bool check_shard(struct net *net, struct slice datagram) {
+	if ((datagram.data[0] & 0x80) == 0) {
+		assert_int_equal(datagram.data[1], 0x5a);
+		net->tap_count++;
+	}
+	return true;
+}
+
+static void test_shard(void **state) {
+	struct base_path path;
+	struct net net;
+
+	(void)state;
+	net_init(&net);
+	net_connect_pinned(&net);
+	net.tap = check_shard;
+	assert_true(net_run_until(&net, net_all_connected, BASE_SECOND));
+	net_run(&net, BASE_SECOND);
+	path = net_path(&net, &net.client[0]);
+	path.local.port++;
+	assert_int_equal(quic_conn_migrate(net.client[0].conn, &path, net.now), 0);
+	net.client[0].local = path.local;
+	net_run(&net, 10 * BASE_SECOND);
+	assert_true(net.tap_count > 5);
+	net_done(&net);
+}
+
+static void test_many(void **state) {
+	struct net net;
+
+	(void)state;
+	net_init(&net);
+	net.loss_permille = 20;
+	for (int i = 0; i < 12; i++)
+		net_connect_pinned(&net);
+	assert_true(net_run_until(&net, net_all_connected, 10 * BASE_SECOND));
+	assert_int_equal(quic_server_connections(net.server), 12);
+	for (size_t i = 0; i < 12; i++)
+		net_send(&net.at_server[i], 100, 1000);
+	net_run(&net, 3 * BASE_SECOND);
+	for (size_t i = 0; i < 12; i++) {
+		assert_int_equal(net.at_server[i].sent, 100);
+		assert_in_range(net.client[i].heard, 75, 100);
+	}
+	for (size_t i = 0; i < 12; i++)
+		quic_conn_shutdown(net.at_server[i].conn, QUIC_APP_SHUTDOWN, "bye", net.now);
+	assert_true(net_run_until(&net, net_all_closed, 30 * BASE_SECOND));
+	net_run(&net, 5 * BASE_SECOND);
+	assert_int_equal(quic_server_connections(net.server), 0);
+	net_done(&net);
+}
+
+/* One connection with endless data must not keep another's datagram waiting: bursts take turns. */
+static void test_turns(void **state) {
+	struct quic_burst burst;
+	struct net net;
+	size_t before = 0;
+
+	(void)state;
+	net_init(&net);
+	net_connect_pinned(&net);
+	net_connect_pinned(&net);
+	assert_true(net_run_until(&net, net_all_connected, BASE_SECOND));
+	net_run(&net, BASE_SECOND);
+	net_send(&net.at_server[0], 100000, 1000);
+	net_send(&net.at_server[1], 1, 200);
+	while (net.at_server[1].sent == 0) {
+		assert_int_equal(quic_server_write(net.server, out, sizeof(out), &burst, net.now), 1);
+		before++;
+	}
+	assert_true(before <= 2);
+	net_done(&net);
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_version_negotiation),
+	    cmocka_unit_test(test_version_refused),
+	    cmocka_unit_test(test_version_2),
+	    cmocka_unit_test(test_retry),
+	    cmocka_unit_test(test_bad_tokens),
+	    cmocka_unit_test(test_limits),
+	    cmocka_unit_test(test_refused_by_application),
+	    cmocka_unit_test(test_stateless_reset),
+	    cmocka_unit_test(test_reset_sizes),
+	    cmocka_unit_test(test_stateless_limit),
+	    cmocka_unit_test(test_shard),
+	    cmocka_unit_test(test_many),
+	    cmocka_unit_test(test_turns),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

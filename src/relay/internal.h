@@ -164,10 +164,6 @@ void relay_egress_age(struct relay_peer *peer, uint64_t now);
 /* Books everything that waits as dropped and frees the queue. */
 void relay_egress_close(struct relay_peer *peer);
 
-/* snapshot.c */
-struct json_t;
-struct json_t *relay_snapshot_json(struct relay_core *core, uint64_t now);
-
 const char *relay_peer_state_name(enum relay_peer_state state);
 void relay_counters_add(struct obs_counters *sum, const struct obs_counters *more);
 

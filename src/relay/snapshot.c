@@ -1,5 +1,6 @@
 /* relay/snapshot.c: the state of a core as JSON for the status socket. Everything a person needs to see why a party
  * does not work; no secrets (seat keys). Zeros are left out of counters. */
+#include "relay/snapshot.h"
 #include "relay/internal.h"
 
 #include <jansson.h>
@@ -16,6 +17,14 @@ static void set_text(json_t *object, const char *name, const char *text) {
 
 static void set_age(json_t *object, const char *name, uint64_t since, uint64_t now) {
 	set_u64(object, name, (now - since) / BASE_MS);
+}
+
+static json_t *numbers_json(const struct relay_snapshot_number *numbers, size_t count) {
+	json_t *object = json_object();
+
+	for (size_t i = 0; i < count; i++)
+		set_u64(object, numbers[i].name, numbers[i].value);
+	return object;
 }
 
 static json_t *counters_json(const struct obs_counters *counters) {
@@ -103,10 +112,7 @@ static json_t *room_json(const struct relay_room *room, uint64_t now) {
 
 static json_t *totals_json(const struct relay_core *core) {
 	const struct relay_totals *totals = &core->totals;
-	const struct {
-		const char *name;
-		uint64_t value;
-	} plain[] = {
+	const struct relay_snapshot_number plain[] = {
 	    {"connections", totals->connections},
 	    {"joined", totals->joined},
 	    {"replaced", totals->replaced},
@@ -119,12 +125,10 @@ static json_t *totals_json(const struct relay_core *core) {
 	    {"rooms_opened", totals->rooms_opened},
 	    {"rooms_evicted", totals->rooms_evicted},
 	};
-	json_t *object = json_object();
+	json_t *object = numbers_json(plain, sizeof(plain) / sizeof(plain[0]));
 	json_t *rejected = json_object();
 	json_t *left = json_object();
 
-	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++)
-		set_u64(object, plain[i].name, plain[i].value);
 	for (size_t i = 0; i < CTRL_REJECT_CODE_COUNT; i++) {
 		if (totals->rejected[i] != 0)
 			set_u64(rejected, ctrl_reject_name((enum ctrl_reject_code)i), totals->rejected[i]);
@@ -155,7 +159,7 @@ static void add_traffic_json(json_t *object, const struct relay_core *core) {
 	json_object_set_new(object, "tx", counters_json(&tx));
 }
 
-struct json_t *relay_snapshot_json(struct relay_core *core, uint64_t now) {
+static json_t *core_json(struct relay_core *core, uint64_t now) {
 	json_t *object = json_object();
 	json_t *rooms = json_array();
 	size_t joined = 0;
@@ -177,10 +181,22 @@ struct json_t *relay_snapshot_json(struct relay_core *core, uint64_t now) {
 	return object;
 }
 
-char *relay_core_snapshot(struct relay_core *core, uint64_t now) {
-	json_t *object = relay_snapshot_json(core, now);
+static char *print_and_free(json_t *object) {
 	char *text = json_dumps(object, JSON_COMPACT);
 
 	json_decref(object);
 	return text;
+}
+
+char *relay_core_snapshot(struct relay_core *core, uint64_t now) {
+	return print_and_free(core_json(core, now));
+}
+
+char *relay_snapshot_text(struct relay_core *core, unsigned shard, const struct relay_snapshot_number *quic,
+                          size_t count, uint64_t now) {
+	json_t *object = core_json(core, now);
+
+	set_u64(object, "shard", shard);
+	json_object_set_new(object, "quic", numbers_json(quic, count));
+	return print_and_free(object);
 }

@@ -2,7 +2,8 @@
  * learns them. It only tells known from unknown destinations (and so what the unknown-unicast limit counts): frames for
  * either go to the gateway.
  *
- * Fixed size, eight places per hash; a new station takes an empty or aged place, else that of the one silent longest. */
+ * Fixed size, eight places per hash; a new station takes an empty or aged place, else that of the one silent longest.
+ */
 #ifndef RELAY_STATIONS_H
 #define RELAY_STATIONS_H
 

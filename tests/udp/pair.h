@@ -10,7 +10,7 @@
 #include <poll.h>
 #include <string.h>
 
-#define DATAGRAMS_MAX 256
+#define DATAGRAMS_MAX 1024
 #define DATAGRAM_BYTES_MAX 1600
 
 struct datagram {

@@ -6,18 +6,14 @@
 #include <string.h>
 
 #define LANES 4 /* independent sums, so that one addition need not wait for the last */
+#define WORD_BYTES sizeof(uint64_t)
 
-static uint64_t load_u64(const uint8_t *p) {
+/* Two 32-bit words in a 64-bit sum: it cannot overflow within any frame, so no carry need be looked for. */
+static uint64_t sum_halves(const uint8_t *p) {
 	uint64_t word;
 
 	memcpy(&word, p, sizeof(word));
-	return word;
-}
-
-static uint64_t add_with_carry(uint64_t a, uint64_t b) {
-	uint64_t sum = a + b;
-
-	return sum + (sum < b);
+	return (word & UINT32_MAX) + (word >> 32);
 }
 
 /* Words are added as the machine loads them: the sum comes out with its bytes swapped accordingly (RFC 1071 section
@@ -25,22 +21,23 @@ static uint64_t add_with_carry(uint64_t a, uint64_t b) {
 uint16_t offload_checksum_add(uint16_t sum, struct slice bytes) {
 	const uint8_t *p = bytes.data;
 	size_t left = bytes.len;
-	uint64_t lanes[LANES] = {0}, total;
+	uint64_t lanes[LANES] = {0}, total = 0;
 	uint8_t network[2];
 	uint32_t folded;
 
-	for (; left >= LANES * sizeof(uint64_t); left -= LANES * sizeof(uint64_t), p += LANES * sizeof(uint64_t)) {
+	for (; left >= LANES * WORD_BYTES; left -= LANES * WORD_BYTES, p += LANES * WORD_BYTES) {
 		for (size_t i = 0; i < LANES; i++)
-			lanes[i] = add_with_carry(lanes[i], load_u64(p + i * sizeof(uint64_t)));
+			lanes[i] += sum_halves(p + i * WORD_BYTES);
 	}
-	total = add_with_carry(add_with_carry(lanes[0], lanes[1]), add_with_carry(lanes[2], lanes[3]));
-	for (; left >= sizeof(uint64_t); left -= sizeof(uint64_t), p += sizeof(uint64_t))
-		total = add_with_carry(total, load_u64(p));
+	for (size_t i = 0; i < LANES; i++)
+		total += lanes[i];
+	for (; left >= WORD_BYTES; left -= WORD_BYTES, p += WORD_BYTES)
+		total += sum_halves(p);
 	if (left > 0) {
-		uint8_t tail[sizeof(uint64_t)] = {0};
+		uint8_t tail[WORD_BYTES] = {0};
 
 		memcpy(tail, p, left);
-		total = add_with_carry(total, load_u64(tail));
+		total += sum_halves(tail);
 	}
 	total = (total >> 32) + (total & UINT32_MAX);
 	total = (total >> 32) + (total & UINT32_MAX);

@@ -133,6 +133,8 @@ static struct frame build(const struct shape *shape, size_t first, size_t payloa
 			checksum = 0xffff;
 	}
 	base_put_u16(l4 + (udp ? 6 : 16), checksum);
+	f.bytes = realloc(f.bytes, f.len); /* exact, so that sanitizers see any overrun */
+	assert_non_null(f.bytes);
 	f.vnet = (struct offload_vnet){.needs_csum = !complete,
 	                               .gso = shape->gso,
 	                               .gso_size = shape->gso_size,
@@ -165,7 +167,7 @@ static const struct shape shapes[] = {
     {"UDP, IPv6", OFFLOAD_GSO_UDP, true, 0, 0, 0, 5000, 1452},
     {"UDP, IPv6, extension header, tagged", OFFLOAD_GSO_UDP, true, 1, 8, 0, 5001, 1400},
     {"UDP, IPv4, small", OFFLOAD_GSO_UDP, false, 0, 0, 0, 300, 3},
-    {"TCP, IPv6, extension header, small", OFFLOAD_GSO_TCP6, true, 0, 8, 0, 30, 20},
+    {"TCP, IPv6, extension header, small", OFFLOAD_GSO_TCP6, true, 0, 8, 0, 28, 20},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -400,6 +402,7 @@ static void test_refuses(void **state) {
 	    {"IPv4 version", 0, 0, 0x65, BASE_E_INVALID},
 	    {"IPv4 header length 16", 0, 0, 0x44, BASE_E_INVALID},
 	    {"IPv4 header length over TCP", 0, 0, 0x46, BASE_E_INVALID},
+	    {"IPv4 header length past the end", 9, 0, 0x4b, BASE_E_INVALID},
 	    {"IPv4 total length", 0, 3, 0, BASE_E_INVALID},
 	    {"IPv4 more fragments", 0, 6, 0x20, BASE_E_UNSUPPORTED},
 	    {"IPv4 fragment offset", 0, 7, 1, BASE_E_UNSUPPORTED},
@@ -432,6 +435,19 @@ static void test_refuses(void **state) {
 			unit_assert_int(splitter.frame_len, 1, cases[i].label);
 		free(super.bytes);
 	}
+}
+
+static void test_extension_header_behind_the_end(void **state) {
+	const struct shape *shape = &shapes[COUNT(shapes) - 1];
+	struct frame super = build(shape, 0, shape->payload, 0, ACK, false);
+	struct offload_splitter splitter;
+
+	(void)state;
+	super.bytes[super.l3 + 40] = 60;
+	super.bytes[super.l3 + 41] = (uint8_t)((super.len - super.l3 - 40) / 8 - 1); /* the first one fills the packet */
+	assert_int_equal((super.len - super.l3 - 40) % 8, 0);
+	assert_int_equal(offload_splitter_init(&splitter, super.bytes, super.len, &super.vnet), BASE_E_INVALID);
+	free(super.bytes);
 }
 
 static void test_refuses_header(void **state) {
@@ -507,6 +523,7 @@ int main(void) {
 	    cmocka_unit_test(test_vnet),
 	    cmocka_unit_test(test_refuses),
 	    cmocka_unit_test(test_refuses_header),
+	    cmocka_unit_test(test_extension_header_behind_the_end),
 	    cmocka_unit_test(test_prefixes),
 	    cmocka_unit_test(test_small_buffer),
 	};

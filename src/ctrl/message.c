@@ -130,8 +130,10 @@ static int check_together(const struct ctrl_context *context, const struct ctrl_
 
 /* Parsing. */
 
-/* What jansson found, in our codes. */
+/* What jansson found, in our codes. It says nothing at all when memory runs out, or blames the token it was reading. */
 static int code_of(const json_error_t *problem) {
+	if (problem->text[0] == '\0')
+		return BASE_E_NOMEM;
 	switch (json_error_code(problem)) {
 	case json_error_out_of_memory:
 		return BASE_E_NOMEM;
@@ -152,6 +154,8 @@ static int fail_load(const json_error_t *problem, char error[static CTRL_ERROR_B
 
 	base_text_init(&text, error, CTRL_ERROR_BYTES);
 	base_text_addf(&text, "message, byte %d: ", problem->position);
+	if (problem->text[0] == '\0')
+		base_text_add(&text, base_error_text(BASE_E_NOMEM));
 	for (const char *from = problem->text; *from != '\0'; from++)
 		base_text_add_char(&text, *from >= 0x20 && *from < 0x7f ? *from : '?');
 	return code_of(problem);

@@ -137,8 +137,8 @@ struct ctrl_message {
 
 /* Parses one JSON object (without the length prefix). 0, or BASE_E_TOO_BIG, BASE_E_SYNTAX, BASE_E_DUPLICATE,
  * BASE_E_TRAILING, BASE_E_TYPE, BASE_E_MISSING, BASE_E_RANGE, BASE_E_INVALID, BASE_E_VERSION (hello or welcome of
- * another version, the rest not looked at), BASE_E_NOMEM. `error` names the field: "hello.room: ...". An unknown
- * "type" is 0 with CTRL_UNKNOWN. */
+ * another version, the rest not looked at), BASE_E_NOMEM (or BASE_E_SYNTAX: the JSON library can't always tell).
+ * `error` names the field: "hello.room: ...". An unknown "type" is 0 with CTRL_UNKNOWN. */
 int ctrl_message_parse(struct slice json, struct ctrl_message *ret, char error[static CTRL_ERROR_BYTES]);
 
 /* Prints length prefix and JSON into `buf`. Returns the byte count, or the same codes for a value that is not valid,

@@ -4,6 +4,7 @@
 #include "tests/ctrl/vectors.h"
 #include "tests/unit.h"
 
+#include <jansson.h>
 #include <stdlib.h>
 
 #define BUF_BYTES (CTRL_LENGTH_BYTES + CTRL_MESSAGE_BYTES_MAX)
@@ -360,6 +361,42 @@ static void test_hostile_bytes(void **state) {
 	assert_int_equal(parse(slice_of(big, 2000), &message, error), BASE_E_TYPE);
 }
 
+static unsigned allocations_left;
+
+static void *failing_malloc(size_t len) {
+	return allocations_left > 0 && allocations_left-- > 0 ? malloc(len) : NULL;
+}
+
+/* Fails the first, second, third ... allocation until none is left to fail: each time an error, nothing lost. */
+static void test_out_of_memory(void **state) {
+	static const char json[] = "{\"type\":\"stats\",\"counters\":{\"device_rx_frames\":1},\"drops\":{\"arp\":2},"
+	                           "\"tap_address\":\"10.0.0.1\",\"other\":[1.5,\"\\u00e4\"]}";
+	struct ctrl_message message, printed;
+	uint8_t buf[BUF_BYTES];
+	char error[CTRL_ERROR_BYTES];
+	unsigned parse_failures = 0, print_failures = 0;
+	int result;
+
+	(void)state;
+	assert_int_equal(parse_text(json, &printed, error), 0);
+	json_set_alloc_funcs(failing_malloc, free);
+	do {
+		allocations_left = parse_failures;
+		result = parse_text(json, &message, error);
+		assert_true(result == 0 || result == BASE_E_NOMEM || result == BASE_E_SYNTAX);
+		if (parse_failures < 3)
+			assert_string_equal(error, "message, byte 0: out of memory");
+	} while (result != 0 && parse_failures++ < 1000);
+	do {
+		allocations_left = print_failures;
+		result = ctrl_message_print(&printed, buf, sizeof(buf), error);
+		assert_true(result > 0 || result == BASE_E_NOMEM);
+	} while (result < 0 && print_failures++ < 1000);
+	json_set_alloc_funcs(malloc, free);
+	assert_in_range(parse_failures, 10, 999);
+	assert_in_range(print_failures, 10, 999);
+}
+
 static void test_checks_and_names(void **state) {
 	(void)state;
 	assert_int_equal(ctrl_room_check("ROOM-1_a"), 0);
@@ -398,6 +435,7 @@ int main(int argc, char **argv) {
 	    cmocka_unit_test(test_largest_stats_fit),
 	    cmocka_unit_test(test_zeros_are_not_printed),
 	    cmocka_unit_test(test_hostile_bytes),
+	    cmocka_unit_test(test_out_of_memory),
 	    cmocka_unit_test(test_checks_and_names),
 	};
 

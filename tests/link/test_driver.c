@@ -1,0 +1,303 @@
+/* The driver on real sockets: loopback, a relay in the same process on a loop of its own. */
+#include "link/driver.h"
+
+#include "base/error.h"
+#include "tests/link/owner.h"
+#include "tests/link/relay.h"
+#include "tests/unit.h"
+#include "udp/udp.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define LIMIT_NS (8 * BASE_SECOND)
+
+/* The relay's side: a socket, quic_server, a timer. */
+struct site {
+	struct relay relay;
+	struct loop *loop;
+	struct udp_socket *socket;
+	struct loop_source source;
+	struct loop_timer timer;
+	bool deaf;
+};
+
+static struct site site;
+static struct loop *loop;
+static struct owner owner;
+static struct link_driver *driver;
+static struct quic_trust *trust;
+static size_t turns, connects;
+static struct base_addr connected_to;
+
+static void on_readable(void *user, unsigned events, uint64_t now) {
+	struct udp_chunk chunks[UDP_RX_CHUNKS_MAX];
+	int count = udp_recv(site.socket, chunks);
+
+	(void)user;
+	(void)events;
+	assert_true(count >= 0);
+	for (int i = 0; i < count && !site.deaf; i++) {
+		for (size_t at = 0; at < chunks[i].bytes.len; at += chunks[i].segment) {
+			size_t left = chunks[i].bytes.len - at;
+
+			quic_server_recv(site.relay.server, &chunks[i].path, chunks[i].ecn,
+			                 slice_of(chunks[i].bytes.data + at, left < chunks[i].segment ? left : chunks[i].segment),
+			                 now);
+		}
+	}
+}
+
+static void on_site_timer(void *user, uint64_t now) {
+	(void)user;
+	quic_server_tick(site.relay.server, now);
+}
+
+static void on_site_turn_end(void *user, uint64_t now) {
+	static uint8_t buf[QUIC_BURST_BYTES];
+	struct quic_burst written;
+
+	(void)user;
+	while (quic_server_write(site.relay.server, buf, sizeof(buf), &written, now) > 0) {
+		struct udp_burst burst = {
+		    .path = written.path,
+		    .ecn = written.ecn,
+		    .segment = written.segment,
+		    .bytes = slice_of(buf, written.len),
+		};
+
+		udp_send(site.socket, &burst, 1);
+	}
+	loop_timer_set(site.loop, &site.timer, quic_server_deadline(site.relay.server));
+}
+
+static void site_start(void) {
+	struct udp_options options = {
+	    .local = {.family = BASE_FAMILY_V4, .ip = {127, 0, 0, 1}},
+	    .local_addr_in_path = true,
+	};
+
+	memset(&site, 0, sizeof(site));
+	relay_init(&site.relay);
+	site.loop = loop_new();
+	assert_non_null(site.loop);
+	assert_int_equal(udp_open(&options, &site.socket), 0);
+	site.source.ready = on_readable;
+	assert_int_equal(loop_add(site.loop, &site.source, udp_fd(site.socket), LOOP_READ), 0);
+	loop_timer_init(&site.timer, on_site_timer, NULL);
+	loop_set_after(site.loop, on_site_turn_end, NULL);
+}
+
+static void site_stop(void) {
+	loop_remove(site.loop, &site.source);
+	loop_timer_set(site.loop, &site.timer, BASE_NEVER);
+	udp_close(site.socket);
+	loop_free(site.loop);
+	relay_done(&site.relay);
+}
+
+static void after_turn(void *user, uint64_t now) {
+	(void)user;
+	(void)now;
+	turns++;
+}
+
+static void connecting(void *user, const struct base_addr *relay, uint64_t now) {
+	(void)user;
+	(void)now;
+	connects++;
+	connected_to = *relay;
+}
+
+static int setup(void **state) {
+	(void)state;
+	site_start();
+	loop = loop_new();
+	assert_non_null(loop);
+	trust = relay_trust(&site.relay);
+	memset(&owner, 0, sizeof(owner));
+	turns = connects = 0;
+	return 0;
+}
+
+static int teardown(void **state) {
+	(void)state;
+	link_driver_free(driver);
+	driver = NULL;
+	quic_trust_unref(trust);
+	loop_free(loop);
+	site_stop();
+	return 0;
+}
+
+static void start_driver(const char *host) {
+	char text[NET_HOST_BYTES_MAX + 8], error[NET_ERROR_BYTES] = "";
+	struct link_driver_options options = {
+	    .loop = loop,
+	    .transport = {.server_name = "relay.test", .trust = trust},
+	    .session = owner_config(1),
+	    .events = &owner_events,
+	    .user = &owner,
+	    .after_turn = after_turn,
+	    .connecting = connecting,
+	};
+
+	snprintf(text, sizeof(text), "%s:%u", host, udp_local(site.socket).port);
+	if (net_endpoint_parse(text, &options.relay, error) != 0)
+		fail_msg("%s: %s", text, error);
+	assert_int_equal(link_driver_new(&options, &driver), 0);
+	assert_int_equal(client_session_state(link_driver_session(driver)), CLIENT_IDLE);
+	link_driver_start(driver, loop_now(loop));
+}
+
+static void turn(void) {
+	assert_int_equal(loop_run_once(loop, BASE_MS / 2), 0);
+	assert_int_equal(loop_run_once(site.loop, BASE_MS / 2), 0);
+}
+
+static bool run_until_state(enum client_state state) {
+	for (uint64_t end = loop_now(loop) + LIMIT_NS; loop_now(loop) < end; turn()) {
+		if (client_session_state(link_driver_session(driver)) == state)
+			return true;
+	}
+	return false;
+}
+
+static bool run_until_count(const size_t *counter, size_t count) {
+	for (uint64_t end = loop_now(loop) + LIMIT_NS; loop_now(loop) < end; turn()) {
+		if (*counter >= count)
+			return true;
+	}
+	return false;
+}
+
+static void test_joins_echoes_leaves(void **state) {
+	uint8_t buf[1314];
+
+	(void)state;
+	site.relay.echo = true;
+	start_driver("127.0.0.1");
+	assert_true(run_until_state(CLIENT_JOINED));
+	assert_int_equal(owner.joins, 1);
+	assert_int_equal(connects, 1);
+	assert_int_equal(connected_to.port, udp_local(site.socket).port);
+	assert_true(turns > 0);
+	/* In portions, because the test relay has a short queue. */
+	for (size_t i = 0; i < 10; i++) {
+		for (size_t j = 0; j < 20; j++)
+			assert_int_equal(
+			    client_session_send(link_driver_session(driver), owner_frame(buf, 9, 1, 1314), loop_now(loop)), 0);
+		assert_true(run_until_count(&owner.frames, (i + 1) * 20));
+	}
+	assert_int_equal(owner.frame_source, RELAY_GATEWAY_ID);
+	assert_memory_equal(owner.frame, owner_frame(buf, 9, 1, 1314).data, 1314);
+	assert_false(link_driver_congested(driver));
+	client_session_leave(link_driver_session(driver), CTRL_LEAVE_QUIT, loop_now(loop));
+	assert_true(run_until_count(&site.relay.closed, 1));
+	assert_int_equal(site.relay.disconnects, 1);
+	assert_int_equal(owner.status, CLIENT_EXIT_OK);
+	assert_int_equal(owner.ends, 1);
+}
+
+/* A name goes through the resolver; "localhost" may be ::1 first, where nobody listens, so the family changes too. */
+static void test_resolves_a_name(void **state) {
+	(void)state;
+	start_driver("localhost");
+	assert_true(run_until_state(CLIENT_JOINED));
+	assert_int_equal(connected_to.family, BASE_FAMILY_V4);
+	assert_int_equal(connected_to.ip[0], 127);
+}
+
+static void test_relay_restarts(void **state) {
+	(void)state;
+	start_driver("127.0.0.1");
+	assert_true(run_until_state(CLIENT_JOINED));
+	relay_close_all(&site.relay, QUIC_APP_SHUTDOWN, loop_now(loop));
+	assert_true(run_until_state(CLIENT_WAITING));
+	relay_restart(&site.relay, false);
+	assert_true(run_until_state(CLIENT_JOINED));
+	assert_int_equal(owner.losses, 1);
+	assert_int_equal(owner.joins, 2);
+	assert_int_equal(connects, 2);
+}
+
+/* Leaving outside of any turn must not wait for a timer that was set before. */
+static void test_leaves_at_once(void **state) {
+	uint64_t started;
+
+	(void)state;
+	start_driver("127.0.0.1");
+	assert_true(run_until_state(CLIENT_JOINED));
+	started = loop_now(loop);
+	client_session_leave(link_driver_session(driver), CTRL_LEAVE_QUIT, started);
+	assert_int_equal(loop_run_once(loop, 5 * BASE_SECOND), 0);
+	assert_true(loop_now(loop) - started < 200 * BASE_MS);
+	assert_true(run_until_state(CLIENT_CLOSED));
+}
+
+static void test_ends_while_nobody_answers(void **state) {
+	(void)state;
+	site.deaf = true;
+	start_driver("127.0.0.1");
+	for (size_t i = 0; i < 20; i++)
+		turn();
+	assert_int_equal(client_session_state(link_driver_session(driver)), CLIENT_CONNECTING);
+	client_session_leave(link_driver_session(driver), CTRL_LEAVE_QUIT, loop_now(loop));
+	assert_int_equal(owner.ends, 1);
+	turn();
+}
+
+/* Freed in the middle of a look-up and of a connection. */
+static void test_free_at_any_time(void **state) {
+	(void)state;
+	start_driver("localhost");
+	link_driver_free(driver);
+	start_driver("127.0.0.1");
+	turn();
+	link_driver_free(driver);
+	driver = NULL;
+	link_driver_free(NULL);
+	turn();
+}
+
+static void test_refuses_bad_config(void **state) {
+	struct link_driver_options options = {
+	    .loop = loop,
+	    .relay = {.is_literal = true, .addr = {.family = BASE_FAMILY_V4, .ip = {127, 0, 0, 1}, .port = 1}},
+	    .transport = {.trust = trust},
+	    .session = owner_config(1),
+	    .events = &owner_events,
+	};
+
+	(void)state;
+	options.session.room[0] = '\0';
+	assert_int_equal(link_driver_new(&options, &driver), BASE_E_INVALID);
+	assert_null(driver);
+}
+
+static int global_setup(void **state) {
+	(void)state;
+	return quic_global_init();
+}
+
+static int global_teardown(void **state) {
+	(void)state;
+	quic_global_done();
+	return 0;
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+	    TEST(test_joins_echoes_leaves),
+	    TEST(test_resolves_a_name),
+	    TEST(test_relay_restarts),
+	    TEST(test_leaves_at_once),
+	    TEST(test_free_at_any_time),
+	    TEST(test_refuses_bad_config),
+	    TEST(test_ends_while_nobody_answers),
+	};
+
+	return cmocka_run_group_tests_name("link/driver", tests, global_setup, global_teardown);
+}

@@ -34,7 +34,9 @@ enum policy_rule {
 	POLICY_RULE_COUNT
 };
 
-/* The verdict: POLICY_PASS or the first rule, in the order above, that stops the frame. Never reads past the frame. */
+/* The verdict: POLICY_PASS or the first rule, in the order above, that stops the frame; of the rules about an IP packet
+ * there is only ever one. Frames of the LAN are held to MALFORMED, SOURCE, JUMBO, SWITCH_CONTROL, VLAN (a priority tag
+ * passes) and to ARP of the right form; those of a remote client to all. Never reads past the frame. */
 enum policy_rule policy_check(struct slice frame, enum policy_origin origin);
 
 const char *policy_rule_name(enum policy_rule rule);

@@ -1,6 +1,7 @@
 /* quic/client.c: a connection that we start. */
 #include "quic/internal.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,6 +50,7 @@ int quic_client_new(const struct quic_client_options *options, uint64_t now, str
 void quic_conn_free(struct quic_conn *conn) {
 	if (conn == NULL)
 		return;
+	assert(conn->server == NULL);
 	if (conn->busy > 0)
 		conn->doomed = true;
 	else

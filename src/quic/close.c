@@ -8,6 +8,21 @@
 #define CRYPTO_ERROR_LAST 0x1ff
 #define CLOSING_PTOS 3
 
+static void note(struct quic_conn *conn) {
+	char remote[BASE_ADDR_TEXT_BYTES];
+	struct base_path path;
+
+	if (!obs_on(conn->log, OBS_DEBUG))
+		return;
+	quic_path_from_ng(ngtcp2_conn_get_path(conn->ng), &path);
+	obs_begin(conn->log, OBS_DEBUG, "quic_closed");
+	obs_flood_key(conn->log, (uint64_t)conn->why.kind, conn->now);
+	obs_str(conn->log, "remote", base_addr_text(&path.remote, remote));
+	obs_u64(conn->log, "code", conn->why.code);
+	obs_str(conn->log, "why", conn->why.text);
+	obs_end(conn->log);
+}
+
 static bool begin(struct quic_conn *conn, enum quic_close_kind kind, uint64_t code, const char *text,
                   enum quic_phase phase) {
 	struct base_text out;
@@ -22,6 +37,7 @@ static bool begin(struct quic_conn *conn, enum quic_close_kind kind, uint64_t co
 	conn->close_until = conn->now + CLOSING_PTOS * ngtcp2_conn_get_pto(conn->ng);
 	conn->held_len = 0;
 	ngtcp2_ccerr_default(&conn->wire);
+	note(conn);
 	if (conn->server != NULL)
 		quic_server_changed(conn->server, conn);
 	return true;

@@ -4,6 +4,8 @@
 #include "quic/internal.h"
 
 #include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +25,21 @@
 /* 1406 carries the usual TAP MTU, so it is proven in the first round trip; then the full Ethernet, then less. */
 static const uint16_t pmtud_probes[] = {PROBE_FIRST, QUIC_UDP_PAYLOAD_MAX, 1444, 1342, 1232};
 
+/* At trace level ngtcp2 tells what it does, packet by packet. */
+static void trace(void *user, const char *format, ...) {
+	struct quic_conn *conn = user;
+	char line[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	obs_begin(conn->log, OBS_TRACE, "quic_trace");
+	obs_str(conn->log, "role", conn->server != NULL ? "server" : "client");
+	obs_str(conn->log, "line", line);
+	obs_end(conn->log);
+}
+
 void quic_settings_to_ng(const struct quic_settings *settings, uint64_t now, ngtcp2_settings *ret,
                          ngtcp2_transport_params *ret_params) {
 	ngtcp2_settings_default(ret);
@@ -33,6 +50,8 @@ void quic_settings_to_ng(const struct quic_settings *settings, uint64_t now, ngt
 	ret->ack_thresh = ACK_THRESHOLD;
 	ret->handshake_timeout =
 	    settings->handshake_timeout_ns != 0 ? settings->handshake_timeout_ns : HANDSHAKE_TIMEOUT_DEFAULT;
+	if (obs_on(settings->log, OBS_TRACE))
+		ret->log_printf = trace;
 	ret->pmtud_probes = pmtud_probes;
 	ret->pmtud_probeslen = sizeof(pmtud_probes) / sizeof(pmtud_probes[0]);
 	ngtcp2_transport_params_default(ret_params);
@@ -308,9 +327,12 @@ int quic_conn_read(struct quic_conn *conn, const struct base_path *path, uint8_t
 
 static void tls_failed(struct quic_conn *conn) {
 	uint8_t alert = ngtcp2_conn_get_tls_alert(conn->ng);
-	const char *name = gnutls_alert_get_name((gnutls_alert_description_t)alert);
 	struct base_text out;
+	const char *name;
 
+	if (alert == 0) /* refused before TLS could say why */
+		alert = GNUTLS_A_INTERNAL_ERROR;
+	name = gnutls_alert_get_name((gnutls_alert_description_t)alert);
 	if (alert == GNUTLS_A_NO_APPLICATION_PROTOCOL && conn->tls_text[0] == 0) {
 		quic_close_alert(conn, alert, "the peer does not speak " QUIC_ALPN);
 		return;

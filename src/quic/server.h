@@ -1,8 +1,8 @@
 /* quic/server.h: many QUIC connections behind one socket, sans-IO: connection ID table, address validation (Retry,
  * RFC 9000 section 8.1), version negotiation, stateless reset, timers, a fair round of writes.
  *
- * Bounds: connections, half-open connections, stateless answers per second. Over `retry_above` half-open connections
- * every new Initial must bring a Retry token first. */
+ * Bounds: connections, half-open connections, stateless answers per second. From `retry_above` half-open connections
+ * on, every new Initial must bring a Retry token first. */
 #ifndef QUIC_SERVER_H
 #define QUIC_SERVER_H
 
@@ -13,7 +13,7 @@ struct quic_server;
 struct quic_server_limits {
 	size_t connections_max;      /* 0: 4096 */
 	size_t half_open_max;        /* 0: 512; beyond, Initials are dropped and counted */
-	size_t retry_above;          /* 0: 64; 1 less than this many half-open ones need no token */
+	size_t retry_above;          /* 0: 64; with this many half-open ones a new one needs a Retry token */
 	size_t stateless_per_second; /* 0: 1000; Retry, version negotiation and reset together */
 };
 

@@ -69,20 +69,19 @@ static void on_datagram(void *user, struct quic_conn *conn, struct slice payload
 	struct net_peer *peer = user;
 	uint32_t number;
 
-	(void)now;
+	(void)conn;
 	assert_true(payload.len >= NET_DATAGRAM_MIN);
 	number = base_get_u32(payload.data);
 	assert_int_equal(base_get_u32(payload.data + 4), payload.len);
 	for (size_t i = NET_DATAGRAM_MIN; i < payload.len; i++)
 		assert_int_equal(payload.data[i], net_pattern(number + i));
+	if (peer->heard > 0 && number != peer->last_number + 1)
+		peer->disordered++;
+	peer->last_number = number;
+	peer->heard_at = now;
 	peer->heard++;
 	if (payload.len > peer->largest_heard)
 		peer->largest_heard = payload.len;
-	if (peer->echo && peer->net->server != NULL) {
-		peer->stop_number++;
-		peer->datagram_len = payload.len;
-		quic_server_wake(peer->net->server, conn);
-	}
 }
 
 static void on_closed(void *user, struct quic_conn *conn, const struct quic_close *why, uint64_t now) {
@@ -106,6 +105,8 @@ static bool on_next(void *user, struct slice *ret, uint64_t now) {
 		return false;
 	if (peer->oversize_every > 0 && peer->next_number % peer->oversize_every == 0)
 		len = 1600;
+	if (peer->vary)
+		len = NET_DATAGRAM_MIN + (peer->next_number * 7919u) % (len - NET_DATAGRAM_MIN + 1);
 	fill_payload(peer, peer->next_number, len);
 	*ret = slice_of(peer->payload, len);
 	return true;
@@ -154,6 +155,15 @@ static uint64_t pick_seed(void) {
 	return text != NULL ? strtoull(text, NULL, 10) : (uint64_t)time(NULL);
 }
 
+static void print_line(void *user, struct slice line) {
+	(void)user;
+	print_message("%.*s", (int)line.len, (const char *)line.data);
+}
+
+static uint64_t no_clock(void) {
+	return 0;
+}
+
 void net_init(struct net *net) {
 	const char *names[] = {"relay.test", "192.0.2.1"};
 	char error[QUIC_ERROR_BYTES];
@@ -161,6 +171,8 @@ void net_init(struct net *net) {
 	*net = (struct net){.seed = pick_seed(), .now = NET_START, .latency_ns = 10 * BASE_MS, .mtu = 1500};
 	base_rng_init(&net->rng, net->seed);
 	print_message("seed %llu (QUIC_TEST_SEED repeats it)\n", (unsigned long long)net->seed);
+	if (getenv("QUIC_TEST_TRACE") != NULL)
+		net->settings.log = obs_log_new(OBS_TRACE, OBS_FORMAT_TEXT, print_line, no_clock, NULL);
 	assert_int_equal(base_addr_parse_ip("192.0.2.1", 9, &net->server_addr), 0);
 	net->server_addr.port = 443;
 	assert_int_equal(quic_identity_self_signed(names, 2, (uint64_t)time(NULL) * BASE_SECOND, &net->identity, error), 0);
@@ -193,6 +205,7 @@ void net_done(struct net *net) {
 		quic_conn_free(net->client[i].conn);
 	quic_server_free(net->server);
 	quic_identity_unref(net->identity);
+	obs_log_free(net->settings.log);
 	while (net->packets != NULL) {
 		struct net_packet *packet = net->packets;
 
@@ -243,14 +256,36 @@ static bool chance(struct net *net, unsigned permille) {
 	return permille > 0 && base_rng_below(&net->rng, 1000) < permille;
 }
 
+/* When the last bit is through the bottleneck, or BASE_NEVER when its queue is full. */
+static uint64_t through_bottleneck(struct net *net, bool to_server, size_t len) {
+	uint64_t *free_at = &net->free_at[to_server];
+
+	if (net->rate == 0)
+		return net->now;
+	if (*free_at < net->now)
+		*free_at = net->now;
+	if (*free_at - net->now > net->queue_ns)
+		return BASE_NEVER;
+	if (*free_at - net->now > net->longest_queue_ns)
+		net->longest_queue_ns = *free_at - net->now;
+	*free_at += (len + NET_IP_UDP_BYTES) * BASE_SECOND / net->rate;
+	return *free_at;
+}
+
 static void enqueue(struct net *net, const struct base_path *path, bool to_server, struct net_peer *client,
                     struct slice datagram) {
+	uint64_t at = through_bottleneck(net, to_server, datagram.len);
 	struct net_packet *packet = malloc(sizeof(*packet) + datagram.len);
 	struct net_packet **link = &net->packets;
 
 	assert_non_null(packet);
+	if (at == BASE_NEVER) {
+		net->lost++;
+		free(packet);
+		return;
+	}
 	*packet = (struct net_packet){
-	    .at = net->now + net->latency_ns, .path = *path, .to_server = to_server, .client = client, .len = datagram.len};
+	    .at = at + net->latency_ns, .path = *path, .to_server = to_server, .client = client, .len = datagram.len};
 	memcpy(packet->bytes, datagram.data, datagram.len);
 	if (chance(net, net->reorder_permille))
 		packet->at += base_rng_below(&net->rng, 4 * net->latency_ns + 1);

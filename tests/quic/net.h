@@ -27,13 +27,11 @@ struct net_peer {
 	/* datagrams: numbers from 0 on */
 	uint32_t next_number, stop_number;
 	size_t datagram_len, oversize_every;
-	uint32_t heard, sent, given_up;
+	bool vary; /* lengths from 8 to datagram_len, by number */
+	uint32_t heard, sent, given_up, disordered, last_number;
+	uint64_t heard_at;
 	size_t largest_heard;
 	uint8_t payload[2048];
-	uint64_t round_trips; /* echo: sends back what it heard */
-	bool echo;
-	uint32_t echo_numbers[64];
-	size_t echo_count;
 };
 
 struct net_packet {
@@ -52,6 +50,8 @@ struct net {
 	uint64_t latency_ns;
 	unsigned loss_permille, duplicate_permille, reorder_permille;
 	size_t mtu;
+	uint64_t rate, queue_ns; /* bytes per second each way and the longest wait for it; 0: no bottleneck */
+	uint64_t free_at[2], longest_queue_ns;
 	bool cut; /* nothing arrives anywhere */
 	struct net_packet *packets;
 	uint64_t sent, lost, too_big;

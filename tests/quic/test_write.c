@@ -1,0 +1,164 @@
+/* What leaves: the shape of bursts, their size against pacing, order, delay and rate. */
+#include "net.h"
+
+#include <string.h>
+
+static uint8_t out[QUIC_BURST_BYTES];
+
+static void start(struct net *net) {
+	net_init(net);
+	net_connect_pinned(net);
+	assert_true(net_run_until(net, net_all_connected, 2 * BASE_SECOND));
+	net_run(net, BASE_SECOND);
+}
+
+static size_t segments(const struct quic_burst *burst) {
+	return (burst->len + burst->segment - 1) / burst->segment;
+}
+
+static void test_shape(void **state) {
+	static const size_t caps[] = {QUIC_UDP_PAYLOAD_MAX, 3 * QUIC_UDP_PAYLOAD_MAX + 7, QUIC_BURST_BYTES};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(caps) / sizeof(caps[0]); i++) {
+		struct quic_burst burst;
+		struct net net;
+		size_t total = 0, most = 0;
+
+		net_init(&net);
+		net.latency_ns = BASE_MS / 10; /* a fast path: full bursts are allowed */
+		net_connect_pinned(&net);
+		net.client[0].stop_number = 2000;
+		net.client[0].datagram_len = 1000;
+		net_run(&net, 2 * BASE_SECOND);
+		net_send(&net.client[0], 20, 1000);
+		while (quic_conn_write(net.client[0].conn, out, caps[i], &burst, net.now) == 1) {
+			assert_true(burst.len <= caps[i] && burst.segment <= QUIC_UDP_PAYLOAD_MAX);
+			assert_true(burst.len > 0 && burst.segment > 0 && segments(&burst) <= 64);
+			total += segments(&burst);
+			if (segments(&burst) > most)
+				most = segments(&burst);
+		}
+		assert_int_equal(net.client[0].sent, 2020);
+		assert_in_range(total, 20, 21);
+		assert_true(most == (i == 0 ? 1 : i == 1 ? 4 - 1 : most));
+		assert_true(i < 2 || most >= 10);
+		net_done(&net);
+	}
+}
+
+/* Sizes that change all the time split bursts, but nothing is lost or overtaken. */
+static void test_mixed_sizes(void **state) {
+	struct net net;
+
+	(void)state;
+	start(&net);
+	net.client[0].vary = true;
+	net_send(&net.client[0], 3000, 1200);
+	net_run(&net, 5 * BASE_SECOND);
+	assert_int_equal(net.client[0].sent, 3000);
+	assert_int_equal(net.at_server[0].heard, 3000);
+	assert_int_equal(net.at_server[0].disordered, 0);
+	net_done(&net);
+}
+
+/* One turn sends about a millisecond's worth, then pacing has its say. */
+static void test_quantum(void **state) {
+	struct quic_burst burst;
+	struct quic_info info;
+	struct net net;
+	uint64_t deadline;
+
+	(void)state;
+	start(&net);
+	net_send(&net.client[0], 3000, 1200);
+	net_run(&net, 500 * BASE_MS);
+	net_send(&net.client[0], 100000, 1200);
+	for (int i = 0; i < 20; i++) { /* nothing is acknowledged meanwhile */
+		size_t limit, sent = 0;
+
+		quic_conn_info(net.client[0].conn, &info);
+		limit = (size_t)(info.cwnd * BASE_MS / info.rtt_ns);
+		if (limit < 2 * QUIC_UDP_PAYLOAD_MAX)
+			limit = 2 * QUIC_UDP_PAYLOAD_MAX;
+		while (quic_conn_write(net.client[0].conn, out, sizeof(out), &burst, net.now) == 1)
+			sent += burst.len;
+		assert_true(sent > 0 && sent <= limit + 2 * QUIC_UDP_PAYLOAD_MAX);
+		deadline = quic_conn_deadline(net.client[0].conn);
+		assert_true(deadline > net.now);
+		net.now = deadline;
+		quic_conn_tick(net.client[0].conn, net.now);
+	}
+	net_done(&net);
+}
+
+/* A datagram that meets an idle connection leaves in the same turn. */
+static void test_no_delay(void **state) {
+	struct net net;
+
+	(void)state;
+	start(&net);
+	for (uint32_t i = 1; i <= 50; i++) {
+		uint64_t sent_at = net.now;
+
+		net_send(&net.client[0], 1, 100 + i);
+		net_run(&net, net.latency_ns);
+		assert_int_equal(net.at_server[0].heard, i);
+		assert_int_equal(net.at_server[0].heard_at, sent_at + net.latency_ns);
+		net_run(&net, i * 7 * BASE_MS);
+	}
+	net_done(&net);
+}
+
+static void test_control_first(void **state) {
+	struct net net;
+
+	(void)state;
+	start(&net);
+	net_send(&net.client[0], 5000, 1200);
+	net_run(&net, 30 * BASE_MS);
+	net_say(&net.client[0], 1000);
+	net_run(&net, 25 * BASE_MS);
+	assert_int_equal(net.at_server[0].control_heard, 1000);
+	assert_true(net.client[0].sent < 5000);
+	net_done(&net);
+}
+
+/* A bottleneck of 50 Mbit/s with 20 ms: most of it is used, and what stands in its queue stays bounded. */
+static void test_rate(void **state) {
+	static const enum quic_congestion algorithms[] = {QUIC_CC_BBR, QUIC_CC_CUBIC};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct net net;
+		uint64_t before;
+
+		net_init(&net);
+		net_server_stop(&net);
+		net.settings.congestion = algorithms[i];
+		net_server_start(&net);
+		net.rate = 50 * 1000 * 1000 / 8;
+		net.queue_ns = 100 * BASE_MS;
+		net_connect_pinned(&net);
+		assert_true(net_run_until(&net, net_all_connected, 2 * BASE_SECOND));
+		net_run(&net, BASE_SECOND);
+		net_send(&net.at_server[0], 1000000, 1300);
+		net_run(&net, 2 * BASE_SECOND);
+		before = net.client[0].heard;
+		net_run(&net, 3 * BASE_SECOND);
+		before = (net.client[0].heard - before) * 1300 * 8 / 3;
+		print_message("%s: %llu bit/s, queue up to %llu us\n", i == 0 ? "BBR" : "CUBIC", (unsigned long long)before,
+		              (unsigned long long)(net.longest_queue_ns / BASE_US));
+		assert_in_range(before, 37 * 1000 * 1000, 50 * 1000 * 1000);
+		net_done(&net);
+	}
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_shape),    cmocka_unit_test(test_mixed_sizes),   cmocka_unit_test(test_quantum),
+	    cmocka_unit_test(test_no_delay), cmocka_unit_test(test_control_first), cmocka_unit_test(test_rate),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

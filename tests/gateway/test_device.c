@@ -1,0 +1,239 @@
+/* The real port on a veth pair in a network namespace of this test's own: what the kernel leaves undone is finished,
+ * what it took out is put back, what we send is not heard again (GTW-2, GTW-10). */
+#include "gateway/lan_port.h"
+
+#include "base/error.h"
+#include "policy/policy.h"
+#include "tests/policy/frames.h"
+#include "tests/private_net.h"
+
+#include <arpa/inet.h>
+#include <linux/if_packet.h>
+#include <net/ethernet.h>
+#include <net/if.h>
+#include <sys/socket.h>
+
+#define FRAMES_MAX 64
+
+struct fixture {
+	struct gateway_lan_port *port;
+	struct obs_counters counters;
+	int wire; /* a packet socket at the other end of the cable, with virtio-net headers */
+	unsigned seen;
+	struct test_frame frames[FRAMES_MAX];
+};
+
+static void take(void *user, struct slice frame, uint64_t now) {
+	struct fixture *fixture = user;
+	(void)now;
+	assert_true(fixture->seen < FRAMES_MAX && frame.len <= FRAME_TEST_BYTES_MAX);
+	/* The kernel's own chatter on a fresh interface (IPv6 is off, but be sure). */
+	if (frame.len < 14 || base_get_u16(frame.data + 12) == 0x86dd)
+		return;
+	memcpy(fixture->frames[fixture->seen].bytes, frame.data, frame.len);
+	fixture->frames[fixture->seen++].len = frame.len;
+}
+
+static int wire_open(const char *name) {
+	const int on = 1;
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, htons(ETH_P_ALL));
+	const struct sockaddr_ll address = {
+	    .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = (int)if_nametoindex(name)};
+	assert_true(fd >= 0);
+	assert_int_equal(setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)), 0);
+	assert_int_equal(setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof(on)), 0);
+	assert_int_equal(bind(fd, (const struct sockaddr *)(const void *)&address, sizeof(address)), 0);
+	return fd;
+}
+
+static void setup(struct fixture *fixture) {
+	struct gateway_packet_socket socket;
+	char error[GATEWAY_PORT_ERROR_BYTES];
+	memset(fixture, 0, sizeof(*fixture));
+	private_net_run("ip link add lan0 type veth peer name sw0 && ip link set lan0 up && ip link set sw0 up");
+	if (gateway_packet_socket_open("lan0", &socket, error) < 0)
+		fail_msg("%s", error);
+	assert_true(socket.vnet_header);
+	fixture->port = gateway_lan_port_new(
+	    &(struct gateway_lan_port_options){.deliver = take, .user = fixture, .counters = &fixture->counters});
+	gateway_lan_port_attach(fixture->port, &socket);
+	fixture->wire = wire_open("sw0");
+}
+
+static void teardown(struct fixture *fixture) {
+	gateway_lan_port_free(fixture->port);
+	(void)close(fixture->wire);
+	private_net_run("ip link del lan0");
+}
+
+static void arrive(struct fixture *fixture, const char *text) {
+	struct test_frame frame;
+	test_frame_build(&frame, text);
+	assert_int_equal(send(fixture->wire, frame.bytes, frame.len, 0), frame.len);
+}
+
+#define FINISHED "00 00 0000 0000 0000 0000"
+#define OTHERS "00aabbccddee" /* not our address: promiscuous */
+
+static void test_captures_what_is_for_others(void **state) {
+	struct fixture *fixture = *state;
+	struct test_frame wanted;
+	arrive(fixture, FINISHED OTHERS HOST "0800 " IP4("0000", "11") UDP("1000", "1000"));
+	assert_int_equal(gateway_lan_port_read(fixture->port, 1), 0);
+	test_frame_build(&wanted, OTHERS HOST "0800 " IP4("0000", "11") UDP("1000", "1000"));
+	assert_int_equal(fixture->seen, 1);
+	assert_int_equal(fixture->frames[0].len, wanted.len);
+	assert_memory_equal(fixture->frames[0].bytes, wanted.bytes, wanted.len);
+}
+
+static void test_puts_vlan_tags_back(void **state) {
+	struct fixture *fixture = *state;
+	static const char *const frames[] = {
+	    OTHERS HOST "8100 a005 0800 " IP4("0000", "11") UDP("1000", "1000"),
+	    OTHERS HOST "8100 a000 0800 " IP4("0000", "11") UDP("1000", "1000"),
+	    OTHERS HOST "88a8 0007 8100 a005 0800 " IP4("0000", "11") UDP("1000", "1000"),
+	};
+	for (unsigned i = 0; i < 3; i++) {
+		struct test_frame wanted;
+		char text[512];
+		(void)snprintf(text, sizeof(text), "%s%s", FINISHED, frames[i]);
+		arrive(fixture, text);
+		assert_int_equal(gateway_lan_port_read(fixture->port, 1), 0);
+		test_frame_build(&wanted, frames[i]);
+		unit_assert_int(fixture->seen, i + 1, frames[i]);
+		unit_assert_int(fixture->frames[i].len, wanted.len, frames[i]);
+		assert_memory_equal(fixture->frames[i].bytes, wanted.bytes, wanted.len);
+	}
+}
+
+/* The sum over pseudo header and segment of a correct TCP/IPv4 frame. */
+static uint16_t tcp_sum(const struct test_frame *frame, size_t l3) {
+	const uint8_t *ip = frame->bytes + l3;
+	size_t header = (size_t)(ip[0] & 15) * 4, total = base_get_u16(ip + 2);
+	uint8_t pseudo[4] = {0, 6, (uint8_t)((total - header) >> 8), (uint8_t)(total - header)};
+	uint16_t sum = offload_checksum_add(0, slice_of(ip + 12, 8));
+	sum = offload_checksum_add(sum, slice_of(pseudo, 4));
+	return offload_checksum_add(sum, slice_of(ip + header, total - header));
+}
+
+/* A super-frame as a LAN host's kernel hands it to its virtual cable: the TCP checksum holds the pseudo header's only.
+ */
+static void test_cuts_super_frames(void **state) {
+	struct fixture *fixture = *state;
+	for (int tagged = 0; tagged < 2; tagged++) {
+		fixture->seen = 0;
+		arrive(fixture,
+		       tagged != 0 ? "01 01 3a00 e803 2600 1000" OTHERS HOST
+		                     "8100 0005 0800 " IP4("4000", "06") "1000 1000 00000001 00000002 5010 ffff 8b62 0000 z09c4"
+		                   : "01 01 3600 e803 2200 1000" OTHERS HOST
+		                     "0800 " IP4("4000", "06") "1000 1000 00000001 00000002 5010 ffff 8b62 0000 z09c4");
+		assert_int_equal(gateway_lan_port_read(fixture->port, 1), 0);
+		assert_int_equal(fixture->seen, 3);
+		static const size_t payload[] = {1000, 1000, 500};
+		for (unsigned i = 0; i < 3; i++) {
+			const size_t l3 = tagged != 0 ? 18 : 14;
+			unit_assert_int(fixture->frames[i].len, l3 + 40 + payload[i], "segment");
+			unit_assert_int(base_get_u32(fixture->frames[i].bytes + l3 + 24), 1 + 1000 * i, "sequence number");
+			unit_assert_int(offload_checksum_add(0, slice_of(fixture->frames[i].bytes + l3, 20)), 0xffff,
+			                "IP checksum");
+			unit_assert_int(tcp_sum(&fixture->frames[i], l3), 0xffff, "TCP checksum");
+		}
+	}
+}
+
+static void test_writes_and_does_not_hear_itself(void **state) {
+	struct fixture *fixture = *state;
+	struct test_frame frame;
+	uint8_t got[256];
+	test_frame_build(&frame, BROADCAST ME "0800 " IP4("0000", "11") UDP("1000", "1000"));
+	gateway_lan_port_write(fixture->port, slice_of(frame.bytes, frame.len));
+	gateway_lan_port_flush(fixture->port);
+	ssize_t len = recv(fixture->wire, got, sizeof(got), 0);
+	assert_int_equal(len, OFFLOAD_VNET_HEADER_BYTES + frame.len);
+	assert_memory_equal(got + OFFLOAD_VNET_HEADER_BYTES, frame.bytes, frame.len);
+	assert_int_equal(gateway_lan_port_read(fixture->port, 1), 0);
+	assert_int_equal(fixture->seen, 0);
+	assert_int_equal(fixture->counters.value[OBS_DEVICE_TX_FRAMES], 1);
+}
+
+static void test_does_not_hear_the_host(void **state) {
+	struct fixture *fixture = *state;
+	int host = wire_open("lan0"); /* as the machine's own stack would send */
+	struct test_frame frame;
+	test_frame_build(&frame, FINISHED BROADCAST ME "0800 " IP4("0000", "11") UDP("1000", "1000"));
+	assert_int_equal(send(host, frame.bytes, frame.len, 0), frame.len);
+	assert_int_equal(gateway_lan_port_read(fixture->port, 1), 0);
+	assert_int_equal(fixture->seen, 0);
+	(void)close(host);
+}
+
+/* One frame over the port's MTU must not take the others of its batch along. */
+static void test_a_refused_frame_is_alone(void **state) {
+	struct fixture *fixture = *state;
+	struct test_frame frame, big;
+	private_net_run("ip link set lan0 mtu 600");
+	test_frame_build(&frame, BROADCAST ME "88b5 z0010");
+	test_frame_build(&big, BROADCAST ME "88b5 z0400");
+	gateway_lan_port_write(fixture->port, slice_of(frame.bytes, frame.len));
+	gateway_lan_port_write(fixture->port, slice_of(big.bytes, big.len));
+	gateway_lan_port_write(fixture->port, slice_of(frame.bytes, frame.len));
+	gateway_lan_port_flush(fixture->port);
+	assert_int_equal(fixture->counters.value[OBS_DEVICE_TX_FRAMES], 2);
+	assert_int_equal(fixture->counters.drop[OBS_DROP_DEVICE_FULL], 1);
+}
+
+static void expect_state(enum gateway_port_state wanted) {
+	char error[GATEWAY_PORT_ERROR_BYTES];
+	unit_assert_int(gateway_port_state(GATEWAY_SYSFS, "lan0", error), wanted, gateway_port_state_name(wanted));
+}
+
+static void test_states(void **state) {
+	char error[GATEWAY_PORT_ERROR_BYTES];
+	struct gateway_packet_socket socket;
+	(void)state;
+	expect_state(GATEWAY_PORT_GONE);
+	assert_int_equal(gateway_packet_socket_open("lan0", &socket, error), BASE_E_NOT_FOUND);
+	private_net_run("ip link add lan0 type veth peer name sw0");
+	expect_state(GATEWAY_PORT_DOWN);
+	private_net_run("ip link set lan0 up");
+	expect_state(GATEWAY_PORT_NO_CARRIER);
+	private_net_run("ip link set sw0 up");
+	expect_state(GATEWAY_PORT_UP);
+	assert_int_equal(gateway_port_ifindex(GATEWAY_SYSFS, "lan0"), if_nametoindex("lan0"));
+	private_net_run("ip link del lan0");
+	expect_state(GATEWAY_PORT_GONE);
+	assert_int_equal(gateway_port_state(GATEWAY_SYSFS, "lo", error), GATEWAY_PORT_UNFIT);
+}
+
+static int setup_group(void **state) {
+	struct fixture *fixture = calloc(1, sizeof(*fixture));
+	private_net_run("sysctl -q -w net.ipv6.conf.default.disable_ipv6=1");
+	if (fixture == NULL)
+		return -1;
+	setup(fixture);
+	*state = fixture;
+	return 0;
+}
+
+static int teardown_group(void **state) {
+	teardown(*state);
+	free(*state);
+	return 0;
+}
+
+#define ON_VETH(test) cmocka_unit_test_setup_teardown(test, setup_group, teardown_group)
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+	    ON_VETH(test_captures_what_is_for_others),
+	    ON_VETH(test_puts_vlan_tags_back),
+	    ON_VETH(test_cuts_super_frames),
+	    ON_VETH(test_writes_and_does_not_hear_itself),
+	    ON_VETH(test_does_not_hear_the_host),
+	    ON_VETH(test_a_refused_frame_is_alone),
+	    cmocka_unit_test(test_states),
+	};
+	if (!private_net_enter("gateway-device"))
+		return PRIVATE_NET_SKIP;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,111 @@
+/* The decision from a sysfs tree made of plain files; the socket itself is tested in test_lan_port.c. */
+#include "gateway/packet_socket.h"
+
+#include "tests/unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char root[] = "/tmp/lanparty-sysfs-XXXXXX";
+
+static void path_of(char *path, size_t cap, const char *name, const char *leaf) {
+	int len = snprintf(path, cap, "%s/%s/%s", root, name, leaf);
+	assert_true(len > 0 && (size_t)len < cap);
+}
+
+static void put(const char *name, const char *leaf, const char *content) {
+	char path[256];
+	path_of(path, sizeof(path), name, leaf);
+	FILE *file = fopen(path, "w");
+	assert_non_null(file);
+	assert_true(fputs(content, file) >= 0);
+	assert_int_equal(fclose(file), 0);
+}
+
+static const struct {
+	const char *name, *type, *flags, *carrier; /* NULL: no such file */
+	const char *directory;                     /* one more in it */
+	enum gateway_port_state state;
+	const char *error;
+} cases[] = {
+    {"good", "1\n", "0x1003\n", "1\n", NULL, GATEWAY_PORT_UP, ""},
+    {"unplugged", "1\n", "0x1003\n", "0\n", NULL, GATEWAY_PORT_NO_CARRIER, "interface 'unplugged' has no carrier"},
+    {"down", "1\n", "0x1002\n", NULL, NULL, GATEWAY_PORT_DOWN, "interface 'down' is down"},
+    {"radio", "1\n", "0x1003\n", "1\n", "wireless", GATEWAY_PORT_UNFIT, "interface 'radio' is a Wi-Fi interface"},
+    {"phy", "1\n", "0x1003\n", "1\n", "phy80211", GATEWAY_PORT_UNFIT, "interface 'phy' is a Wi-Fi interface"},
+    {"ppp", "512\n", "0x1003\n", "1\n", NULL, GATEWAY_PORT_UNFIT, "interface 'ppp' is not an Ethernet interface"},
+    {"rubbish", "x\n", "y\n", "z\n", NULL, GATEWAY_PORT_UNFIT, "interface 'rubbish' is not an Ethernet interface"},
+    {"strange", "1\n", "0x1003\n", "\n", NULL, GATEWAY_PORT_NO_CARRIER, "interface 'strange' has no carrier"},
+};
+#define CASES (sizeof(cases) / sizeof(cases[0]))
+
+static int make_tree(void **state) {
+	char path[256];
+	(void)state;
+	if (mkdtemp(root) == NULL)
+		return -1;
+	for (size_t i = 0; i < CASES; i++) {
+		path_of(path, sizeof(path), cases[i].name, "");
+		assert_int_equal(mkdir(path, 0700), 0);
+		put(cases[i].name, "type", cases[i].type);
+		put(cases[i].name, "flags", cases[i].flags);
+		put(cases[i].name, "ifindex", "12\n");
+		if (cases[i].carrier != NULL)
+			put(cases[i].name, "carrier", cases[i].carrier);
+		if (cases[i].directory != NULL) {
+			path_of(path, sizeof(path), cases[i].name, cases[i].directory);
+			assert_int_equal(mkdir(path, 0700), 0);
+		}
+	}
+	return 0;
+}
+
+static int remove_tree(void **state) {
+	char path[256];
+	(void)state;
+	static const char *const leaves[] = {"type", "flags", "ifindex", "carrier"};
+	for (size_t i = 0; i < CASES; i++) {
+		for (size_t k = 0; k < 4; k++) {
+			path_of(path, sizeof(path), cases[i].name, leaves[k]);
+			(void)unlink(path);
+		}
+		if (cases[i].directory != NULL) {
+			path_of(path, sizeof(path), cases[i].name, cases[i].directory);
+			(void)rmdir(path);
+		}
+		path_of(path, sizeof(path), cases[i].name, "");
+		(void)rmdir(path);
+	}
+	return rmdir(root);
+}
+
+static void test_states(void **state) {
+	(void)state;
+	for (size_t i = 0; i < CASES; i++) {
+		char error[GATEWAY_PORT_ERROR_BYTES] = "";
+		unit_assert_int(gateway_port_state(root, cases[i].name, error), cases[i].state, cases[i].name);
+		if (strncmp(error, cases[i].error, strlen(cases[i].error)) != 0)
+			fail_msg("%s: '%s'", cases[i].name, error);
+	}
+	assert_int_equal(gateway_port_ifindex(root, "good"), 12);
+}
+
+static void test_no_such_interface(void **state) {
+	static const char *const names[] = {
+	    "absent", "", ".", "..", "../good", "good/../good", "aninterfacenamethatistoolong"};
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		char error[GATEWAY_PORT_ERROR_BYTES] = "";
+		unit_assert_int(gateway_port_state(root, names[i], error), GATEWAY_PORT_GONE, names[i]);
+		unit_assert_true(strstr(error, "does not exist") != NULL, names[i]);
+		unit_assert_int(gateway_port_ifindex(root, names[i]), 0, names[i]);
+	}
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_states), cmocka_unit_test(test_no_such_interface)};
+	return cmocka_run_group_tests(tests, make_tree, remove_tree);
+}

@@ -214,10 +214,11 @@ static bool fail(struct lintap *client, enum client_exit status, const char *whe
 static bool choose_mac(struct lintap *client) {
 	const char *given = cli_text(client->setup.values, "virtual-mac");
 	struct proto_mac *mac = &client->setup.driver.session.mac;
-	if (given != NULL && (proto_mac_parse(given, strlen(given), mac) < 0 || proto_mac_check_identity(*mac) < 0))
-		return fail(client, CLIENT_EXIT_USAGE, "--virtual-mac",
-		            "must be a unicast MAC address such as 02:12:34:56:78:9a");
-	return true;
+	if (given == NULL || (proto_mac_parse(given, strlen(given), mac) == 0 && proto_mac_check_identity(*mac) == 0))
+		return true;
+	char where[128];
+	(void)snprintf(where, sizeof(where), "--virtual-mac '%.64s'", given);
+	return fail(client, CLIENT_EXIT_USAGE, where, "must be a unicast MAC address such as 02:12:34:56:78:9a");
 }
 
 static bool start_driver(struct lintap *client) {

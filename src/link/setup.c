@@ -23,6 +23,16 @@ bool link_setup_fail(struct link_setup *setup, enum client_exit status, const ch
 	return false;
 }
 
+/* The same with the value that is wrong. */
+static bool fail_value(struct link_setup *setup, enum client_exit status, const char *option, const char *value,
+                       const char *what) {
+	char where[LINK_SETUP_TEXT_BYTES / 2];
+	struct base_text text;
+	base_text_init(&text, where, sizeof(where));
+	base_text_addf(&text, "%s '%s'", option, value);
+	return link_setup_fail(setup, status, where, what);
+}
+
 static bool read_config(struct link_setup *setup) {
 	const char *path = cli_text(setup->values, "config");
 	if (path == NULL)
@@ -68,9 +78,11 @@ static bool open_log(struct link_setup *setup) {
 	enum obs_level level;
 	enum obs_format format;
 	if (obs_level_parse(cli_text(setup->values, "log-level"), &level) < 0)
-		return link_setup_fail(setup, CLIENT_EXIT_USAGE, "--log-level", "must be error, warn, info, debug or trace");
+		return fail_value(setup, CLIENT_EXIT_USAGE, "--log-level", cli_text(setup->values, "log-level"),
+		                  "must be error, warn, info, debug or trace");
 	if (obs_format_parse(cli_text(setup->values, "log-format"), &format) < 0)
-		return link_setup_fail(setup, CLIENT_EXIT_USAGE, "--log-format", "must be text or json");
+		return fail_value(setup, CLIENT_EXIT_USAGE, "--log-format", cli_text(setup->values, "log-format"),
+		                  "must be text or json");
 	setup->log = obs_log_new(level, format, host_stderr_sink, loop_wall_clock, NULL);
 	return setup->log != NULL ? true : link_setup_fail(setup, CLIENT_EXIT_FAILURE, "log", "out of memory");
 }
@@ -90,7 +102,7 @@ static bool read_relay(struct link_setup *setup) {
 		return link_setup_fail(setup, CLIENT_EXIT_USAGE, "--server-name", "must be 1 to 253 characters");
 	const char *congestion = cli_text(setup->values, "congestion");
 	if (strcmp(congestion, "bbr") != 0 && strcmp(congestion, "cubic") != 0)
-		return link_setup_fail(setup, CLIENT_EXIT_USAGE, "--congestion", "must be bbr or cubic");
+		return fail_value(setup, CLIENT_EXIT_USAGE, "--congestion", congestion, "must be bbr or cubic");
 	transport->settings.congestion = congestion[0] == 'b' ? QUIC_CC_BBR : QUIC_CC_CUBIC;
 	transport->settings.log = setup->log;
 	setup->driver.no_offload = cli_flag(setup->values, "no-offload");
@@ -108,11 +120,7 @@ static bool trust_file(struct link_setup *setup, const char *path) {
 	free(bytes);
 	if (err == 0)
 		return true;
-	char where[LINK_SETUP_TEXT_BYTES];
-	struct base_text text;
-	base_text_init(&text, where, sizeof(where));
-	base_text_addf(&text, "--relay-ca-cert %s", path);
-	return link_setup_fail(setup, CLIENT_EXIT_TLS, where, error);
+	return fail_value(setup, CLIENT_EXIT_TLS, "--relay-ca-cert", path, error);
 }
 
 static bool read_trust(struct link_setup *setup) {
@@ -125,9 +133,11 @@ static bool read_trust(struct link_setup *setup) {
 	for (size_t i = 0; i < certificates; i++)
 		if (!trust_file(setup, cli_list_item(setup->values, "relay-ca-cert", i)))
 			return false;
-	for (size_t i = 0; i < fingerprints; i++)
-		if (quic_trust_add_fingerprint(setup->trust, cli_list_item(setup->values, "relay-fingerprint", i), error) < 0)
-			return link_setup_fail(setup, CLIENT_EXIT_USAGE, "--relay-fingerprint", error);
+	for (size_t i = 0; i < fingerprints; i++) {
+		const char *fingerprint = cli_list_item(setup->values, "relay-fingerprint", i);
+		if (quic_trust_add_fingerprint(setup->trust, fingerprint, error) < 0)
+			return fail_value(setup, CLIENT_EXIT_USAGE, "--relay-fingerprint", fingerprint, error);
+	}
 	bool system_trust = cli_flag(setup->values, "system-trust") || certificates + fingerprints == 0;
 	if (system_trust && quic_trust_add_system(setup->trust, error) < 0)
 		return link_setup_fail(setup, CLIENT_EXIT_TLS, "system trust", error);
@@ -153,13 +163,13 @@ static bool read_session(struct link_setup *setup, const struct link_setup_optio
 	if (room == NULL)
 		return link_setup_fail(setup, CLIENT_EXIT_USAGE, "--room", "is needed: the code of the room to join");
 	if (ctrl_room_check(room) < 0)
-		return link_setup_fail(setup, CLIENT_EXIT_USAGE, "--room", "must be 1 to 32 letters, digits, '-' or '_'");
+		return fail_value(setup, CLIENT_EXIT_USAGE, "--room", room, "must be 1 to 32 letters, digits, '-' or '_'");
 	memcpy(session->room, room, strlen(room) + 1);
 	if (name == NULL) {
 		default_name(options->host_name, session->name);
 	} else {
 		if (ctrl_name_check(name) < 0)
-			return link_setup_fail(setup, CLIENT_EXIT_USAGE, "--name", "must be up to 32 printable ASCII characters");
+			return fail_value(setup, CLIENT_EXIT_USAGE, "--name", name, "must be up to 32 printable ASCII characters");
 		memcpy(session->name, name, strlen(name) + 1);
 	}
 	session->role = options->role;
@@ -218,13 +228,8 @@ static bool read_identity(struct link_setup *setup, const char *state_directory)
 		char error[CLIENT_IDENTITY_ERROR_BYTES];
 		err = client_identity_parse(slice_of(bytes, len), &setup->identity, error);
 		free(bytes);
-		if (err < 0) {
-			char where[PATH_BYTES_MAX];
-			struct base_text text;
-			base_text_init(&text, where, sizeof(where));
-			base_text_addf(&text, "identity file %s", path);
-			return link_setup_fail(setup, CLIENT_EXIT_FAILURE, where, error);
-		}
+		if (err < 0)
+			return fail_value(setup, CLIENT_EXIT_FAILURE, "identity file", path, error);
 	}
 	memcpy(setup->driver.session.seat_key, setup->identity.seat_key, CTRL_SEAT_KEY_BYTES);
 	if (setup->driver.session.role == CTRL_ROLE_CLIENT)

@@ -15,72 +15,39 @@
 #define LINK_SETUP_TEXT_BYTES 640
 
 /* Options both have. `interface_help`, `interface_default` and `identity_default` differ. */
-#define LINK_SETUP_OPTIONS(interface_help, interface_default, identity_default)                                  \
-	{.name = "relay",                                                                                            \
-	 .kind = CLI_TEXT,                                                                                           \
-	 .value = "HOST[:PORT]",                                                                                     \
-	 .help = "the relay: DNS name, IPv4 or IPv6 address; port 443 unless given"},                                \
-	    {.name = "server-name",                                                                                  \
-	     .kind = CLI_TEXT,                                                                                       \
-	     .value = "NAME",                                                                                        \
-	     .help = "name the relay's certificate must have (default: the host of --relay)"},                       \
-	    {.name = "relay-ca-cert",                                                                                \
-	     .kind = CLI_LIST,                                                                                       \
-	     .value = "FILE",                                                                                        \
-	     .help = "trust this certificate (PEM or DER): the relay's own, or a CA's that signed it;\n"             \
-	             "may be given several times"},                                                                  \
-	    {.name = "relay-fingerprint",                                                                            \
-	     .kind = CLI_LIST,                                                                                       \
-	     .value = "HEX",                                                                                         \
-	     .help = "trust the relay's certificate with this SHA-256 fingerprint; may be given several times"},     \
-	    {.name = "system-trust",                                                                                 \
-	     .kind = CLI_FLAG,                                                                                       \
-	     .help = "trust the system's certificate authorities (the default when no certificate or\n"              \
-	             "fingerprint is given)"},                                                                       \
-	    {.name = "room",                                                                                         \
-	     .kind = CLI_TEXT,                                                                                       \
-	     .value = "CODE",                                                                                        \
-	     .help = "the room to join: 1 to 32 letters, digits, '-' or '_'"},                                       \
-	    {.name = "interface",                                                                                    \
-	     .kind = CLI_TEXT,                                                                                       \
-	     .value = "NAME",                                                                                        \
-	     .help = interface_help,                                                                                 \
-	     .fallback = interface_default},                                                                         \
-	    {.name = "name",                                                                                         \
-	     .kind = CLI_TEXT,                                                                                       \
-	     .value = "NAME",                                                                                        \
-	     .help = "how others see this machine in their logs (default: the host name)"},                          \
-	    {.name = "identity",                                                                                     \
-	     .kind = CLI_TEXT,                                                                                       \
-	     .value = "FILE",                                                                                        \
-	     .help = "where this machine's identity is kept; made when missing",                                     \
-	     .fallback = identity_default},                                                                          \
-	    {.name = "congestion",                                                                                   \
-	     .kind = CLI_TEXT,                                                                                       \
-	     .value = "bbr|cubic",                                                                                   \
-	     .help = "congestion control of the tunnel",                                                             \
-	     .fallback = "bbr"},                                                                                     \
-	    {.name = "no-retry", .kind = CLI_FLAG, .help = "end at the first failure instead of trying again"},      \
-	    {.name = "no-offload", .kind = CLI_FLAG, .help = "do not use the kernel's segmentation offloads"},       \
-	    {.name = "user", .kind = CLI_TEXT, .value = "NAME", .help = "run as this user once everything is open"}, \
-	    {.name = "log-level",                                                                                    \
-	     .kind = CLI_TEXT,                                                                                       \
-	     .value = "LEVEL",                                                                                       \
-	     .help = "error, warn, info, debug or trace",                                                            \
-	     .fallback = "info"},                                                                                    \
-	    {.name = "log-format",                                                                                   \
-	     .kind = CLI_TEXT,                                                                                       \
-	     .value = "text|json",                                                                                   \
-	     .help = "form of the log lines",                                                                        \
-	     .fallback = "text"},                                                                                    \
-	    {.name = "config",                                                                                       \
-	     .kind = CLI_TEXT,                                                                                       \
-	     .value = "FILE",                                                                                        \
-	     .help = "read options from this file too",                                                              \
-	     .command_line_only = true},                                                                             \
-	    {.name = "help", .kind = CLI_FLAG, .help = "print this help", .command_line_only = true}, {              \
-		.name = "version", .kind = CLI_FLAG, .help = "print the version", .command_line_only = true              \
-	}
+/* clang-format off */
+#define LINK_SETUP_OPTIONS(interface_help, interface_default, identity_default) \
+	{.name = "relay", .kind = CLI_TEXT, .value = "HOST[:PORT]", \
+	 .help = "the relay: DNS name, IPv4 or IPv6 address; port 443 unless given"}, \
+	{.name = "server-name", .kind = CLI_TEXT, .value = "NAME", \
+	 .help = "name the relay's certificate must have (default: the host of --relay)"}, \
+	{.name = "relay-ca-cert", .kind = CLI_LIST, .value = "FILE", \
+	 .help = "trust this certificate (PEM or DER): the relay's own, or a CA's that signed it"}, \
+	{.name = "relay-fingerprint", .kind = CLI_LIST, .value = "HEX", \
+	 .help = "trust the relay's certificate with this SHA-256 fingerprint"}, \
+	{.name = "system-trust", .kind = CLI_FLAG, \
+	 .help = "trust the system's certificate authorities (the default without certificate and fingerprint)"}, \
+	{.name = "room", .kind = CLI_TEXT, .value = "CODE", \
+	 .help = "the room to join: 1 to 32 letters, digits, '-' or '_'"}, \
+	{.name = "interface", .kind = CLI_TEXT, .value = "NAME", .help = interface_help, .fallback = interface_default}, \
+	{.name = "name", .kind = CLI_TEXT, .value = "NAME", \
+	 .help = "how others see this machine in their logs (default: the host name)"}, \
+	{.name = "identity", .kind = CLI_TEXT, .value = "FILE", \
+	 .help = "where this machine's identity is kept; made when missing", .fallback = identity_default}, \
+	{.name = "congestion", .kind = CLI_TEXT, .value = "bbr|cubic", .help = "congestion control of the tunnel", \
+	 .fallback = "bbr"}, \
+	{.name = "no-retry", .kind = CLI_FLAG, .help = "end at the first failure instead of trying again"}, \
+	{.name = "no-offload", .kind = CLI_FLAG, .help = "do not use the kernel's segmentation offloads"}, \
+	{.name = "user", .kind = CLI_TEXT, .value = "NAME", .help = "run as this user once everything is open"}, \
+	{.name = "log-level", .kind = CLI_TEXT, .value = "LEVEL", .help = "error, warn, info, debug or trace", \
+	 .fallback = "info"}, \
+	{.name = "log-format", .kind = CLI_TEXT, .value = "text|json", .help = "form of the log lines", \
+	 .fallback = "text"}, \
+	{.name = "config", .kind = CLI_TEXT, .value = "FILE", .help = "read options from this file too", \
+	 .command_line_only = true}, \
+	{.name = "help", .kind = CLI_FLAG, .help = "print this help", .command_line_only = true}, \
+	{.name = "version", .kind = CLI_FLAG, .help = "print the version", .command_line_only = true}
+/* clang-format on */
 
 /* For the epilog of --help: the statuses of enum client_exit. */
 #define LINK_SETUP_EXIT_STATUS                                \

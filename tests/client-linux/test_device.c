@@ -244,6 +244,7 @@ int main(void) {
 	    IN_NAMESPACE(test_pin),
 	    IN_NAMESPACE(test_pin_comes_back),
 	    IN_NAMESPACE(test_pin_leaves_what_it_finds),
+	    IN_NAMESPACE(test_device_deleted),
 	};
 	if (!private_net_enter("client-linux-device"))
 		return PRIVATE_NET_SKIP;

@@ -110,6 +110,26 @@ static void test_no_delay(void **state) {
 	net_done(&net);
 }
 
+/* On a short path one datagram is not worth an acknowledgement of its own at once; a millisecond later it is. */
+static void test_lazy_acknowledgement(void **state) {
+	struct net net;
+	uint64_t sent;
+
+	(void)state;
+	net_init(&net);
+	net.latency_ns = BASE_MS / 10;
+	net_connect_pinned(&net);
+	net_run(&net, 3 * BASE_SECOND);
+	net_send(&net.client[0], 1, 100);
+	sent = net.sent;
+	net_run(&net, net.latency_ns + 9 * BASE_MS / 10);
+	assert_int_equal(net.at_server[0].heard, 1);
+	assert_int_equal(net.sent, sent + 1);
+	net_run(&net, 2 * BASE_MS / 10);
+	assert_int_equal(net.sent, sent + 2);
+	net_done(&net);
+}
+
 static void test_control_first(void **state) {
 	struct net net;
 
@@ -157,7 +177,8 @@ static void test_rate(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_shape),    cmocka_unit_test(test_mixed_sizes),   cmocka_unit_test(test_quantum),
-	    cmocka_unit_test(test_no_delay), cmocka_unit_test(test_control_first), cmocka_unit_test(test_rate),
+	    cmocka_unit_test(test_no_delay), cmocka_unit_test(test_lazy_acknowledgement),
+		cmocka_unit_test(test_control_first), cmocka_unit_test(test_rate),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

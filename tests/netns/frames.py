@@ -21,14 +21,16 @@ def mark(name):
 
 
 def _build(layers, src):
-    """name -> bytes; source MAC set, mark appended, padded to the minimum so that nobody needs to."""
+    """name -> bytes: source MAC set, mark appended, and long enough to need no padding (a Linux bridge with br_netfilter
+    cuts padding off IPv4)."""
     frames = {}
     for name, layer in layers.items():
         layer.src = src
-        frame = bytes(layer / Raw(mark(name)))
+        text = mark(name)
+        text += b'.' * (60 - len(bytes(layer / Raw(text))))
         if IP in layer and layer[IP].flags == 'MF':  # all fragments but the last are multiples of eight
-            frame = bytes(layer / Raw(mark(name) + bytes(-(len(frame) - 14 - 20) % 8)))
-        frames[name] = frame + bytes(max(0, 60 - len(frame)))
+            text += b'.' * (-(len(bytes(layer / Raw(text))) - 14 - 20) % 8)
+        frames[name] = bytes(layer / Raw(text))
     return frames
 
 

@@ -192,7 +192,8 @@ class Lab:
         for name in UPLINKS:
             self._add_uplink(name)
         if self.lan == 'bridge':
-            self.ip('lan', 'link', 'add', 'br0', 'type', 'bridge', 'forward_delay', '0', 'stp_state', '0')
+            self.ip('lan', 'link', 'add', 'br0', 'type', 'bridge', 'forward_delay', '0', 'stp_state', '0',
+                    'mcast_snooping', '0')
             self.ip('lan', 'link', 'set', 'br0', 'up')
             for name, address in (('router', ROUTER_ADDRESS), ('host', HOST_ADDRESS), ('gateway', None)):
                 self.plug(name, address)
@@ -313,6 +314,11 @@ class Lab:
         dhclient = self.start_dhclient(host, device)
         dhclient.wait_log(r'^bound to (\S+)', seconds)
         return wait_for(lambda: self.addresses(host, device), 5, f'{host}: address on {device}')[0]
+
+    def start_iperf3(self, host, address):
+        server = self.start(host, 'iperf3-server', 'iperf3', '--server', '--bind', address, '--forceflush')
+        server.wait_log('listening', 5)
+        return server
 
     def ping(self, host, address, count=3, device=None, check=True, interval=0.2, deadline=10, size=None):
         """Mean round trip in milliseconds; None (or LabError with check) without any answer."""

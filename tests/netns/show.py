@@ -35,7 +35,7 @@ class Step:
         self.text = text
 
     def __enter__(self):
-        print(f'  {self.text:<52}', end='', flush=True)
+        print(f'  {self.text:<54}', end='', flush=True)
         self.result = 'ok'
         return self
 
@@ -76,8 +76,7 @@ def promises(lab, party):
                                ('client1', addresses['client2'], 'client2')):
         with Step(f'{host}: ping {name}') as step:
             step.result = f'{lab.ping(host, target, 5, TAP):.2f} ms'
-    server = lab.start('host', 'iperf3-server', 'iperf3', '--server', '--bind', HOST_ADDRESS)
-    server.wait_log('listening', 5)
+    lab.start_iperf3('host', HOST_ADDRESS)
     for text, options in (('to the LAN', ()), ('from the LAN', ('--reverse',))):
         with Step(f'client1: TCP {text}, 2 s') as step:
             run = lab.run('client1', 'iperf3', '--client', HOST_ADDRESS, '--time', '2', '--json', *options)

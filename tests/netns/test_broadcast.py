@@ -33,6 +33,8 @@ class TestBroadcast(PartyCase):
         frames = friendly(mac)
         captures = {target: Capture(self.lab, *target) for target in targets}
         own = Capture(self.lab, source, device)
+        for capture in (own, *captures.values()):
+            self.addCleanup(capture.close)
         send_frames(self.lab, source, device, frames.values())
         for target, capture in captures.items():
             def missing(capture=capture):
@@ -46,8 +48,6 @@ class TestBroadcast(PartyCase):
                 self.assertEqual(capture.frames().count(frame), 1, f'{name} at {target}: more than once')
         back = [name for name, frame in frames.items() if frame in own.frames()]
         self.assertEqual(back, [], 'a frame came back to its sender')
-        for capture in (own, *captures.values()):
-            capture.close()
 
     def test_client_to_lan_and_client(self):
         self.arrive('client1', TAP, CLIENT_MACS['client1'], [('host', 'eth0'), ('router', 'eth0'), ('client2', TAP)])

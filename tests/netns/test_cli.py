@@ -3,23 +3,27 @@ import subprocess
 import unittest
 
 from lab import Lab
-from party import TAP, Party, binary
+from party import SERVER_NAME, TAP, Party, binary
 
 PROGRAMS = ('lanparty-relay', 'lanparty-gateway', 'lanparty-client')
+DEV = ['--dev-cert-der-out', '{folder}/relay-cert.der']
 PEER = ['--relay', '203.0.113.2', '--room', 'ROOM1']
 USAGE, DEVICE, RESOLVE, UNREACHABLE, TLS = 2, 3, 4, 5, 6
 
 # program, arguments, exit status, what the message must contain
 BAD = [
-    ('lanparty-relay', ['--listen', 'nonsense'], USAGE, 'nonsense'),
-    ('lanparty-relay', ['--listen', '443/tcp'], USAGE, '443/tcp'),
-    ('lanparty-relay', ['--listen', '[::1]:99999'], USAGE, '99999'),
+    ('lanparty-relay', [*DEV, '--listen', 'nonsense'], USAGE, 'nonsense'),
+    ('lanparty-relay', [*DEV, '--listen', '443/tcp'], USAGE, 'tcp'),
+    ('lanparty-relay', [*DEV, '--listen', '[::1]:99999'], USAGE, '99999'),
     ('lanparty-relay', ['--listen', '[::]:4433', '--no-such-option'], USAGE, 'no-such-option'),
     ('lanparty-relay', ['--listen', '[::]:4433', '--cert', '/nonexistent.pem'], USAGE, 'key'),
     ('lanparty-relay', ['--listen', '[::]:4433', '--cert', '/nonexistent.pem', '--key', '/nonexistent.key'], None,
      '/nonexistent'),
-    ('lanparty-relay', ['--listen', '[::]:4433', '--log-level', 'loud'], USAGE, 'loud'),
-    ('lanparty-relay', ['--listen', '[::]:4433', '--log-format', 'xml'], USAGE, 'xml'),
+    ('lanparty-relay', [*DEV, '--log-level', 'loud'], USAGE, 'loud'),
+    ('lanparty-relay', [*DEV, '--log-format', 'xml'], USAGE, 'xml'),
+    ('lanparty-relay', ['--listen', '[::]:4433'], USAGE, '--dev-cert-der-out'),
+    ('lanparty-relay', ['--dev-cert-der-out', '/proc/nonexistent/relay-cert.der'], None, '/proc/nonexistent'),
+    ('lanparty-relay', [*DEV, '--status-socket', '/proc/nonexistent/status'], None, '/proc/nonexistent/status'),
     ('lanparty-relay', ['--config', '/nonexistent.conf'], USAGE, '/nonexistent.conf'),
     ('lanparty-relay', ['stray'], USAGE, 'stray'),
     ('lanparty-gateway', [], USAGE, 'relay'),
@@ -55,7 +59,7 @@ class TestCommandLine(unittest.TestCase):
                 self.assertEqual((run.returncode, run.stderr), (0, ''))
                 for word in (program, '--config', '--log-level', '--version', 'Exit status'):
                     self.assertIn(word.lower(), run.stdout.lower())
-                self.assertEqual(max(len(line) for line in run.stdout.splitlines()) <= 100, True, 'help fits a terminal')
+                self.assertLessEqual(max(map(len, run.stdout.splitlines())), 110, 'help fits a terminal')
                 run = subprocess.run([binary(program), '--version'], capture_output=True, text=True, timeout=10)
                 self.assertEqual((run.returncode, run.stderr), (0, ''))
                 self.assertRegex(run.stdout, r'\d+\.\d+\.\d+')
@@ -64,6 +68,7 @@ class TestCommandLine(unittest.TestCase):
         with Lab() as lab:
             for program, arguments, status, word in BAD:
                 with self.subTest(program=program, arguments=arguments):
+                    arguments = [word.format(folder=lab.folder) for word in arguments]
                     identity = [] if program == 'lanparty-relay' else ['--no-retry', '--identity', lab.path('identity')]
                     run = lab.run('client1', binary(program), *arguments, *identity, check=False, timeout=15)
                     self.assertGreater(run.returncode, 0, text(run))
@@ -107,24 +112,43 @@ class TestCommandLine(unittest.TestCase):
             self.assertRegex(run.stderr, 'eth0.*(carrier|link|cable)')
             self.assertEqual(party.peers(), [], 'a gateway that cannot bridge never shows up')
 
+    def make_certificate(self, lab, name, *options):
+        paths = lab.path(f'{name}.pem'), lab.path(f'{name}.key')
+        lab.run('relay', 'openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes',
+                '-days', '2', '-subj', f'/CN={name}', '-out', paths[0], '-keyout', paths[1], *options)
+        return paths
+
+    def refused(self, lab, party, option, value, status):
+        command = party.client_command('client1', '--no-retry')
+        command[command.index(option) + 1] = value
+        run = lab.run('client1', *command, check=False, timeout=60)
+        self.assertEqual(run.returncode, status, text(run))
+        self.assertFalse(lab.device_exists('client1', TAP))
+
     def test_trust(self):
-        """Not the pinned certificate, not the name, no relay at all: each its own status."""
+        """Not the pinned certificate, no relay at all, no such name: each its own status."""
         with Lab() as lab:
             party = Party(lab)
             party.start_relay()
-            other = lab.path('other.pem')
-            lab.run('relay', 'openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1',
-                    '-nodes', '-days', '2', '-subj', '/CN=x', '-out', other, '-keyout', lab.path('other.key'))
-            command = party.client_command('client1', '--no-retry')
-            for option, value, status in (('--relay-ca-cert', other, TLS), ('--server-name', 'wrong.example', TLS),
+            for option, value, status in (('--relay-ca-cert', self.make_certificate(lab, 'other')[0], TLS),
                                           ('--relay', '203.0.113.77:4433', UNREACHABLE),
                                           ('--relay', 'no-such-host.invalid', RESOLVE)):
                 with self.subTest(option=option, value=value):
-                    changed = list(command)
-                    changed[changed.index(option) + 1] = value
-                    run = lab.run('client1', *changed, check=False, timeout=60)
-                    self.assertEqual(run.returncode, status, text(run))
-                    self.assertFalse(lab.device_exists('client1', TAP))
+                    self.refused(lab, party, option, value, status)
+
+    def test_trust_in_an_authority(self):
+        """A certificate signed by a CA that the peers trust: good for its own name only."""
+        with Lab() as lab:
+            authority, authority_key = self.make_certificate(lab, 'authority')
+            certificate, key = self.make_certificate(lab, SERVER_NAME, '-CA', authority, '-CAkey', authority_key, '-addext',
+                                                     f'subjectAltName=DNS:{SERVER_NAME}')
+            party = Party(lab, relay_options=['--cert', certificate, '--key', key])
+            party.certificate = authority
+            party.start_relay()
+            self.refused(lab, party, '--server-name', 'wrong.example', TLS)
+            party.start_client('client1')
+            party.wait_joined(['client1'], gateway=False)
+            party.stop()
 
     def test_fingerprint_pin(self):
         with Lab() as lab:

@@ -81,8 +81,8 @@ class TestFaults(unittest.TestCase):
             before = party.peer('client1')
             address, length, router, _ = UPLINKS['client1']
             moved = address.rsplit('.', 1)[0] + '.7'
-            lab.ip('client1', 'addr', 'add', f'{moved}/{length}', 'dev', 'up0')
             lab.ip('client1', 'addr', 'del', f'{address}/{length}', 'dev', 'up0')
+            lab.ip('client1', 'addr', 'add', f'{moved}/{length}', 'dev', 'up0')
             lab.ip('client1', 'route', 'replace', 'default', 'via', router)
             self.goes_on(lab, party)
             after = party.peer('client1')

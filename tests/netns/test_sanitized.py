@@ -19,8 +19,7 @@ class TestSanitized(unittest.TestCase):
             address = lab.lease('client1', TAP)
             lab.ping('client1', HOST_ADDRESS, 20)
             lab.ping('host', address, 20)
-            server = lab.start('host', 'iperf3', 'iperf3', '--server', '--bind', HOST_ADDRESS)
-            server.wait_log('listening', 5)
+            lab.start_iperf3('host', HOST_ADDRESS)
             for options in ((), ('--reverse',)):
                 lab.run('client1', 'iperf3', '--client', HOST_ADDRESS, '--time', '2', *options)
             for host, device, mac in (('client2', TAP, CLIENT_MACS['client2']),

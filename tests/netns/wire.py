@@ -4,12 +4,15 @@
   wire.py send DEVICE FILE [PAUSE]   sends each frame of FILE, PAUSE seconds apart (0.02)
   wire.py capture DEVICE FILE        appends what arrives on DEVICE to FILE, until it is ended; prints "ready" first
 """
+import itertools
 import socket
 import sys
 import time
 
 ETH_P_ALL = 3
 PACKET_OUTGOING = 4
+
+_numbers = itertools.count(1)
 
 
 def open_packet(device, protocol):
@@ -49,7 +52,7 @@ class Capture:
     """What arrives on a device, from construction on."""
 
     def __init__(self, lab, host, device):
-        self.path = lab.path(f'capture-{host}-{device}.hex')
+        self.path = lab.path(f'capture-{host}-{next(_numbers)}.hex')
         self.process = lab.start(host, f'capture-{host}', sys.executable, '-B', __file__, 'capture', device, self.path)
         self.process.wait_log('ready', 5)
 
@@ -65,7 +68,7 @@ class Tshark:
     """The same with tshark, which nobody here wrote."""
 
     def __init__(self, lab, host, device):
-        self.path = lab.path(f'capture-{host}-{device}.pcap')
+        self.path = lab.path(f'capture-{host}-{next(_numbers)}.pcap')
         self.process = lab.start(host, f'tshark-{host}', 'tshark', '-i', device, '-F', 'pcap', '-w', self.path, '-q')
         self.process.wait_log('Capture started|Capturing on', 20)
 
@@ -73,13 +76,17 @@ class Tshark:
         self.process.stop()
 
     def frames(self):
-        """After close()."""
+        """What tshark has written so far: a little later than it happened."""
         with open(self.path, 'rb') as file:
             data = file.read()
+        if len(data) < 24:
+            return []
         order = {b'\xd4\xc3\xb2\xa1': 'little', b'\xa1\xb2\xc3\xd4': 'big'}[data[:4]]
         place, frames = 24, []
         while place + 16 <= len(data):
             length = int.from_bytes(data[place + 8:place + 12], order)
+            if place + 16 + length > len(data):
+                break
             frames.append(data[place + 16:place + 16 + length])
             place += 16 + length
         return frames

@@ -250,11 +250,13 @@ var scenarios = map[string]func(){
 		untilClosed(stream)
 	},
 	"slow-hello": func() { // one byte at a time is legal
-		stream := open(connect(alpn, true))
+		conn := connect(alpn, true)
+		stream := open(conn)
 		for _, each := range hello("client", "02:00:00:00:00:1f") {
 			write(stream, []byte{each})
 		}
 		readType("relay", "welcome", stream)
+		conn.CloseWithError(0, "")
 	},
 	"silence": func() {
 		conn := connect(alpn, true)

@@ -14,7 +14,8 @@
 #define CONNS 10
 #define IDS 1024
 #define POOL 64
-#define TAG_AT 22 /* in the datagram, behind the Ethernet header: tag, connection */
+#define TAG_AT 22 /* in the datagram, behind the Ethernet header: tag, connection, its how-manieth life */
+#define TAG_BYTES 6
 #define TAG "room"
 
 #define CHECK(condition)      \
@@ -24,7 +25,6 @@
 	} while (0)
 
 struct fake {
-	struct fuzz *fuzz;
 	struct relay_peer *peer; /* NULL: not connected */
 	size_t budget;
 	bool settled, flushed, deaf, closed;
@@ -32,7 +32,7 @@ struct fake {
 	bool welcomed, ended;
 	bool known[IDS];                /* peers it was told of */
 	char room[CTRL_ROOM_BYTES_MAX]; /* when it last sent a tagged frame */
-	struct proto_mac src;
+	uint8_t life;
 };
 
 struct fuzz {
@@ -153,8 +153,7 @@ static void connect_peer(struct fuzz *fuzz, struct fake *fake) {
 
 	if (fake->peer != NULL)
 		return;
-	memset(fake, 0, sizeof(*fake));
-	fake->fuzz = fuzz;
+	*fake = (struct fake){.life = (uint8_t)(fake->life + 1)};
 	fake->budget = 1440;
 	fake->settled = fake->flushed = true;
 	ctrl_stream_init(&fake->stream);
@@ -222,21 +221,21 @@ static void say_bytes(struct fuzz *fuzz, struct fake *fake) {
 static void send_frame(struct fuzz *fuzz, struct fake *fake) {
 	uint8_t datagram[1600] = {0};
 	uint8_t choice = take_byte(fuzz);
-	size_t len = 19 + (size_t)take_byte(fuzz) * 6;
+	size_t len = 20 + (size_t)take_byte(fuzz) * 6;
 	struct slice rest;
 
 	if (fake->peer->id == 0)
 		return;
 	proto_overlay_encode_header(datagram, fake->peer->id, len, sizeof(datagram));
 	memcpy(datagram + 8, small_mac(choice & 15).b, PROTO_MAC_BYTES);
-	fake->src = small_mac(choice >> 4);
-	memcpy(datagram + 14, fake->src.b, PROTO_MAC_BYTES);
+	memcpy(datagram + 14, small_mac(choice >> 4).b, PROTO_MAC_BYTES);
 	base_put_u16(datagram + 20, 0x8137);
 	memcpy(datagram + TAG_AT, TAG, 4);
 	datagram[TAG_AT + 4] = (uint8_t)(fake - fuzz->fakes);
+	datagram[TAG_AT + 5] = fake->life;
 	rest = take_bytes(fuzz, take_byte(fuzz) & 31);
-	if (rest.len > 0 && TAG_AT + 5 + rest.len <= 8 + len)
-		memcpy(datagram + TAG_AT + 5, rest.data, rest.len);
+	if (rest.len > 0 && TAG_AT + TAG_BYTES + rest.len <= 8 + len)
+		memcpy(datagram + TAG_AT + TAG_BYTES, rest.data, rest.len);
 	memcpy(fake->room, fake->peer->hello.room, sizeof(fake->room));
 	relay_core_datagram(fake->peer, slice_of(datagram, 8 + len), fuzz->now);
 }
@@ -260,11 +259,12 @@ static void check_delivery(const struct fuzz *fuzz, const struct fake *target, s
 	CHECK(proto_overlay_decode(datagram, &overlay) == 0);
 	CHECK(overlay.source_peer != target->peer->id);
 	CHECK(datagram.len <= 1366);
-	if (datagram.len < TAG_AT + 5 || memcmp(datagram.data + TAG_AT, TAG, 4) != 0)
+	if (datagram.len < TAG_AT + TAG_BYTES || memcmp(datagram.data + TAG_AT, TAG, 4) != 0)
 		return;
 	from = &fuzz->fakes[datagram.data[TAG_AT + 4]];
-	if (from->peer == NULL || from->peer->id != overlay.source_peer)
+	if (from->peer == NULL || from->life != datagram.data[TAG_AT + 5])
 		return; /* gone meanwhile, and perhaps somebody else */
+	CHECK(from->peer->id == overlay.source_peer);
 	CHECK(strcmp(from->room, target->peer->hello.room) == 0);
 	CHECK(from->peer->hello.role == CTRL_ROLE_GATEWAY ||
 	      memcmp(datagram.data + 14, from->peer->hello.mac.b, PROTO_MAC_BYTES) == 0);

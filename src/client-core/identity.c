@@ -111,6 +111,9 @@ int client_identity_parse(struct slice json, struct client_identity *ret,
 		return fail(error, BASE_E_TOO_BIG, NULL, "longer than any identity");
 	root = json_loadb((const char *)json.data, json.len, JSON_REJECT_DUPLICATES, &where);
 	if (root == NULL) {
+		/* Without memory jansson says nothing, or blames the token it was reading. */
+		if (where.text[0] == '\0' || json_error_code(&where) == json_error_out_of_memory)
+			return fail(error, BASE_E_NOMEM, NULL, "out of memory");
 		if (json_error_code(&where) == json_error_duplicate_key)
 			return fail_key(error, BASE_E_DUPLICATE, "", where.text);
 		return fail(error, BASE_E_SYNTAX, NULL, json.len == 0 ? "empty" : "not JSON, or cut off");

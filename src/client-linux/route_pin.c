@@ -8,14 +8,23 @@ void lintap_route_pin_init(struct lintap_route_pin *pin, struct rtnl *rtnl, unsi
 	*pin = (struct lintap_route_pin){.rtnl = rtnl, .log = log, .tap_ifindex = tap_ifindex, .state = OBS_UNKNOWN};
 }
 
-static void say(const struct lintap_route_pin *pin, enum obs_level level, const char *event, int err) {
+/* The address without its port, which means nothing here. */
+static void put_ip(struct obs_log *log, const char *name, const struct base_addr *addr) {
 	char text[BASE_ADDR_TEXT_BYTES];
+	(void)base_addr_text(addr, text);
+	char *port = strrchr(text, ':');
+	if (port != NULL)
+		*port = '\0';
+	obs_str(log, name, text);
+}
+
+static void say(const struct lintap_route_pin *pin, enum obs_level level, const char *event, int err) {
 	if (!obs_on(pin->log, level))
 		return;
 	obs_begin(pin->log, level, event);
-	obs_str(pin->log, "relay", base_addr_text(&pin->relay, text));
+	put_ip(pin->log, "relay", &pin->relay);
 	if (pin->route.gateway.family != BASE_FAMILY_NONE)
-		obs_str(pin->log, "gateway", base_addr_text(&pin->route.gateway, text));
+		put_ip(pin->log, "gateway", &pin->route.gateway);
 	if (pin->route.ifindex != 0)
 		obs_u64(pin->log, "ifindex", pin->route.ifindex);
 	if (err != 0)

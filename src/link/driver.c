@@ -194,10 +194,11 @@ static void on_turn_end(void *user, uint64_t now) {
 	if (driver->socket != NULL)
 		loop_modify(driver->options.loop, &driver->socket_source,
 		            link_driver_congested(driver) ? LOOP_READ | LOOP_WRITE : LOOP_READ);
-	if (driver->options.after_turn != NULL)
-		driver->options.after_turn(driver->options.user, now);
 	loop_timer_set(driver->options.loop, &driver->timer,
 	               driver->more ? now : link_transport_deadline(driver->transport));
+	/* Last: what the owner queues here wakes the timer again. */
+	if (driver->options.after_turn != NULL)
+		driver->options.after_turn(driver->options.user, now);
 }
 
 static void on_timer(void *user, uint64_t now) {

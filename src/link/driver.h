@@ -29,6 +29,8 @@ struct link_driver_options {
 int link_driver_new(const struct link_driver_options *options, struct link_driver **ret);
 void link_driver_free(struct link_driver *driver); /* accepts NULL */
 void link_driver_start(struct link_driver *driver, uint64_t now);
+/* Calls of the session are legal inside and outside of turns: what they queue leaves with the next turn, which then
+ * comes at once. No event may free the driver. */
 struct client_session *link_driver_session(struct link_driver *driver);
 
 /* True while the socket is behind: the owner may stop reading its device for a moment. */

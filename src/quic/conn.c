@@ -415,12 +415,20 @@ void quic_conn_tick(struct quic_conn *conn, uint64_t now) {
 	quic_conn_leave(conn);
 }
 
+static uint64_t open_deadline(const struct quic_conn *conn) {
+	uint64_t expiry = ngtcp2_conn_get_expiry(conn->ng);
+
+	if (conn->written_at != 0 && conn->handshake_done && expiry < conn->written_at + QUIC_TIMER_SLACK_NS)
+		expiry = conn->written_at + QUIC_TIMER_SLACK_NS;
+	return base_time_min(expiry, conn->settle_told ? BASE_NEVER : conn->settle_at);
+}
+
 uint64_t quic_conn_deadline(const struct quic_conn *conn) {
 	if (conn->phase != QUIC_PHASE_OPEN && !conn->closed_told)
 		return conn->now;
 	switch (conn->phase) {
 	case QUIC_PHASE_OPEN:
-		return base_time_min(ngtcp2_conn_get_expiry(conn->ng), conn->settle_told ? BASE_NEVER : conn->settle_at);
+		return open_deadline(conn);
 	case QUIC_PHASE_FINISHED:
 		return BASE_NEVER;
 	default:

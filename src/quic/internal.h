@@ -16,6 +16,11 @@
 #define QUIC_SECRET_BYTES 32
 #define QUIC_STREAM_WINDOW (64 * 1024)
 
+/* The least time between a write and the next timer of a connection that has nothing more to send. ngtcp2 acknowledges
+ * after an eighth of the round trip: on a path of half a millisecond that is a packet of its own, at both ends, for every
+ * game packet, and it competes with the answer for the processor. So much later it rides on the answer. */
+#define QUIC_TIMER_SLACK_NS BASE_MS
+
 /* The life of a connection. Only OPEN calls into ngtcp2 for anything but the close. */
 enum quic_phase {
 	QUIC_PHASE_OPEN,
@@ -73,6 +78,7 @@ struct quic_conn {
 
 	struct quic_control control;
 
+	uint64_t written_at; /* the last write that found nothing left to send; 0: it was blocked */
 	size_t round_bytes, round_limit; /* sent since pacing was told, and at most before it is */
 	size_t held_len;                 /* a packet that did not fit the last burst */
 	ngtcp2_path_storage held_path;

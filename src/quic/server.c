@@ -60,6 +60,8 @@ int quic_server_new(const struct quic_server_options *options, struct quic_serve
 	return 0;
 }
 
+/* A handshake that fails stays half-open until it is freed: otherwise first packets that are refused at once would
+ * never make the server ask for Retry, and a forger could fill the table with closing connections. */
 static void leave_half_open(struct quic_server *server, struct quic_conn *conn) {
 	if (conn->half_open)
 		server->half_open--;
@@ -220,8 +222,6 @@ static void accept_conn(struct quic_server *server, const struct arrival *arriva
 		server->counters.accepted++;
 	}
 	quic_conn_leave(conn);
-	if (quic_conn_is_closed(conn))
-		leave_half_open(server, conn);
 	quic_server_changed(server, conn);
 }
 
@@ -301,8 +301,6 @@ void quic_server_recv(struct quic_server *server, const struct base_path *path, 
 		return;
 	}
 	quic_conn_recv(conn, path, ecn, datagram, server->now);
-	if (quic_conn_is_closed(conn))
-		leave_half_open(server, conn);
 	quic_server_wake(server, conn); /* written to at the end of the turn, and its timer set then */
 }
 
@@ -316,8 +314,6 @@ void quic_server_tick(struct quic_server *server, uint64_t now) {
 
 		base_heap_remove(&server->timers, &conn->timer);
 		quic_conn_tick(conn, server->now);
-		if (quic_conn_is_closed(conn))
-			leave_half_open(server, conn);
 		if (quic_conn_is_finished(conn))
 			free_conn(server, conn);
 		else

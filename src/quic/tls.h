@@ -36,9 +36,11 @@ struct quic_trust *quic_trust_new(void);
 struct quic_trust *quic_trust_ref(struct quic_trust *trust);
 void quic_trust_unref(struct quic_trust *trust);
 /* PEM (one or more) or DER certificate: accepted as the relay's own certificate (byte for byte, whatever its name and
- * dates: a pin) or as a CA that signed it (name and dates checked). 0 or BASE_E_TLS with `error`. */
+ * dates: a pin) or as a CA that signed it (name and dates checked). 0 or BASE_E_TLS with `error`.
+ * With authorities present, a certificate that is not pinned is judged by them alone. */
 int quic_trust_add_certificate(struct quic_trust *trust, struct slice bytes, char error[static QUIC_ERROR_BYTES]);
-/* 64 hex digits, colons allowed: the relay's own certificate by SHA-256. 0 or BASE_E_SYNTAX. */
+/* 64 hex digits, colons allowed: the relay's own certificate by SHA-256. 0, BASE_E_SYNTAX or
+ * BASE_E_NOMEM with `error`. */
 int quic_trust_add_fingerprint(struct quic_trust *trust, const char *text, char error[static QUIC_ERROR_BYTES]);
 /* The system's certificate authorities. 0 or BASE_E_TLS when there are none. */
 int quic_trust_add_system(struct quic_trust *trust, char error[static QUIC_ERROR_BYTES]);

@@ -135,7 +135,11 @@ int quic_trust_add_fingerprint(struct quic_trust *trust, const char *text, char 
 		fail(error, "fingerprint is not 64 hex digits (SHA-256)", 0);
 		return BASE_E_SYNTAX;
 	}
-	return add_pin(trust, pin);
+	if (add_pin(trust, pin) != 0) {
+		fail(error, "fingerprint: out of memory", 0);
+		return BASE_E_NOMEM;
+	}
+	return 0;
 }
 
 int quic_trust_add_system(struct quic_trust *trust, char error[static QUIC_ERROR_BYTES]) {

@@ -100,8 +100,13 @@ static ngtcp2_ssize write_packet(struct quic_conn *conn, struct packet *packet, 
 		if (len != 0 || !conn->control.blocked)
 			return len;
 	}
-	if (next_datagram(conn, budget, &payload))
-		return write_datagram(conn, packet, payload);
+	if (next_datagram(conn, budget, &payload)) {
+		ngtcp2_ssize len = write_datagram(conn, packet, payload);
+
+		conn->written_at = len == 0 ? 0 : conn->now;
+		return len;
+	}
+	conn->written_at = conn->now;
 	/* Acknowledgements, probes, handshake; 0 also tells the controller that we had nothing to send. */
 	return ngtcp2_conn_write_pkt(conn->ng, &packet->path.path, &packet->info, packet->dest, packet->cap, conn->now);
 }

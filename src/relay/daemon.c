@@ -1,5 +1,5 @@
 /* relay/daemon.c: wires a shard to socket, clock and signals. One turn: read what has arrived (bounded), let due timers
- * run, then write everything that the turn produced. Order of start: certificate, port, status socket, and only then
+ * run, then write everything that the turn produced. Order of start: port, status socket, certificate, and only then
  * privileges are given up, before the first byte of a stranger is read. */
 #include "relay/daemon.h"
 
@@ -247,8 +247,9 @@ static int open_all(struct daemon *daemon) {
 	daemon->loop = loop_new();
 	if (daemon->loop == NULL || loop_watch_signals(daemon->loop, hang_up, daemon) != 0)
 		return start_failed(daemon, RELAY_EXIT_FAILURE, "start", "the event loop does not start");
-	if ((status = open_identity(daemon)) != 0 || (status = open_socket(daemon)) != 0 ||
-	    (status = open_status(daemon)) != 0)
+	/* The port first: a second relay must not overwrite the certificate file of the one that runs. */
+	if ((status = open_socket(daemon)) != 0 || (status = open_status(daemon)) != 0 ||
+	    (status = open_identity(daemon)) != 0)
 		return status;
 	if (host_drop_privileges(HOST_CAP_NONE, daemon->config->user, error) != 0)
 		return start_failed(daemon, RELAY_EXIT_PRIVILEGE, "privileges", error);

@@ -22,6 +22,14 @@ struct site {
 	bool deaf;
 };
 
+/* The driver's socket (not the relay's) fails or is full on demand: the linker puts these in front of the real ones. */
+static bool socket_breaks, socket_full;
+static size_t sockets_broken;
+int __real_udp_recv(struct udp_socket *socket, struct udp_chunk chunks[static UDP_RX_CHUNKS_MAX]);
+size_t __real_udp_send(struct udp_socket *socket, const struct udp_burst *bursts, size_t count);
+int __wrap_udp_recv(struct udp_socket *socket, struct udp_chunk chunks[static UDP_RX_CHUNKS_MAX]);
+size_t __wrap_udp_send(struct udp_socket *socket, const struct udp_burst *bursts, size_t count);
+
 static struct site site;
 static struct loop *loop;
 static struct owner owner;
@@ -29,6 +37,18 @@ static struct link_driver *driver;
 static struct quic_trust *trust;
 static size_t turns, connects;
 static struct base_addr connected_to;
+
+int __wrap_udp_recv(struct udp_socket *socket, struct udp_chunk chunks[static UDP_RX_CHUNKS_MAX]) {
+	if (socket == site.socket || !socket_breaks)
+		return __real_udp_recv(socket, chunks);
+	socket_breaks = false;
+	sockets_broken++;
+	return BASE_E_IO;
+}
+
+size_t __wrap_udp_send(struct udp_socket *socket, const struct udp_burst *bursts, size_t count) {
+	return socket != site.socket && socket_full ? 0 : __real_udp_send(socket, bursts, count);
+}
 
 static void on_readable(void *user, unsigned events, uint64_t now) {
 	struct udp_chunk chunks[UDP_RX_CHUNKS_MAX];
@@ -116,7 +136,8 @@ static int setup(void **state) {
 	assert_non_null(loop);
 	trust = relay_trust(&site.relay);
 	memset(&owner, 0, sizeof(owner));
-	turns = connects = 0;
+	turns = connects = sockets_broken = 0;
+	socket_breaks = socket_full = false;
 	return 0;
 }
 
@@ -197,6 +218,54 @@ static void test_joins_echoes_leaves(void **state) {
 	assert_int_equal(site.relay.disconnects, 1);
 	assert_int_equal(owner.status, CLIENT_EXIT_OK);
 	assert_int_equal(owner.ends, 1);
+}
+
+static void send_frames(size_t count) {
+	uint8_t buf[200];
+
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(
+		    client_session_send(link_driver_session(driver), owner_frame(buf, 9, 1, sizeof(buf)), loop_now(loop)), 0);
+}
+
+/* A new socket has another port: the relay follows, the session does not notice. */
+static void test_broken_socket_is_replaced(void **state) {
+	(void)state;
+	site.relay.echo = true;
+	start_driver("127.0.0.1");
+	assert_true(run_until_state(CLIENT_JOINED));
+	socket_breaks = true;
+	send_frames(1);
+	assert_true(run_until_count(&sockets_broken, 1));
+	owner.frames = 0;
+	for (size_t i = 0; i < 10; i++) {
+		send_frames(2);
+		turn();
+	}
+	assert_true(run_until_count(&owner.frames, 10));
+	assert_int_equal(client_session_state(link_driver_session(driver)), CLIENT_JOINED);
+	assert_int_equal(owner.losses, 0);
+}
+
+static void test_full_socket_is_waited_for(void **state) {
+	(void)state;
+	site.relay.echo = true;
+	start_driver("127.0.0.1");
+	assert_true(run_until_state(CLIENT_JOINED));
+	for (size_t i = 0; i < 20; i++)
+		turn();
+	socket_full = true;
+	send_frames(5);
+	turn();
+	assert_true(link_driver_congested(driver));
+	for (size_t i = 0; i < 20; i++)
+		turn();
+	assert_true(link_driver_congested(driver));
+	assert_int_equal(owner.frames, 0);
+	socket_full = false;
+	turn();
+	assert_false(link_driver_congested(driver));
+	assert_true(run_until_count(&owner.frames, 5));
 }
 
 /* A name goes through the resolver; "localhost" may be ::1 first, where nobody listens, so the family changes too. */
@@ -290,6 +359,8 @@ static int global_teardown(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
+	    TEST(test_broken_socket_is_replaced),
+	    TEST(test_full_socket_is_waited_for),
 	    TEST(test_joins_echoes_leaves),
 	    TEST(test_resolves_a_name),
 	    TEST(test_relay_restarts),

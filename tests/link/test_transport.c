@@ -323,6 +323,28 @@ static void test_network_goes_away(void **state) {
 	assert_true(run_until_state(client, CLIENT_JOINED, 30 * BASE_SECOND));
 }
 
+/* Another source address, as after a DHCP change or a NAT that forgot us: the connection goes on, nobody is lost. */
+static void test_local_address_changes(void **state) {
+	struct client *client;
+	uint8_t buf[100];
+
+	(void)state;
+	world.relay.echo = true;
+	client = start_one();
+	assert_true(run_until_state(client, CLIENT_JOINED, 5 * BASE_SECOND));
+	run(BASE_SECOND);
+	client->addr = (struct base_addr){.family = BASE_FAMILY_V4, .ip = {203, 0, 113, 9}, .port = 6000};
+	for (size_t i = 0; i < 20; i++) {
+		assert_int_equal(client_session_send(client->session, owner_frame(buf, 9, 1, 100), world.now), 0);
+		run(50 * BASE_MS);
+	}
+	assert_true(client->owner.frames >= 18);
+	run(30 * BASE_SECOND);
+	assert_int_equal(client_session_state(client->session), CLIENT_JOINED);
+	assert_int_equal(client->owner.losses, 0);
+	assert_int_equal(world.relay.hellos, 1);
+}
+
 static void test_dead_address_first(void **state) {
 	uint64_t started = world.now;
 	struct client *client = &world.client[0];
@@ -456,6 +478,7 @@ int main(void) {
 	    TEST(test_relay_comes_back_with_another_certificate),
 	    TEST(test_network_goes_away),
 	    TEST(test_dead_address_first),
+	    TEST(test_local_address_changes),
 	    TEST(test_nobody_answers),
 	    TEST(test_hello_is_not_answered),
 	    TEST(test_closed_by_the_relay),

@@ -47,6 +47,26 @@ static void test_control_stream(void **state) {
 	net_done(&net);
 }
 
+/* The peer's flow control stops the stream, not the datagrams behind it. */
+static void test_small_window(void **state) {
+	struct net net;
+
+	(void)state;
+	net_init(&net);
+	odd_connect(&net, &(struct odd){.alpn = QUIC_ALPN, .max_datagram_frame_size = 65535, .stream_window = 1000});
+	assert_true(net_run_until(&net, net_all_connected, BASE_SECOND));
+	net_say(&net.client[0], 10); /* opens the stream */
+	net_run(&net, 100 * BASE_MS);
+	net_say(&net.at_server[0], 30000);
+	net_send(&net.at_server[0], 20, 500);
+	net_run(&net, 100 * BASE_MS);
+	assert_int_equal(net.client[0].heard, 20);
+	assert_true(net.client[0].control_heard < 30000);
+	net_run(&net, 20 * BASE_SECOND);
+	assert_int_equal(net.client[0].control_heard, 30000);
+	net_done(&net);
+}
+
 static void test_datagrams(void **state) {
 	struct net net;
 
@@ -251,6 +271,33 @@ static void test_close_lost(void **state) {
 	net_done(&net);
 }
 
+/* A peer that does not hear the close and goes on talking gets it again, but ever more rarely. */
+static void test_close_repeated(void **state) {
+	static uint8_t buf[QUIC_BURST_BYTES];
+	const uint8_t noise[100] = {0x40};
+	struct quic_burst burst;
+	struct net net;
+	struct base_path path;
+	size_t first = 0;
+	unsigned times = 0;
+
+	(void)state;
+	connect_one(&net);
+	net_run(&net, BASE_SECOND);
+	path = net_path(&net, &net.client[0]);
+	quic_conn_shutdown(net.client[0].conn, QUIC_APP_DONE, "", net.now);
+	for (int heard = 0; heard <= 100; heard++) {
+		if (quic_conn_write(net.client[0].conn, buf, sizeof(buf), &burst, net.now) == 1) {
+			assert_true(first == 0 || burst.len == first);
+			first = burst.len;
+			times++;
+		}
+		quic_conn_recv(net.client[0].conn, &path, 0, slice_of(noise, sizeof(noise)), net.now);
+	}
+	assert_int_equal(times, 1 + 7); /* 1, 2, 4 ... 64 */
+	net_done(&net);
+}
+
 static void test_shutdown_in_event(void **state) {
 	struct net net;
 
@@ -325,6 +372,14 @@ static void test_nat_rebinding(void **state) {
 	net_done(&net);
 }
 
+static size_t connection_ids(const struct quic_conn *conn) {
+	size_t count = 0;
+
+	for (const struct base_list *link = conn->cids.next; link != &conn->cids; link = link->next)
+		count++;
+	return count;
+}
+
 static void test_migration(void **state) {
 	struct net net;
 	struct base_path path;
@@ -352,6 +407,7 @@ static void test_migration(void **state) {
 		quic_conn_info(net.at_server[0].conn, &info);
 		assert_true(base_addr_equal(&info.path.remote, &path.local));
 		assert_int_equal(quic_conn_datagram_budget(net.client[0].conn), 1440); /* probed again */
+		assert_in_range(connection_ids(net.at_server[0].conn), 2, 6);          /* used ones are forgotten */
 	}
 	net_done(&net);
 }
@@ -431,15 +487,26 @@ static void test_key_update(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_handshake),     cmocka_unit_test(test_control_stream),
-	    cmocka_unit_test(test_datagrams),     cmocka_unit_test(test_bad_network),
-	    cmocka_unit_test(test_path_mtu),      cmocka_unit_test(test_settling),
-	    cmocka_unit_test(test_oversize),      cmocka_unit_test(test_peer_datagram_limit),
-	    cmocka_unit_test(test_no_datagram),   cmocka_unit_test(test_shutdown),
-	    cmocka_unit_test(test_close_lost),    cmocka_unit_test(test_shutdown_in_event),
-	    cmocka_unit_test(test_idle),          cmocka_unit_test(test_handshake_timeout),
-	    cmocka_unit_test(test_nat_rebinding), cmocka_unit_test(test_migration),
-	    cmocka_unit_test(test_free_any_time), cmocka_unit_test(test_free_in_event),
+	    cmocka_unit_test(test_handshake),
+	    cmocka_unit_test(test_control_stream),
+	    cmocka_unit_test(test_datagrams),
+	    cmocka_unit_test(test_small_window),
+	    cmocka_unit_test(test_bad_network),
+	    cmocka_unit_test(test_path_mtu),
+	    cmocka_unit_test(test_settling),
+	    cmocka_unit_test(test_oversize),
+	    cmocka_unit_test(test_peer_datagram_limit),
+	    cmocka_unit_test(test_no_datagram),
+	    cmocka_unit_test(test_shutdown),
+	    cmocka_unit_test(test_close_lost),
+	    cmocka_unit_test(test_close_repeated),
+	    cmocka_unit_test(test_shutdown_in_event),
+	    cmocka_unit_test(test_idle),
+	    cmocka_unit_test(test_handshake_timeout),
+	    cmocka_unit_test(test_nat_rebinding),
+	    cmocka_unit_test(test_migration),
+	    cmocka_unit_test(test_free_any_time),
+	    cmocka_unit_test(test_free_in_event),
 	    cmocka_unit_test(test_key_update),
 	};
 

@@ -145,6 +145,28 @@ static void test_retry(void **state) {
 	net_done(&net);
 }
 
+/* First packets that are refused at once must not get round the Retry. */
+static void test_retry_after_refusals(void **state) {
+	const struct quic_server_counters *counters;
+	struct net net;
+
+	(void)state;
+	net_init(&net);
+	net_server_stop(&net);
+	net.limits.retry_above = 5;
+	net_server_start(&net);
+	counters = quic_server_counters(net.server);
+	for (int i = 0; i < 10; i++)
+		odd_connect(&net, &(struct odd){.alpn = "h3", .max_datagram_frame_size = 65535});
+	net_flush(&net);
+	net_run(&net, net.latency_ns);
+	assert_int_equal(quic_server_connections(net.server), 5);
+	assert_int_equal(counters->retries_sent, 5);
+	net_run(&net, 10 * BASE_SECOND);
+	assert_int_equal(quic_server_connections(net.server), 0);
+	net_done(&net);
+}
+
 static struct {
 	uint8_t bytes[1500];
 	size_t len;
@@ -398,6 +420,7 @@ int main(void) {
 	    cmocka_unit_test(test_version_2),
 	    cmocka_unit_test(test_retry),
 	    cmocka_unit_test(test_bad_tokens),
+	    cmocka_unit_test(test_retry_after_refusals),
 	    cmocka_unit_test(test_limits),
 	    cmocka_unit_test(test_refused_by_application),
 	    cmocka_unit_test(test_stateless_reset),

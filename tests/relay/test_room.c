@@ -193,6 +193,7 @@ static void test_linger(void **state) {
 	assert_false(dead->close_asked);
 	/* What it says now is not heard. */
 	party_say_json(dead, "{\"type\":\"hello\"");
+	assert_int_equal(relay_core_totals(party->core)->protocol_errors, 2);
 	party_run(party, RELAY_LINGER_NS);
 	assert_true(dead->close_asked);
 	party_free(party);

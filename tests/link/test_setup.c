@@ -1,0 +1,212 @@
+/* What a person can get wrong before the program runs: each case names the part, has its exit status, and leaves the
+ * identity file alone. */
+#include "link/setup.h"
+
+#include "base/text.h"
+#include "quic/tls.h"
+#include "tests/unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const struct cli_option options[] = {
+    LINK_SETUP_OPTIONS("an interface", "if0", "/nonexistent/default-identity.json"),
+    {.name = "extra", .kind = CLI_FLAG, .help = "the binary's own"},
+};
+static const struct cli_table table = {
+    .program = "test", .summary = "A test.", .options = options, .count = sizeof(options) / sizeof(options[0])};
+
+static char folder[] = "/tmp/lanparty-setup-XXXXXX";
+static char certificate[64], config[64], identity[64];
+
+#define ARGUMENTS_MAX 16
+#define IDENTITY "{\"version\":1,\"mac\":\"02:11:22:33:44:55\",\"seat_key\":\"00112233445566778899aabbccddeeff\"}\n"
+
+static void write_text(const char *path, const char *text, size_t len) {
+	FILE *file = fopen(path, "wb");
+	assert_non_null(file);
+	assert_int_equal(fwrite(text, 1, len, file), len);
+	assert_int_equal(fclose(file), 0);
+}
+
+static int make_folder(void **state) {
+	static const char *const names[] = {"relay.example"};
+	struct quic_identity *made;
+	char error[QUIC_ERROR_BYTES];
+	(void)state;
+	assert_int_equal(quic_global_init(), 0);
+	assert_non_null(mkdtemp(folder));
+	(void)snprintf(certificate, sizeof(certificate), "%s/relay.der", folder);
+	(void)snprintf(config, sizeof(config), "%s/client.conf", folder);
+	(void)snprintf(identity, sizeof(identity), "%s/identity.json", folder);
+	assert_int_equal(quic_identity_self_signed(names, 1, loop_wall_clock(), &made, error), 0);
+	struct slice der = quic_identity_der(made);
+	write_text(certificate, (const char *)der.data, der.len);
+	quic_identity_unref(made);
+	return 0;
+}
+
+static int remove_folder(void **state) {
+	(void)state;
+	(void)unlink(certificate);
+	(void)unlink(config);
+	(void)unlink(identity);
+	quic_global_done();
+	return rmdir(folder);
+}
+
+/* Splits at blanks; "@cert", "@conf", "@id" stand for the files. */
+static bool init(struct link_setup *setup, const char *line, enum ctrl_role role, const char *state_directory) {
+	static char words[1024];
+	const char *argv[ARGUMENTS_MAX] = {"test"};
+	int argc = 1;
+	(void)snprintf(words, sizeof(words), "%s", line);
+	for (char *rest = words, *word; (word = strsep(&rest, " ")) != NULL;) {
+		if (word[0] == '\0')
+			continue;
+		assert_true(argc < ARGUMENTS_MAX);
+		argv[argc++] = strcmp(word, "@cert") == 0   ? certificate
+		               : strcmp(word, "@conf") == 0 ? config
+		               : strcmp(word, "@id") == 0   ? identity
+		                                            : word;
+	}
+	const struct link_setup_options setup_options = {.table = &table,
+	                                                 .version = "1.2.3",
+	                                                 .role = role,
+	                                                 .host_name = "my pc\x01.example",
+	                                                 .state_directory = state_directory};
+	return link_setup_init(setup, &setup_options, argc, argv);
+}
+
+#define GOOD "--relay relay.example:444 --relay-ca-cert @cert --room ROOM1 --identity @id "
+
+static void test_good(void **state) {
+	struct link_setup setup;
+	char text[256];
+	struct stat info;
+	(void)state;
+	write_text(config, "room = ROOM1\nname = console\ncongestion = cubic\n", 47);
+	assert_true(init(&setup, "--relay relay.example:444 --relay-ca-cert @cert --identity @id --config @conf --no-retry",
+	                 CTRL_ROLE_CLIENT, NULL));
+	assert_string_equal(setup.driver.relay.host, "relay.example");
+	assert_int_equal(setup.driver.relay.port, 444);
+	assert_string_equal(setup.driver.transport.server_name, "relay.example");
+	assert_int_equal(setup.driver.transport.settings.congestion, QUIC_CC_CUBIC);
+	assert_string_equal(setup.driver.session.room, "ROOM1");
+	assert_string_equal(setup.driver.session.name, "console");
+	assert_false(setup.driver.session.retry);
+	assert_true(setup.identity_created);
+	assert_true(proto_mac_is_local(setup.driver.session.mac));
+	const struct proto_mac mac = setup.driver.session.mac;
+	link_setup_done(&setup);
+	assert_int_equal(stat(identity, &info), 0);
+	assert_int_equal(info.st_mode & 0777, 0600);
+
+	assert_true(init(&setup, GOOD, CTRL_ROLE_CLIENT, NULL)); /* the same again */
+	assert_false(setup.identity_created);
+	assert_true(proto_mac_equal(setup.driver.session.mac, mac));
+	assert_string_equal(setup.driver.session.name, "mypc.example");
+	assert_true(setup.driver.session.retry);
+	link_setup_done(&setup);
+
+	write_text(identity, IDENTITY, sizeof(IDENTITY) - 1);
+	assert_true(init(&setup, GOOD, CTRL_ROLE_GATEWAY, NULL));
+	assert_true(proto_mac_is_zero(setup.driver.session.mac)); /* a gateway has none */
+	assert_int_equal(setup.driver.session.seat_key[15], 0xff);
+	link_setup_done(&setup);
+	(void)unlink(identity);
+
+	/* The service manager's folder takes the place of the default one, never of a given one. */
+	assert_true(init(&setup, "--relay relay.example --relay-ca-cert @cert --room R", CTRL_ROLE_CLIENT, folder));
+	link_setup_done(&setup);
+	(void)snprintf(text, sizeof(text), "%s/default-identity.json", folder);
+	assert_int_equal(unlink(text), 0);
+	assert_true(init(&setup, GOOD, CTRL_ROLE_CLIENT, "/nonexistent"));
+	link_setup_done(&setup);
+	assert_int_equal(unlink(identity), 0);
+}
+
+static void test_bad(void **state) {
+	static const struct {
+		const char *arguments;
+		enum client_exit status;
+		const char *names; /* the part that the message must name */
+	} cases[] = {
+	    {"--room ROOM1", CLIENT_EXIT_USAGE, "--relay"},
+	    {"--relay relay.example:99999 --room R", CLIENT_EXIT_USAGE, "99999"},
+	    {"--relay relay.example", CLIENT_EXIT_USAGE, "--room"},
+	    {"--relay relay.example --room a!b", CLIENT_EXIT_USAGE, "'a!b'"},
+	    {"--relay relay.example --room R --name n\x01", CLIENT_EXIT_USAGE, "--name"},
+	    {GOOD "--nonsense", CLIENT_EXIT_USAGE, "nonsense"},
+	    {GOOD "--log-level loud", CLIENT_EXIT_USAGE, "'loud'"},
+	    {GOOD "--log-format xml", CLIENT_EXIT_USAGE, "'xml'"},
+	    {GOOD "--congestion none", CLIENT_EXIT_USAGE, "'none'"},
+	    {GOOD "--relay-fingerprint abc", CLIENT_EXIT_USAGE, "'abc'"},
+	    {GOOD "--relay-ca-cert /nonexistent.pem", CLIENT_EXIT_TLS, "/nonexistent.pem"},
+	    {GOOD "--relay-ca-cert /dev/null", CLIENT_EXIT_TLS, "/dev/null"},
+	    {GOOD "--config /nonexistent.conf", CLIENT_EXIT_USAGE, "/nonexistent.conf"},
+	    {GOOD "--config @conf", CLIENT_EXIT_USAGE, "client.conf:2"},
+	    {"--relay relay.example --relay-ca-cert @cert --room R --identity /proc/nothing/id.json", CLIENT_EXIT_FAILURE,
+	     "/proc/nothing"},
+	    {"--relay relay.example --relay-ca-cert @cert --room R --identity /proc", CLIENT_EXIT_FAILURE, "/proc"},
+	};
+	(void)state;
+	write_text(config, "no-retry = yes\nwhat = ever\n", 27);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct link_setup setup;
+		unit_assert_int(init(&setup, cases[i].arguments, CTRL_ROLE_CLIENT, NULL), false, cases[i].arguments);
+		unit_assert_int(setup.status, cases[i].status, cases[i].arguments);
+		if (strstr(setup.text, cases[i].names) == NULL)
+			fail_msg("%s: '%s'", cases[i].arguments, setup.text);
+		unit_assert_true(setup.help == NULL, cases[i].arguments);
+		link_setup_done(&setup);
+		unit_assert_true(access(identity, F_OK) < 0, cases[i].arguments);
+	}
+}
+
+static void test_identity_is_never_replaced(void **state) {
+	static const char *const contents[] = {"", "{", "{\"version\":2,\"mac\":\"02:11:22:33:44:55\"}", "\xff\xfe"};
+	(void)state;
+	for (size_t i = 0; i < sizeof(contents) / sizeof(contents[0]); i++) {
+		struct link_setup setup;
+		char back[64] = "";
+		write_text(identity, contents[i], strlen(contents[i]));
+		unit_assert_int(init(&setup, GOOD, CTRL_ROLE_CLIENT, NULL), false, contents[i]);
+		unit_assert_int(setup.status, CLIENT_EXIT_FAILURE, contents[i]);
+		unit_assert_true(strstr(setup.text, identity) != NULL, contents[i]);
+		link_setup_done(&setup);
+		FILE *file = fopen(identity, "rb");
+		assert_non_null(file);
+		size_t len = fread(back, 1, sizeof(back), file);
+		(void)fclose(file);
+		unit_assert_int(len, strlen(contents[i]), "length");
+		assert_memory_equal(back, contents[i], len);
+		(void)unlink(identity);
+	}
+}
+
+static void test_help_and_version(void **state) {
+	struct link_setup setup;
+	(void)state;
+	assert_false(init(&setup, "--help", CTRL_ROLE_CLIENT, NULL));
+	assert_int_equal(setup.status, CLIENT_EXIT_OK);
+	assert_non_null(strstr(setup.help, "--extra"));
+	assert_string_equal(setup.text, "");
+	link_setup_done(&setup);
+	assert_false(init(&setup, "--version", CTRL_ROLE_CLIENT, NULL));
+	assert_string_equal(setup.help, "test 1.2.3\n");
+	link_setup_done(&setup);
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_good),
+	    cmocka_unit_test(test_bad),
+	    cmocka_unit_test(test_identity_is_never_replaced),
+	    cmocka_unit_test(test_help_and_version),
+	};
+	return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}

@@ -1,0 +1,442 @@
+/* The real binary (its path is the first argument) on loopback with a real QUIC client: start, join, SIGHUP under a
+ * living connection, SIGTERM with a goodbye, exit status. */
+#include "ctrl/stream.h"
+#include "quic/quic.h"
+#include "tests/unit.h"
+#include "udp/udp.h"
+
+#include <fcntl.h>
+#include <gnutls/x509.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PATIENCE_NS (10 * BASE_SECOND)
+#define HEARD 16
+
+static char *relay_path;
+
+struct relay {
+	char folder[64];
+	char log[8192];
+	size_t log_len;
+	int log_fd;
+	pid_t pid;
+	uint16_t port;
+};
+
+struct client {
+	struct quic_conn *conn;
+	struct udp_socket *socket;
+	struct base_path path;
+	struct ctrl_stream stream;
+	struct ctrl_message heard[HEARD];
+	size_t heard_count;
+	bool closed;
+	struct quic_close why;
+};
+
+static uint64_t clock_now(void) {
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (uint64_t)time.tv_sec * BASE_SECOND + (uint64_t)time.tv_nsec;
+}
+
+/* --- the relay process --- */
+
+static void read_log(struct relay *relay, int wait_ms) {
+	struct pollfd poll_fd = {.fd = relay->log_fd, .events = POLLIN};
+	ssize_t got;
+
+	if (poll(&poll_fd, 1, wait_ms) != 1)
+		return;
+	got = read(relay->log_fd, relay->log + relay->log_len, sizeof(relay->log) - 1 - relay->log_len);
+	if (got > 0)
+		relay->log_len += (size_t)got;
+}
+
+/* Where the log says `text`, or a failure. */
+static const char *wait_log(struct relay *relay, const char *text) {
+	uint64_t end = clock_now() + PATIENCE_NS;
+	const char *found;
+
+	while ((found = strstr(relay->log, text)) == NULL && clock_now() < end)
+		read_log(relay, 20);
+	if (found == NULL)
+		fail_msg("no '%s' in:\n%s", text, relay->log);
+	return found;
+}
+
+static void start(struct relay *relay, const char *const *args) {
+	const char *argv[16] = {relay_path};
+	int pipe_fds[2];
+
+	for (size_t i = 0; args[i] != NULL; i++)
+		argv[i + 1] = args[i];
+	assert_int_equal(pipe(pipe_fds), 0);
+	relay->pid = fork();
+	assert_true(relay->pid >= 0);
+	if (relay->pid == 0) {
+		dup2(pipe_fds[1], STDERR_FILENO);
+		close(pipe_fds[0]);
+		close(pipe_fds[1]);
+		if (chdir(relay->folder) == 0)
+			execv(relay_path, (char *const *)(void *)argv);
+		_exit(127);
+	}
+	close(pipe_fds[1]);
+	relay->log_fd = pipe_fds[0];
+}
+
+static int wait_exit(struct relay *relay) {
+	uint64_t end = clock_now() + PATIENCE_NS;
+	int status;
+
+	while (waitpid(relay->pid, &status, WNOHANG) == 0) {
+		read_log(relay, 20);
+		if (clock_now() > end) {
+			kill(relay->pid, SIGKILL);
+			waitpid(relay->pid, &status, 0);
+			fail_msg("the relay did not end:\n%s", relay->log);
+		}
+	}
+	read_log(relay, 0);
+	close(relay->log_fd);
+	relay->pid = 0;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static struct relay *relay_new(void) {
+	struct relay *relay = calloc(1, sizeof(*relay));
+
+	assert_non_null(relay);
+	memcpy(relay->folder, "/tmp/relay-daemon-XXXXXX", 25);
+	assert_non_null(mkdtemp(relay->folder));
+	return relay;
+}
+
+static void relay_free(struct relay *relay) {
+	static const char *const names[] = {"relay.der", "chain.pem", "key.pem", "status"};
+	char path[128];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", relay->folder, names[i]);
+		unlink(path);
+	}
+	assert_int_equal(rmdir(relay->folder), 0);
+	free(relay);
+}
+
+static size_t read_file(const struct relay *relay, const char *name, uint8_t *buf, size_t cap) {
+	char path[128];
+	ssize_t len;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", relay->folder, name);
+	fd = open(path, O_RDONLY);
+	assert_true(fd >= 0);
+	len = read(fd, buf, cap);
+	close(fd);
+	assert_true(len > 0);
+	return (size_t)len;
+}
+
+/* --- a client --- */
+
+static void on_handshake_done(void *user, struct quic_conn *conn, uint64_t now) {
+	static const char hello[] = "{\"type\":\"hello\",\"version\":1,\"role\":\"client\",\"room\":\"R\","
+	                            "\"mac\":\"02:00:00:00:00:01\",\"budget\":1400}";
+	uint8_t bytes[256] = {0, 0, 0, sizeof(hello) - 1};
+
+	(void)user;
+	(void)now;
+	memcpy(bytes + 4, hello, sizeof(hello) - 1);
+	assert_int_equal(quic_conn_control_send(conn, slice_of(bytes, 4 + sizeof(hello) - 1)), 0);
+}
+
+static void on_control(void *user, struct quic_conn *conn, struct slice bytes, bool fin, uint64_t now) {
+	struct client *client = user;
+	char error[CTRL_ERROR_BYTES];
+	struct slice json;
+
+	(void)conn;
+	(void)fin;
+	(void)now;
+	while (ctrl_stream_next(&client->stream, &bytes, &json) > 0) {
+		assert_true(client->heard_count < HEARD);
+		assert_int_equal(ctrl_message_parse(json, &client->heard[client->heard_count++], error), 0);
+	}
+}
+
+static void on_datagram(void *user, struct quic_conn *conn, struct slice payload, uint64_t now) {
+	(void)user;
+	(void)conn;
+	(void)payload;
+	(void)now;
+}
+
+static void on_closed(void *user, struct quic_conn *conn, const struct quic_close *why, uint64_t now) {
+	struct client *client = user;
+
+	(void)conn;
+	(void)now;
+	client->closed = true;
+	client->why = *why;
+}
+
+static const struct quic_events events = {
+    .handshake_done = on_handshake_done, .control = on_control, .datagram = on_datagram, .closed = on_closed};
+
+static struct client *client_new(const struct relay *relay, struct quic_trust *trust) {
+	struct udp_options udp = {.local = {.family = BASE_FAMILY_V4, .ip = {127, 0, 0, 1}}};
+	struct client *client = calloc(1, sizeof(*client));
+	struct quic_client_options options = {.server_name = "localhost", .trust = trust, .events = &events};
+
+	assert_non_null(client);
+	assert_int_equal(udp_open(&udp, &client->socket), 0);
+	client->path.local = udp_local(client->socket);
+	client->path.remote = (struct base_addr){.family = BASE_FAMILY_V4, .ip = {127, 0, 0, 1}, .port = relay->port};
+	ctrl_stream_init(&client->stream);
+	options.path = client->path;
+	options.user = client;
+	assert_int_equal(quic_client_new(&options, clock_now(), &client->conn), 0);
+	return client;
+}
+
+static void client_free(struct client *client) {
+	quic_conn_free(client->conn);
+	udp_close(client->socket);
+	free(client);
+}
+
+static void client_turn(struct client *client) {
+	static uint8_t buf[QUIC_BURST_BYTES];
+	struct pollfd poll_fd = {.fd = udp_fd(client->socket), .events = POLLIN};
+	struct udp_chunk chunks[UDP_RX_CHUNKS_MAX];
+	struct quic_burst burst;
+	int count;
+
+	while (quic_conn_write(client->conn, buf, sizeof(buf), &burst, clock_now()) == 1) {
+		struct udp_burst out = {burst.path, burst.ecn, burst.segment, slice_of(buf, burst.len)};
+
+		udp_send(client->socket, &out, 1);
+	}
+	poll(&poll_fd, 1, 10);
+	count = udp_recv(client->socket, chunks);
+	for (int i = 0; i < count; i++) {
+		for (size_t at = 0; at < chunks[i].bytes.len; at += chunks[i].segment) {
+			size_t left = chunks[i].bytes.len - at;
+
+			quic_conn_recv(client->conn, &client->path, chunks[i].ecn,
+			               slice_of(chunks[i].bytes.data + at, left < chunks[i].segment ? left : chunks[i].segment),
+			               clock_now());
+		}
+	}
+	if (quic_conn_deadline(client->conn) <= clock_now())
+		quic_conn_tick(client->conn, clock_now());
+}
+
+static void client_run(struct client *client, size_t messages, bool until_closed) {
+	uint64_t end = clock_now() + PATIENCE_NS;
+
+	while ((client->heard_count < messages || (until_closed && !client->closed)) && clock_now() < end)
+		client_turn(client);
+	assert_true(client->heard_count >= messages);
+	assert_true(client->closed == until_closed);
+}
+
+static void find_port(struct relay *relay) {
+	static const char where[] = "listen=127.0.0.1:";
+
+	relay->port = (uint16_t)strtoul(wait_log(relay, where) + sizeof(where) - 1, NULL, 10);
+	assert_true(relay->port > 0);
+	wait_log(relay, "gro=");
+}
+
+static struct quic_trust *trust_file(const struct relay *relay, const char *name) {
+	struct quic_trust *trust = quic_trust_new();
+	char error[QUIC_ERROR_BYTES];
+	uint8_t buf[8192];
+	size_t len = read_file(relay, name, buf, sizeof(buf));
+
+	assert_int_equal(quic_trust_add_certificate(trust, slice_of(buf, len), error), 0);
+	return trust;
+}
+
+/* --- tests --- */
+
+static void test_join_and_stop(void **state) {
+	static const char *const args[] = {"--listen",        "127.0.0.1:0", "--dev-cert-der-out", "relay.der",
+	                                   "--status-socket", "status",      "--unsafe-no-policy", NULL};
+	struct relay *relay = relay_new();
+	struct quic_trust *trust;
+	struct client *client;
+
+	(void)state;
+	start(relay, args);
+	find_port(relay);
+	wait_log(relay, "unsafe_no_policy");
+	trust = trust_file(relay, "relay.der");
+	client = client_new(relay, trust);
+	client_run(client, 1, false);
+	assert_int_equal(client->heard[0].type, CTRL_WELCOME);
+	wait_log(relay, "peer_joined");
+	/* Nothing to read again, and nothing happens to anybody. */
+	kill(relay->pid, SIGHUP);
+	wait_log(relay, "certificate_kept");
+	kill(relay->pid, SIGTERM);
+	client_run(client, 2, true);
+	assert_int_equal(client->heard[1].type, CTRL_DISCONNECT);
+	assert_int_equal(client->heard[1].disconnect.reason, CTRL_LEAVE_SHUTDOWN);
+	assert_int_equal(client->why.code, QUIC_APP_SHUTDOWN);
+	assert_int_equal(wait_exit(relay), 0);
+	assert_non_null(strstr(relay->log, "relay_stopped"));
+	client_free(client);
+	quic_trust_unref(trust);
+	relay_free(relay);
+}
+
+static void write_file(const struct relay *relay, const char *name, const void *bytes, size_t len) {
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", relay->folder, name);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, bytes, len), len);
+	close(fd);
+}
+
+/* A self-signed pair in PEM, as an operator would bring. */
+static void make_pair(gnutls_datum_t *ret_chain, gnutls_datum_t *ret_key) {
+	gnutls_x509_privkey_t key;
+	gnutls_x509_crt_t crt;
+	time_t now = time(NULL);
+
+	assert_int_equal(gnutls_x509_privkey_init(&key), 0);
+	assert_int_equal(
+	    gnutls_x509_privkey_generate(key, GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0), 0);
+	assert_int_equal(gnutls_x509_crt_init(&crt), 0);
+	gnutls_x509_crt_set_version(crt, 3);
+	gnutls_x509_crt_set_serial(crt, "\1", 1);
+	gnutls_x509_crt_set_activation_time(crt, now - 3600);
+	gnutls_x509_crt_set_expiration_time(crt, now + 86400);
+	gnutls_x509_crt_set_key(crt, key);
+	assert_int_equal(gnutls_x509_crt_set_dn(crt, "CN=localhost", NULL), 0);
+	assert_int_equal(gnutls_x509_crt_sign2(crt, crt, key, GNUTLS_DIG_SHA256, 0), 0);
+	assert_int_equal(gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_PEM, ret_chain), 0);
+	assert_int_equal(gnutls_x509_privkey_export2(key, GNUTLS_X509_FMT_PEM, ret_key), 0);
+	gnutls_x509_crt_deinit(crt);
+	gnutls_x509_privkey_deinit(key);
+}
+
+static struct quic_trust *trust_pem(const gnutls_datum_t *chain) {
+	struct quic_trust *trust = quic_trust_new();
+	char error[QUIC_ERROR_BYTES];
+
+	assert_int_equal(quic_trust_add_certificate(trust, slice_of(chain->data, chain->size), error), 0);
+	return trust;
+}
+
+static void test_hangup_reloads_under_a_living_connection(void **state) {
+	static const char *const args[] = {"--listen", "127.0.0.1:0", "--cert", "chain.pem", "--key", "key.pem", NULL};
+	struct relay *relay = relay_new();
+	gnutls_datum_t chain[2], key[2];
+	struct quic_trust *trust[2];
+	struct client *old, *late, *pinned;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		make_pair(&chain[i], &key[i]);
+		trust[i] = trust_pem(&chain[i]);
+	}
+	write_file(relay, "chain.pem", chain[0].data, chain[0].size);
+	write_file(relay, "key.pem", key[0].data, key[0].size);
+	start(relay, args);
+	find_port(relay);
+	old = client_new(relay, trust[0]);
+	client_run(old, 1, false);
+	/* Half a change: certificate and key do not belong together, so the old pair stays. */
+	write_file(relay, "chain.pem", chain[1].data, chain[1].size);
+	kill(relay->pid, SIGHUP);
+	wait_log(relay, "do not belong together");
+	late = client_new(relay, trust[0]);
+	client_run(late, 1, false); /* the same MAC: a reject, over a trusted connection */
+	client_free(late);
+	write_file(relay, "key.pem", key[1].data, key[1].size);
+	kill(relay->pid, SIGHUP);
+	wait_log(relay, "certificate_reloaded");
+	pinned = client_new(relay, trust[0]);
+	client_run(pinned, 0, true);
+	assert_int_equal(pinned->why.kind, QUIC_CLOSED_TLS);
+	late = client_new(relay, trust[1]);
+	client_run(late, 1, false);
+	/* The first one noticed nothing, and is still in the room. */
+	assert_int_equal(late->heard[0].reject.code, CTRL_REJECT_DUPLICATE_MAC);
+	client_turn(old);
+	assert_false(old->closed);
+	kill(relay->pid, SIGINT);
+	client_run(old, 2, true);
+	assert_int_equal(wait_exit(relay), 0);
+	client_free(old);
+	client_free(late);
+	client_free(pinned);
+	for (size_t i = 0; i < 2; i++) {
+		quic_trust_unref(trust[i]);
+		gnutls_free(chain[i].data);
+		gnutls_free(key[i].data);
+	}
+	relay_free(relay);
+}
+
+static void test_failures_at_start(void **state) {
+	static const struct {
+		const char *args[8];
+		int status;
+		const char *says;
+	} cases[] = {
+	    {{"--listen", "127.0.0.1:0"}, 2, "a certificate is needed"},
+	    {{"--bogus"}, 2, "--bogus"},
+	    {{"--listen", "192.0.2.1:0", "--dev-cert-der-out", "relay.der"}, 3, "not an address of this host"},
+	    {{"--listen", "127.0.0.1:0", "--cert", "none.pem", "--key", "none.pem"}, 6, "none.pem"},
+	    {{"--listen", "127.0.0.1:0", "--dev-cert-der-out", "relay.der", "--status-socket", "/nonexistent/s"},
+	     3,
+	     "/nonexistent/s"},
+	    {{"--listen", "127.0.0.1:0", "--dev-cert-der-out", "relay.der", "--user", "no-such-user"}, 8, "no-such-user"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct relay *relay = relay_new();
+
+		start(relay, cases[i].args);
+		unit_assert_int(wait_exit(relay), cases[i].status, cases[i].says);
+		if (strstr(relay->log, cases[i].says) == NULL)
+			fail_msg("no '%s' in:\n%s", cases[i].says, relay->log);
+		relay_free(relay);
+	}
+}
+
+int main(int argc, char **argv) {
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_join_and_stop),
+	    cmocka_unit_test(test_hangup_reloads_under_a_living_connection),
+	    cmocka_unit_test(test_failures_at_start),
+	};
+	int result;
+
+	/* The relay runs in a folder of its own. */
+	if (argc != 2 || (relay_path = realpath(argv[1], NULL)) == NULL || quic_global_init() != 0)
+		return 1;
+	result = cmocka_run_group_tests_name("relay/daemon", tests, NULL, NULL);
+	quic_global_done();
+	free(relay_path);
+	return result;
+}

@@ -282,15 +282,13 @@ void quic_conn_enter(struct quic_conn *conn, uint64_t now) {
 	conn->busy++;
 }
 
-bool quic_conn_leave(struct quic_conn *conn) {
+void quic_conn_leave(struct quic_conn *conn) {
 	if (conn->busy == 1 && conn->phase != QUIC_PHASE_OPEN && !conn->closed_told && !conn->doomed) {
 		conn->closed_told = true;
 		conn->events->closed(conn->user, conn, &conn->why, conn->now);
 	}
-	if (--conn->busy > 0 || !conn->doomed)
-		return true;
-	quic_conn_done(conn);
-	return false;
+	if (--conn->busy == 0 && conn->doomed)
+		quic_conn_done(conn);
 }
 
 /* Remembers when the path proved to carry more, for quic_conn_budget_settled. */

@@ -17,8 +17,8 @@
 #define QUIC_STREAM_WINDOW (64 * 1024)
 
 /* The least time between a write and the next timer of a connection that has nothing more to send. ngtcp2 acknowledges
- * after an eighth of the round trip: on a path of half a millisecond that is a packet of its own, at both ends, for every
- * game packet, and it competes with the answer for the processor. So much later it rides on the answer. */
+ * after an eighth of the round trip: on a path of half a millisecond that is a packet of its own, at both ends, for
+ * every game packet, and it competes with the answer for the processor. So much later it rides on the answer. */
 #define QUIC_TIMER_SLACK_NS BASE_MS
 
 /* The life of a connection. Only OPEN calls into ngtcp2 for anything but the close. */
@@ -78,7 +78,7 @@ struct quic_conn {
 
 	struct quic_control control;
 
-	uint64_t written_at; /* the last write that found nothing left to send; 0: it was blocked */
+	uint64_t written_at;             /* the last write that found nothing left to send; 0: it was blocked */
 	size_t round_bytes, round_limit; /* sent since pacing was told, and at most before it is */
 	size_t held_len;                 /* a packet that did not fit the last burst */
 	ngtcp2_path_storage held_path;
@@ -134,9 +134,9 @@ void quic_settings_to_ng(const struct quic_settings *settings, uint64_t now, ngt
 /* Feeds one datagram; the ngtcp2 code is left to the caller. */
 int quic_conn_read(struct quic_conn *conn, const struct base_path *path, uint8_t ecn, struct slice datagram);
 void quic_conn_read_failed(struct quic_conn *conn, int code);
-/* Between enter and leave events may run; leave calls `closed` and frees a doomed client. False: the conn is gone. */
+/* Between enter and leave events may run; leave calls `closed` and frees a doomed client. */
 void quic_conn_enter(struct quic_conn *conn, uint64_t now);
-bool quic_conn_leave(struct quic_conn *conn);
+void quic_conn_leave(struct quic_conn *conn);
 void quic_conn_clock(struct quic_conn *conn, uint64_t now);
 
 /* close.c: the first call wins. */

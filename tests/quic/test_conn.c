@@ -17,7 +17,7 @@ static void test_handshake(void **state) {
 	net_init(&net);
 	net_connect_pinned(&net);
 	assert_int_equal(quic_conn_datagram_budget(net.client[0].conn), 0);
-	assert_int_equal(quic_conn_control_send(net.client[0].conn, slice_of("x", 1)), -26);
+	assert_int_equal(quic_conn_control_send(net.client[0].conn, slice_of("x", 1)), BASE_E_STATE);
 	assert_true(net_run_until(&net, net_all_connected, 2 * BASE_SECOND));
 	assert_int_equal(net.client[0].done, 1);
 	assert_int_equal(net.at_server[0].done, 1);
@@ -44,6 +44,22 @@ static void test_control_stream(void **state) {
 	assert_int_equal(net.client[0].control_heard, net.at_server[0].control_said);
 	assert_true(net.client[0].control_said >= QUIC_CONTROL_SEND_MAX - 1000);
 	assert_true(quic_conn_control_flushed(net.client[0].conn));
+	net_done(&net);
+}
+
+/* A server can say nothing on a stream that the client has not opened. */
+static void test_no_control_stream(void **state) {
+	struct net net;
+
+	(void)state;
+	net_init(&net);
+	odd_connect(&net, &(struct odd){.alpn = QUIC_ALPN, .max_datagram_frame_size = 65535, .no_control_stream = true});
+	net_run(&net, BASE_SECOND);
+	assert_int_equal(net.at_server[0].done, 1);
+	assert_int_equal(quic_conn_control_send(net.at_server[0].conn, slice_of("x", 1)), BASE_E_STATE);
+	net_send(&net.at_server[0], 1, 100);
+	net_run(&net, BASE_SECOND);
+	assert_int_equal(net.client[0].heard, 1);
 	net_done(&net);
 }
 
@@ -234,7 +250,7 @@ static void test_shutdown(void **state) {
 		net_run(&net, 100 * BASE_MS);
 		quic_conn_shutdown(who->conn, QUIC_APP_REPLACED, "someone took your seat\n", net.now);
 		quic_conn_shutdown(who->conn, QUIC_APP_DONE, "second", net.now);
-		assert_int_equal(quic_conn_control_send(who->conn, slice_of("x", 1)), -26);
+		assert_int_equal(quic_conn_control_send(who->conn, slice_of("x", 1)), BASE_E_STATE);
 		assert_int_equal(who->closed, 0); /* not from inside shutdown */
 		assert_true(net_run_until(&net, net_all_closed, BASE_SECOND));
 		assert_int_equal(who->why.kind, QUIC_CLOSED_BY_US);
@@ -390,7 +406,7 @@ static void test_migration(void **state) {
 	net_connect_pinned(&net);
 	path = net_path(&net, &net.client[0]);
 	path.local.ip[3] = 77;
-	assert_int_equal(quic_conn_migrate(net.client[0].conn, &path, net.now), -26);
+	assert_int_equal(quic_conn_migrate(net.client[0].conn, &path, net.now), BASE_E_STATE);
 	assert_true(net_run_until(&net, net_all_connected, 2 * BASE_SECOND));
 	net_run(&net, BASE_SECOND);
 	for (uint8_t round = 0; round < 5; round++) {
@@ -487,27 +503,17 @@ static void test_key_update(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_handshake),
-	    cmocka_unit_test(test_control_stream),
-	    cmocka_unit_test(test_datagrams),
-	    cmocka_unit_test(test_small_window),
-	    cmocka_unit_test(test_bad_network),
-	    cmocka_unit_test(test_path_mtu),
-	    cmocka_unit_test(test_settling),
-	    cmocka_unit_test(test_oversize),
-	    cmocka_unit_test(test_peer_datagram_limit),
-	    cmocka_unit_test(test_no_datagram),
-	    cmocka_unit_test(test_shutdown),
-	    cmocka_unit_test(test_close_lost),
-	    cmocka_unit_test(test_close_repeated),
-	    cmocka_unit_test(test_shutdown_in_event),
-	    cmocka_unit_test(test_idle),
-	    cmocka_unit_test(test_handshake_timeout),
-	    cmocka_unit_test(test_nat_rebinding),
-	    cmocka_unit_test(test_migration),
-	    cmocka_unit_test(test_free_any_time),
-	    cmocka_unit_test(test_free_in_event),
-	    cmocka_unit_test(test_key_update),
+	    cmocka_unit_test(test_handshake),         cmocka_unit_test(test_control_stream),
+	    cmocka_unit_test(test_datagrams),         cmocka_unit_test(test_small_window),
+	    cmocka_unit_test(test_no_control_stream), cmocka_unit_test(test_bad_network),
+	    cmocka_unit_test(test_path_mtu),          cmocka_unit_test(test_settling),
+	    cmocka_unit_test(test_oversize),          cmocka_unit_test(test_peer_datagram_limit),
+	    cmocka_unit_test(test_no_datagram),       cmocka_unit_test(test_shutdown),
+	    cmocka_unit_test(test_close_lost),        cmocka_unit_test(test_close_repeated),
+	    cmocka_unit_test(test_shutdown_in_event), cmocka_unit_test(test_idle),
+	    cmocka_unit_test(test_handshake_timeout), cmocka_unit_test(test_nat_rebinding),
+	    cmocka_unit_test(test_migration),         cmocka_unit_test(test_free_any_time),
+	    cmocka_unit_test(test_free_in_event),     cmocka_unit_test(test_key_update),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -183,7 +183,7 @@ static void hang_up(void *user) {
 
 static int start_failed(struct daemon *daemon, enum relay_exit status, const char *what, const char *text) {
 	obs_note(daemon->log, OBS_ERROR, what, text);
-	return status;
+	return (int)status;
 }
 
 static int open_identity(struct daemon *daemon) {

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <string.h>
 
 void lintap_route_pin_init(struct lintap_route_pin *pin, struct rtnl *rtnl, unsigned tap_ifindex, struct obs_log *log) {
@@ -25,8 +26,9 @@ static void say(const struct lintap_route_pin *pin, enum obs_level level, const 
 	put_ip(pin->log, "relay", &pin->relay);
 	if (pin->route.gateway.family != BASE_FAMILY_NONE)
 		put_ip(pin->log, "gateway", &pin->route.gateway);
-	if (pin->route.ifindex != 0)
-		obs_u64(pin->log, "ifindex", pin->route.ifindex);
+	char interface[IF_NAMESIZE];
+	if (if_indextoname(pin->route.ifindex, interface) != NULL)
+		obs_str(pin->log, "interface", interface);
 	if (err != 0)
 		obs_str(pin->log, "message", strerror(-err));
 	obs_end(pin->log);

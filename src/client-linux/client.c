@@ -28,6 +28,7 @@ struct lintap {
 	bool carrier;
 	struct rtnl *rtnl;
 	bool pin_routes;
+	struct loop_source route_source; /* news about routes */
 	struct lintap_route_pin pin;
 	struct loop_timer route_timer, diagnostics_timer, carrier_timer;
 	/* What was said last, with the round trip left out: it always changes. */
@@ -129,6 +130,13 @@ static void on_route_due(void *user, uint64_t now) {
 	struct lintap *client = user;
 	lintap_route_pin_check(&client->pin);
 	(void)loop_timer_set(client->loop, &client->route_timer, now + LINTAP_ROUTE_CHECK_NS);
+}
+
+static void on_route_news(void *user, unsigned events, uint64_t now) {
+	struct lintap *client = user;
+	(void)events;
+	rtnl_watch_drain(client->route_source.fd);
+	(void)loop_timer_set(client->loop, &client->route_timer, now + LINTAP_ROUTE_SETTLE_NS);
 }
 
 /* ---- the session ---- */
@@ -264,16 +272,24 @@ static bool open_tap(struct lintap *client) {
 	return true;
 }
 
+static void start_route_pin(struct lintap *client, uint64_t now) {
+	(void)loop_timer_set(client->loop, &client->route_timer, now + LINTAP_ROUTE_CHECK_NS);
+	client->route_source = (struct loop_source){.ready = on_route_news, .user = client};
+	int fd = rtnl_watch_open();
+	if (fd >= 0 && loop_add(client->loop, &client->route_source, fd, LOOP_READ) < 0)
+		(void)close(fd); /* the timer looks anyway */
+}
+
 static void start_timers(struct lintap *client) {
 	const uint64_t now = loop_now(client->loop);
 	loop_timer_init(&client->carrier_timer, on_carrier_due, client);
 	loop_timer_init(&client->diagnostics_timer, on_diagnostics_due, client);
 	loop_timer_init(&client->route_timer, on_route_due, client);
 	(void)loop_timer_set(client->loop, &client->diagnostics_timer, now + LINTAP_DIAGNOSTICS_NS);
-	client->pin_routes = !cli_flag(client->setup.values, "no-route-pin");
 	lintap_route_pin_init(&client->pin, client->rtnl, lintap_tap_ifindex(client->tap), client->log);
+	client->pin_routes = !cli_flag(client->setup.values, "no-route-pin");
 	if (client->pin_routes)
-		(void)loop_timer_set(client->loop, &client->route_timer, now + LINTAP_ROUTE_CHECK_NS);
+		start_route_pin(client, now);
 }
 
 /* Privileged descriptors first, then privileges are dropped, then the network is spoken to. */
@@ -319,6 +335,10 @@ static void leave(struct lintap *client) {
 static void done(struct lintap *client) {
 	if (client->rtnl != NULL)
 		lintap_route_pin_clear(&client->pin);
+	if (client->route_source.registered) {
+		loop_remove(client->loop, &client->route_source);
+		(void)close(client->route_source.fd);
+	}
 	if (client->tap_source.registered)
 		loop_remove(client->loop, &client->tap_source);
 	link_driver_free(client->driver);

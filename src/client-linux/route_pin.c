@@ -56,32 +56,60 @@ static bool is_host_route(const struct lintap_route_pin *pin, const struct netli
 	       route->ifindex != 0;
 }
 
+static bool same_way(const struct netlink_route *a, const struct netlink_route *b) {
+	return a->ifindex == b->ifindex && base_addr_equal(&a->gateway, &b->gateway);
+}
+
 /* The way to copy: what the kernel does now, or if that is the tunnel, what it would do without, or what it did. */
-static int find_way(struct lintap_route_pin *pin, const struct netlink_route *now, struct netlink_route *ret) {
-	if (now->ifindex != pin->tap_ifindex && now->ifindex != 0) {
-		*ret = *now;
+static int find_way(struct lintap_route_pin *pin, struct netlink_route *ret) {
+	struct netlink_route now, around;
+	int err = rtnl_route_around(pin->rtnl, &pin->relay, pin->tap_ifindex, &around);
+	if (rtnl_get_route(pin->rtnl, &pin->relay, false, &now) == 0 && now.ifindex != pin->tap_ifindex &&
+	    now.ifindex != 0) {
+		pin->follows = err == 0 && same_way(&now, &around);
+		*ret = now;
 		return 0;
 	}
-	int err = rtnl_route_around(pin->rtnl, &pin->relay, pin->tap_ifindex, ret);
-	if (err < 0 && pin->route.ifindex != 0 && base_addr_equal(&pin->route.dest, &pin->relay)) {
-		*ret = pin->route;
+	if (err == 0) {
+		pin->follows = true;
+		*ret = around;
 		return 0;
 	}
-	return err;
+	if (pin->route.ifindex == 0 || !base_addr_equal(&pin->route.dest, &pin->relay))
+		return err;
+	*ret = pin->route;
+	return 0;
+}
+
+/* The network changed under our route: another interface, another router. */
+static bool has_moved(const struct lintap_route_pin *pin) {
+	struct netlink_route around;
+	return pin->follows && rtnl_route_around(pin->rtnl, &pin->relay, pin->tap_ifindex, &around) == 0 &&
+	       !same_way(&pin->route, &around);
+}
+
+static void take_out(struct lintap_route_pin *pin) {
+	if (pin->ours)
+		(void)rtnl_change_route(pin->rtnl, NETLINK_ROUTE_DELETE, &pin->route); /* gone with its interface? fine */
+	pin->ours = false;
 }
 
 static int install(struct lintap_route_pin *pin) {
-	struct netlink_route now = {.ifindex = 0}, matched, way;
+	struct netlink_route now = {.ifindex = 0}, way = now, matched;
 	int err = rtnl_get_route(pin->rtnl, &pin->relay, false, &now);
 	if (err == 0 && needs_no_pin(pin, &now))
 		return 0;
 	if (err == 0 && rtnl_get_route(pin->rtnl, &pin->relay, true, &matched) == 0 && is_host_route(pin, &matched)) {
-		pin->ours = pin->ours || matched.protocol == NETLINK_ROUTE_PROTOCOL;
+		if (!pin->ours && matched.protocol == NETLINK_ROUTE_PROTOCOL)
+			pin->ours = pin->follows = true; /* left behind by a crash, perhaps in another network */
 		pin->route = matched;
-		return 0;
+		if (!pin->ours || !has_moved(pin))
+			return 0;
+		take_out(pin);
+		pin->state = OBS_UNKNOWN; /* to be said again */
 	}
 	pin->ours = false;
-	err = find_way(pin, &now, &way);
+	err = find_way(pin, &way);
 	if (err < 0)
 		return err;
 	pin->route = (struct netlink_route){.dest = pin->relay,
@@ -91,12 +119,6 @@ static int install(struct lintap_route_pin *pin) {
 	err = rtnl_change_route(pin->rtnl, NETLINK_ROUTE_ADD, &pin->route);
 	pin->ours = err == 0;
 	return err == -EEXIST ? 0 : err;
-}
-
-static void take_out(struct lintap_route_pin *pin) {
-	if (pin->ours)
-		(void)rtnl_change_route(pin->rtnl, NETLINK_ROUTE_DELETE, &pin->route); /* gone with its interface? fine */
-	pin->ours = false;
 }
 
 void lintap_route_pin_set(struct lintap_route_pin *pin, const struct base_addr *relay) {

@@ -18,6 +18,7 @@ struct lintap_route_pin {
 	struct base_addr relay;     /* family NONE: nothing to pin yet */
 	struct netlink_route route; /* the last way we knew */
 	bool ours;                  /* it is in the table and we take it out */
+	bool follows;               /* it copies the main table's way (no policy routing), so it may follow that */
 	enum obs_tristate state;
 };
 
@@ -25,7 +26,7 @@ void lintap_route_pin_init(struct lintap_route_pin *pin, struct rtnl *rtnl, unsi
 
 /* A connection to this address begins: pins it anew, by the way that is best now. */
 void lintap_route_pin_set(struct lintap_route_pin *pin, const struct base_addr *relay);
-/* Puts back what somebody removed or overruled. */
+/* Puts back what somebody removed or overruled; follows the network to another interface or router. */
 void lintap_route_pin_check(struct lintap_route_pin *pin);
 /* Takes our route out. */
 void lintap_route_pin_clear(struct lintap_route_pin *pin);

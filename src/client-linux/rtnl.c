@@ -169,3 +169,20 @@ int rtnl_interface_address(struct rtnl *rtnl, unsigned ifindex, struct base_addr
 		*ret = search.best.addr;
 	return err;
 }
+
+int rtnl_watch_open(void) {
+	const struct sockaddr_nl groups = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE};
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+	if (fd >= 0 && bind(fd, (const struct sockaddr *)(const void *)&groups, sizeof(groups)) < 0) {
+		(void)close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+void rtnl_watch_drain(int fd) {
+	uint8_t ignored[4096];
+	/* ENOBUFS says that more changed than fitted: that is news too, and clears itself. */
+	while (recv(fd, ignored, sizeof(ignored), 0) > 0 || errno == ENOBUFS || errno == EINTR)
+		continue;
+}

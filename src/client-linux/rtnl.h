@@ -22,4 +22,9 @@ int rtnl_route_around(struct rtnl *rtnl, const struct base_addr *dest, unsigned 
 /* The interface's address that says most to a person; family NONE when it has none. */
 int rtnl_interface_address(struct rtnl *rtnl, unsigned ifindex, struct base_addr *ret);
 
+/* A descriptor that becomes readable when routes change; -1 when the system refuses. */
+int rtnl_watch_open(void);
+/* Takes what it has to say. */
+void rtnl_watch_drain(int fd);
+
 #endif

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <poll.h>
 
 struct fixture {
 	struct lintap_tap *tap;
@@ -209,6 +210,36 @@ static void test_pin_comes_back(void **state) {
 	lintap_route_pin_clear(&pin);
 }
 
+static void test_pin_follows_the_network(void **state) {
+	struct fixture *fixture = *state;
+	struct lintap_route_pin pin;
+	const struct base_addr relay = ip("192.0.2.1");
+	int watch = rtnl_watch_open();
+	assert_true(watch >= 0);
+	lintap_route_pin_init(&pin, fixture->rtnl, lintap_tap_ifindex(fixture->tap), NULL);
+	lintap_route_pin_set(&pin, &relay);
+	assert_int_equal(lintap_tap_set_carrier(fixture->tap, true), 0);
+	rtnl_watch_drain(watch);
+	private_net_run(TAP_UP "ip route replace default via 10.9.0.9");
+	assert_int_equal(poll(&(struct pollfd){.fd = watch, .events = POLLIN}, 1, 1000), 1);
+	lintap_route_pin_check(&pin);
+	private_net_run("ip route show 192.0.2.1 | grep -q 'via 10.9.0.9'");
+	/* The default route goes to the tunnel: nothing to follow. */
+	private_net_run("ip route replace default via 192.0.2.254 dev lanparty0");
+	lintap_route_pin_check(&pin);
+	private_net_run("ip route show 192.0.2.1 | grep -q 'via 10.9.0.9'");
+	/* Another network: the old address and all its routes are gone. */
+	private_net_run("ip addr flush dev home && ip addr add 10.7.0.2/24 dev home");
+	lintap_route_pin_check(&pin);
+	private_net_run("ip route add default via 10.7.0.1 dev home metric 50");
+	lintap_route_pin_check(&pin);
+	assert_int_equal(pin.state, OBS_YES);
+	private_net_run("ip route show 192.0.2.1 | grep -q 'via 10.7.0.1'");
+	lintap_route_pin_clear(&pin);
+	private_net_run("test -z \"$(ip route show proto 76)\"");
+	(void)close(watch);
+}
+
 static void test_pin_leaves_what_it_finds(void **state) {
 	struct fixture *fixture = *state;
 	struct lintap_route_pin pin;
@@ -243,6 +274,7 @@ int main(void) {
 	    IN_NAMESPACE(test_interface_address),
 	    IN_NAMESPACE(test_pin),
 	    IN_NAMESPACE(test_pin_comes_back),
+	    IN_NAMESPACE(test_pin_follows_the_network),
 	    IN_NAMESPACE(test_pin_leaves_what_it_finds),
 	    IN_NAMESPACE(test_device_deleted),
 	};

@@ -3,11 +3,12 @@ import os
 import sys
 
 from frames import friendly
-from lab import HERE, ROUTER_ADDRESS, wait_for
-from party import CLIENT_MACS, TAP, PartyCase
+from lab import HERE, HOST_ADDRESS, ROUTER_ADDRESS, wait_for
+from party import CLIENT_ADDRESSES, CLIENT_MACS, TAP, PartyCase
 from wire import Capture, send_frames
 
 GAME = [sys.executable, '-B', os.path.join(HERE, 'game.py')]
+MDNS = [sys.executable, '-B', os.path.join(HERE, 'mdns.py')]
 
 
 class TestBroadcast(PartyCase):
@@ -28,6 +29,19 @@ class TestBroadcast(PartyCase):
         self.serve('client1', TAP, 'far-away')
         for host, device in (('host', 'eth0'), ('client2', TAP)):
             self.assertEqual(self.query(host, device)[0], 'far-away')
+
+    def test_mdns_service_is_found_both_ways(self):
+        for source, address, finders in (
+                ('host', HOST_ADDRESS, CLIENT_ADDRESSES.items()),
+                ('client1', CLIENT_ADDRESSES['client1'],
+                 (('host', HOST_ADDRESS), ('client2', CLIENT_ADDRESSES['client2'])))):
+            server = self.lab.start(source, 'mdns', *MDNS, 'announce', address, f'from-{source}')
+            server.wait_log('announced', 10)
+            for finder, own in finders:
+                with self.subTest(source=source, finder=finder):
+                    found = self.lab.run(finder, *MDNS, 'browse', own, '8').stdout.split()
+                    self.assertEqual(found, [f'from-{source}', address])
+            server.kill()
 
     def arrive(self, source, device, mac, targets):
         frames = friendly(mac)

@@ -81,7 +81,7 @@ class Tshark:
             data = file.read()
         if len(data) < 24:
             return []
-        order = {b'\xd4\xc3\xb2\xa1': 'little', b'\xa1\xb2\xc3\xd4': 'big'}[data[:4]]
+        order = 'little' if data[2:4] == b'\xb2\xa1' else 'big'  # a1b2c3d4, or a1b23c4d with nanoseconds
         place, frames = 24, []
         while place + 16 <= len(data):
             length = int.from_bytes(data[place + 8:place + 12], order)

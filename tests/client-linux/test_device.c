@@ -23,7 +23,9 @@ struct fixture {
 static void take(void *user, struct slice frame, uint64_t now) {
 	struct fixture *fixture = user;
 	(void)now;
-	assert_true(frame.len <= FRAME_TEST_BYTES_MAX);
+	assert_true(frame.len >= 14 && frame.len <= FRAME_TEST_BYTES_MAX);
+	if (base_get_u16(frame.data + 12) == 0x86dd)
+		return; /* the stack's own talk on a link that came up, whenever it likes */
 	fixture->seen++;
 	memcpy(fixture->last.bytes, frame.data, frame.len);
 	fixture->last.len = frame.len;

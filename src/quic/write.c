@@ -91,13 +91,19 @@ static bool next_datagram(struct quic_conn *conn, size_t budget, struct slice *r
 	return false;
 }
 
+/* The peer's flow control, not the congestion controller, stops the control stream. ngtcp2 tells so itself only when
+ * the window of the stream is used up and that of the connection is not. */
+static bool is_control_blocked(const struct quic_conn *conn) {
+	return conn->control.blocked || ngtcp2_conn_get_max_data_left(conn->ng) == 0;
+}
+
 static ngtcp2_ssize write_packet(struct quic_conn *conn, struct packet *packet, size_t budget) {
 	struct slice payload;
 
 	if (quic_control_has_unsent(&conn->control) && !conn->control.blocked) {
 		ngtcp2_ssize len = write_control(conn, packet);
 
-		if (len != 0 || !conn->control.blocked)
+		if (len != 0 || !is_control_blocked(conn))
 			return len;
 	}
 	if (next_datagram(conn, budget, &payload)) {

@@ -39,6 +39,10 @@ struct net_peer *odd_connect(struct net *net, const struct odd *odd) {
 	params.max_datagram_frame_size = odd->max_datagram_frame_size;
 	if (odd->stream_window != 0)
 		params.initial_max_stream_data_bidi_local = odd->stream_window;
+	if (odd->max_ack_delay != 0)
+		params.max_ack_delay = odd->max_ack_delay;
+	if (odd->data_window != 0)
+		params.initial_max_data = odd->data_window;
 	quic_random(dcid.data, dcid.datalen);
 	quic_random(scid.data, scid.datalen);
 	base = net_path(net, peer);

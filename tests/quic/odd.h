@@ -11,6 +11,8 @@ struct odd {
 	uint32_t version;                 /* 0: QUIC version 1 */
 	bool no_control_stream;           /* never opens it */
 	uint64_t stream_window;           /* 0: as usual */
+	uint64_t max_ack_delay;           /* 0: as usual */
+	uint64_t data_window;             /* of all streams together; 0: as usual */
 };
 
 struct net_peer *odd_connect(struct net *net, const struct odd *odd);

@@ -64,12 +64,11 @@ static void test_no_control_stream(void **state) {
 }
 
 /* The peer's flow control stops the stream, not the datagrams behind it. */
-static void test_small_window(void **state) {
+static void check_small_window(const struct odd *odd) {
 	struct net net;
 
-	(void)state;
 	net_init(&net);
-	odd_connect(&net, &(struct odd){.alpn = QUIC_ALPN, .max_datagram_frame_size = 65535, .stream_window = 1000});
+	odd_connect(&net, odd);
 	assert_true(net_run_until(&net, net_all_connected, BASE_SECOND));
 	net_say(&net.client[0], 10); /* opens the stream */
 	net_run(&net, 100 * BASE_MS);
@@ -81,6 +80,12 @@ static void test_small_window(void **state) {
 	net_run(&net, 20 * BASE_SECOND);
 	assert_int_equal(net.client[0].control_heard, 30000);
 	net_done(&net);
+}
+
+static void test_small_window(void **state) {
+	(void)state;
+	check_small_window(&(struct odd){.alpn = QUIC_ALPN, .max_datagram_frame_size = 65535, .stream_window = 1000});
+	check_small_window(&(struct odd){.alpn = QUIC_ALPN, .max_datagram_frame_size = 65535, .data_window = 1000});
 }
 
 static void test_datagrams(void **state) {

@@ -7,6 +7,9 @@
 #define CRYPTO_ERROR_FIRST 0x100 /* RFC 9000 section 20.1: 0x100 + TLS alert */
 #define CRYPTO_ERROR_LAST 0x1ff
 #define CLOSING_PTOS 3
+/* The peer has a say in its probe timeout (RFC 9000 section 18.2: max_ack_delay up to 16 s); what is closed must not
+ * keep its place because of that. */
+#define CLOSING_MAX (3 * BASE_SECOND)
 
 static void note(struct quic_conn *conn) {
 	char remote[BASE_ADDR_TEXT_BYTES];
@@ -34,7 +37,7 @@ static bool begin(struct quic_conn *conn, enum quic_close_kind kind, uint64_t co
 	conn->why.code = code;
 	base_text_init(&out, conn->why.text, sizeof(conn->why.text));
 	base_text_add(&out, text);
-	conn->close_until = conn->now + CLOSING_PTOS * ngtcp2_conn_get_pto(conn->ng);
+	conn->close_until = conn->now + base_time_min(CLOSING_PTOS * ngtcp2_conn_get_pto(conn->ng), CLOSING_MAX);
 	conn->held_len = 0;
 	ngtcp2_ccerr_default(&conn->wire);
 	note(conn);

@@ -182,8 +182,10 @@ int quic_server_new_cid(struct quic_server *server, struct quic_conn *conn, ngtc
                         uint8_t ret_token[static NGTCP2_STATELESS_RESET_TOKENLEN]);
 void quic_server_forget_cid(struct quic_server *server, const struct quic_conn *conn, const ngtcp2_cid *cid);
 
-/* stateless.c: answers that belong to no connection, bounded in number and rate. */
+/* stateless.c: answers that belong to no connection, bounded in number and rate. Retries have a share of their own:
+ * otherwise a stranger who asks for resets could keep out everybody who needs a Retry to come in. */
 #define QUIC_ANSWERS_MAX 64
+#define QUIC_ANSWERS_OTHER_MAX (QUIC_ANSWERS_MAX / 2)
 #define QUIC_ANSWER_BYTES 640
 
 struct quic_answer {
@@ -192,10 +194,13 @@ struct quic_answer {
 	uint8_t bytes[QUIC_ANSWER_BYTES];
 };
 
+enum quic_share { QUIC_SHARE_RETRY, QUIC_SHARE_OTHER, QUIC_SHARE_COUNT };
+
 struct quic_stateless {
 	uint8_t reset_secret[QUIC_SECRET_BYTES];
 	uint8_t token_secret[QUIC_SECRET_BYTES];
-	size_t per_second, used;
+	size_t per_second; /* of each share */
+	size_t used[QUIC_SHARE_COUNT];
 	uint64_t window_start;
 	size_t first, count; /* ring */
 	struct quic_answer answers[QUIC_ANSWERS_MAX];

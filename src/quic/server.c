@@ -266,7 +266,10 @@ static void stranger(struct quic_server *server, const ngtcp2_version_cid *cids,
 		                     datagram.len, server->now);
 		return;
 	}
-	if (ngtcp2_accept(&arrival.hd, datagram.data, datagram.len) != 0) {
+	/* ngtcp2 lets shorter connection IDs pass with any token; those that our Retry gives out are as long (RFC 9000
+	 * section 7.2). */
+	if (ngtcp2_accept(&arrival.hd, datagram.data, datagram.len) != 0 ||
+	    arrival.hd.dcid.datalen < NGTCP2_MIN_INITIAL_DCIDLEN) {
 		server->counters.undecodable++;
 		return;
 	}

@@ -14,7 +14,7 @@ struct quic_server_limits {
 	size_t connections_max;      /* 0: 4096 */
 	size_t half_open_max;        /* 0: 512; beyond, Initials are dropped and counted */
 	size_t retry_above;          /* 0: 64; with this many half-open ones a new one needs a Retry token */
-	size_t stateless_per_second; /* 0: 1000; Retry, version negotiation and reset together */
+	size_t stateless_per_second; /* 0: 1000; Retries, and as many other answers (version negotiation, reset, refusal) */
 };
 
 struct quic_server_counters {

@@ -1,5 +1,5 @@
 /* quic/stateless.c: what the server says without keeping state: version negotiation, Retry, stateless reset, refusals.
- * All go through one small ring and one limit per second. */
+ * All go through one small ring and a limit per second. */
 #include "quic/internal.h"
 
 #include <string.h>
@@ -19,26 +19,29 @@ int quic_stateless_init(struct quic_stateless *stateless, const struct quic_iden
 }
 
 /* A slot of the ring to fill, or NULL when this second's share is used up. The caller commits it with `push`. */
-static struct quic_answer *slot(struct quic_stateless *stateless, struct quic_server_counters *counters, uint64_t now) {
+static struct quic_answer *slot(struct quic_stateless *stateless, struct quic_server_counters *counters,
+                                enum quic_share share, uint64_t now) {
+	size_t waiting_max = share == QUIC_SHARE_RETRY ? QUIC_ANSWERS_MAX : QUIC_ANSWERS_OTHER_MAX;
+
 	if (now - stateless->window_start >= BASE_SECOND) {
 		stateless->window_start = now;
-		stateless->used = 0;
+		memset(stateless->used, 0, sizeof(stateless->used));
 	}
-	if (stateless->used >= stateless->per_second || stateless->count == QUIC_ANSWERS_MAX) {
+	if (stateless->used[share] >= stateless->per_second || stateless->count >= waiting_max) {
 		counters->stateless_limited++;
 		return NULL;
 	}
 	return &stateless->answers[(stateless->first + stateless->count) % QUIC_ANSWERS_MAX];
 }
 
-static bool push(struct quic_stateless *stateless, struct quic_answer *answer, const struct base_path *path,
-                 ngtcp2_ssize len) {
+static bool push(struct quic_stateless *stateless, struct quic_answer *answer, enum quic_share share,
+                 const struct base_path *path, ngtcp2_ssize len) {
 	if (len <= 0)
 		return false;
 	answer->path = *path;
 	answer->len = (size_t)len;
 	stateless->count++;
-	stateless->used++;
+	stateless->used[share]++;
 	return true;
 }
 
@@ -57,13 +60,13 @@ int quic_stateless_write(struct quic_stateless *stateless, uint8_t *buf, size_t 
 void quic_stateless_version(struct quic_stateless *stateless, struct quic_server_counters *counters,
                             const struct base_path *path, const ngtcp2_version_cid *cids, uint64_t now) {
 	static const uint32_t versions[] = {NGTCP2_PROTO_VER_V1, NGTCP2_PROTO_VER_V2};
-	struct quic_answer *answer = slot(stateless, counters, now);
+	struct quic_answer *answer = slot(stateless, counters, QUIC_SHARE_OTHER, now);
 	uint8_t unused_bits;
 
 	if (answer == NULL)
 		return;
 	quic_random(&unused_bits, 1);
-	if (push(stateless, answer, path,
+	if (push(stateless, answer, QUIC_SHARE_OTHER, path,
 	         ngtcp2_pkt_write_version_negotiation(answer->bytes, sizeof(answer->bytes), unused_bits, cids->scid,
 	                                              cids->scidlen, cids->dcid, cids->dcidlen, versions,
 	                                              sizeof(versions) / sizeof(versions[0]))))
@@ -82,7 +85,7 @@ void quic_stateless_reset(struct quic_stateless *stateless, struct quic_server_c
 		return;
 	if (len >= heard_len)
 		len = heard_len - 1;
-	answer = slot(stateless, counters, now);
+	answer = slot(stateless, counters, QUIC_SHARE_OTHER, now);
 	if (answer == NULL)
 		return;
 	ngtcp2_cid_init(&cid, dcid.data, dcid.len);
@@ -90,7 +93,7 @@ void quic_stateless_reset(struct quic_stateless *stateless, struct quic_server_c
 		return;
 	quic_random(random, len - sizeof(token));
 	if (push(
-	        stateless, answer, path,
+	        stateless, answer, QUIC_SHARE_OTHER, path,
 	        ngtcp2_pkt_write_stateless_reset(answer->bytes, sizeof(answer->bytes), token, random, len - sizeof(token))))
 		counters->resets_sent++;
 }
@@ -98,7 +101,7 @@ void quic_stateless_reset(struct quic_stateless *stateless, struct quic_server_c
 void quic_stateless_retry(struct quic_stateless *stateless, struct quic_server_counters *counters,
                           const struct base_path *path, const ngtcp2_pkt_hd *hd, uint8_t shard, uint64_t now) {
 	uint8_t token[NGTCP2_CRYPTO_MAX_RETRY_TOKENLEN2];
-	struct quic_answer *answer = slot(stateless, counters, now);
+	struct quic_answer *answer = slot(stateless, counters, QUIC_SHARE_RETRY, now);
 	ngtcp2_cid scid = {.datalen = QUIC_CID_BYTES};
 	ngtcp2_path_storage storage;
 	ngtcp2_ssize len;
@@ -111,7 +114,7 @@ void quic_stateless_retry(struct quic_stateless *stateless, struct quic_server_c
 	len = ngtcp2_crypto_generate_retry_token2(token, stateless->token_secret, QUIC_SECRET_BYTES, hd->version,
 	                                          storage.path.remote.addr, storage.path.remote.addrlen, &scid, &hd->dcid,
 	                                          now);
-	if (len > 0 && push(stateless, answer, path,
+	if (len > 0 && push(stateless, answer, QUIC_SHARE_RETRY, path,
 	                    ngtcp2_crypto_write_retry(answer->bytes, sizeof(answer->bytes), hd->version, &hd->scid, &scid,
 	                                              &hd->dcid, token, (size_t)len)))
 		counters->retries_sent++;
@@ -119,10 +122,10 @@ void quic_stateless_retry(struct quic_stateless *stateless, struct quic_server_c
 
 void quic_stateless_close(struct quic_stateless *stateless, struct quic_server_counters *counters,
                           const struct base_path *path, const ngtcp2_pkt_hd *hd, uint64_t code, uint64_t now) {
-	struct quic_answer *answer = slot(stateless, counters, now);
+	struct quic_answer *answer = slot(stateless, counters, QUIC_SHARE_OTHER, now);
 
 	if (answer != NULL)
-		push(stateless, answer, path,
+		push(stateless, answer, QUIC_SHARE_OTHER, path,
 		     ngtcp2_crypto_write_connection_close(answer->bytes, sizeof(answer->bytes), hd->version, &hd->scid,
 		                                          &hd->dcid, code, NULL, 0));
 }

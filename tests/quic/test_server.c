@@ -334,7 +334,76 @@ static void test_stateless_limit(void **state) {
 	net_server_start(&net);
 	for (int i = 0; i < 1000; i++)
 		recv_raw(&net, 1, packet, sizeof(packet));
-	assert_int_equal(quic_server_counters(net.server)->resets_sent, QUIC_ANSWERS_MAX);
+	assert_int_equal(quic_server_counters(net.server)->resets_sent, QUIC_ANSWERS_OTHER_MAX);
+	net_done(&net);
+}
+
+/* A first packet must have a connection ID of 8 bytes at least, whatever it brings as its token. */
+static void test_short_cid(void **state) {
+	static const uint8_t token[] = {NGTCP2_CRYPTO_TOKEN_MAGIC_RETRY2, 'x'}; /* is answered with INVALID_TOKEN */
+	uint8_t packet[QUIC_UDP_PAYLOAD_MIN];
+	struct quic_burst burst;
+	struct net net;
+
+	(void)state;
+	net_init(&net);
+	for (uint8_t cid_len = 0; cid_len <= NGTCP2_MAX_CIDLEN; cid_len++) {
+		const uint8_t start[] = {0xc0, 0, 0, 0, 1, cid_len};
+		size_t len = sizeof(start);
+
+		memset(packet, 0, sizeof(packet));
+		memcpy(packet, start, len);
+		len += cid_len + 1u; /* and no source connection ID */
+		packet[len++] = sizeof(token);
+		memcpy(packet + len, token, sizeof(token));
+		len += sizeof(token);
+		packet[len++] = 0x44; /* 1024 bytes follow */
+		recv_raw(&net, 1, packet, sizeof(packet));
+		assert_int_equal(answer(&net, out, &burst) > 0, cid_len >= NGTCP2_MIN_INITIAL_DCIDLEN);
+		assert_int_equal(quic_server_connections(net.server), 0);
+	}
+	net_done(&net);
+}
+
+/* A peer that calls itself slow does not keep its place for a minute after it left. */
+static void test_slow_to_go(void **state) {
+	struct net net;
+
+	(void)state;
+	net_init(&net);
+	odd_connect(&net,
+	            &(struct odd){.alpn = QUIC_ALPN, .max_datagram_frame_size = 65535, .max_ack_delay = 16000 * BASE_MS});
+	assert_true(net_run_until(&net, net_all_connected, BASE_SECOND));
+	quic_conn_shutdown(net.client[0].conn, QUIC_APP_DONE, "", net.now);
+	net_run(&net, 4 * BASE_SECOND);
+	assert_int_equal(net.at_server[0].closed, 1);
+	assert_int_equal(quic_server_connections(net.server), 0);
+	net_done(&net);
+}
+
+/* A stranger who uses up what may be answered to garbage does not keep honest clients from getting their Retry. */
+static void test_retry_share(void **state) {
+	uint8_t packet[100] = {0x40};
+	struct quic_burst burst;
+	struct net net;
+
+	(void)state;
+	net_init(&net);
+	net_server_stop(&net);
+	net.limits.retry_above = 2;
+	net.limits.stateless_per_second = 100;
+	net_server_start(&net);
+	half_open(&net, 2);
+	for (int i = 0; i < 200; i++) {
+		recv_raw(&net, 1, packet, sizeof(packet));
+		answer(&net, out, &burst);
+	}
+	for (int i = 0; i < 200; i++) /* these wait to be sent */
+		recv_raw(&net, 1, packet, sizeof(packet));
+	net_connect_pinned(&net);
+	net_run(&net, 200 * BASE_MS);
+	assert_int_equal(net.client[0].done, 1);
+	assert_int_equal(quic_server_counters(net.server)->retries_sent, 1);
 	net_done(&net);
 }
 
@@ -426,6 +495,9 @@ int main(void) {
 	    cmocka_unit_test(test_stateless_reset),
 	    cmocka_unit_test(test_reset_sizes),
 	    cmocka_unit_test(test_stateless_limit),
+	    cmocka_unit_test(test_retry_share),
+	    cmocka_unit_test(test_short_cid),
+	    cmocka_unit_test(test_slow_to_go),
 	    cmocka_unit_test(test_shard),
 	    cmocka_unit_test(test_many),
 	    cmocka_unit_test(test_turns),

@@ -50,12 +50,22 @@ static bool is_group(const uint8_t *mac) {
 	return (mac[0] & 1) != 0;
 }
 
-/* Traffic between LAN stations. ARP answers among them (flooded, or behind a hub) still teach the guard. */
+/* Notes who is on the LAN. Not before the room is joined: a gateway that waits for another one's seat on the same LAN
+ * hears that one's remote clients. */
+static void hear(struct gateway_bridge *bridge, struct slice frame, uint64_t now) {
+	if (bridge->guard != NULL && bridge->tap_mtu != 0)
+		gateway_guard_hear(bridge->guard, proto_mac_of(frame.data + PROTO_MAC_BYTES), now);
+}
+
+/* Traffic between LAN stations (flooded, behind a hub, or with this machine) still teaches the guard: who is there, and
+ * by ARP answers who holds an address. */
 static void learn_in_passing(struct gateway_bridge *bridge, struct slice frame, uint64_t now) {
 	struct proto_ether ether;
-	if (bridge->guard != NULL && base_get_u16(frame.data + 12) == PROTO_ETHERTYPE_ARP &&
-	    gateway_remotes_by_mac(bridge->remotes, frame.data + PROTO_MAC_BYTES) == NULL &&
-	    policy_check(frame, POLICY_FROM_LAN) == POLICY_PASS && proto_ether_parse(frame, &ether) == 0)
+	if (bridge->guard == NULL || gateway_remotes_by_mac(bridge->remotes, frame.data + PROTO_MAC_BYTES) != NULL)
+		return;
+	hear(bridge, frame, now);
+	if (base_get_u16(frame.data + 12) == PROTO_ETHERTYPE_ARP && policy_check(frame, POLICY_FROM_LAN) == POLICY_PASS &&
+	    proto_ether_parse(frame, &ether) == 0)
 		gateway_guard_learn(bridge->guard, &ether, now);
 }
 
@@ -72,8 +82,21 @@ static struct slice without_tags(struct gateway_bridge *bridge, struct slice fra
 	return slice_of(bridge->untagged, len);
 }
 
-/* A frame with a remote client's source coming in from the LAN: a loop, or a second way between the two. */
+/* A good frame that we never wrote to the LAN, since no client may send the like or so long a one. A tag may have been
+ * put on by a switch and proves nothing. */
+static bool no_client_sent(const struct gateway_bridge *bridge, struct slice frame) {
+	struct proto_ether ether;
+	return bridge->guard != NULL && policy_check(frame, POLICY_FROM_LAN) == POLICY_PASS &&
+	       proto_ether_parse(frame, &ether) == 0 && ether.vlan_tags == 0 &&
+	       (frame.len > proto_frame_bytes_max(bridge->tap_mtu) ||
+	        policy_check(frame, POLICY_FROM_REMOTE) != POLICY_PASS);
+}
+
+/* A frame with a remote client's source coming in from the LAN: a loop, a second way between the two, or a LAN station
+ * whose MAC the client chose; the guard is told when it can only be that. */
 static bool reflected(struct gateway_bridge *bridge, const struct passage *passage, enum obs_drop *ret_drop) {
+	if (no_client_sent(bridge, passage->frame))
+		hear(bridge, passage->frame, passage->now);
 	if (obs_on(bridge->log, OBS_WARN)) {
 		obs_begin(bridge->log, OBS_WARN, "lan_loop");
 		obs_mac(bridge->log, "src", passage->frame.data + PROTO_MAC_BYTES);
@@ -103,6 +126,7 @@ bool gateway_bridge_from_lan(struct gateway_bridge *bridge, struct slice frame, 
 	struct proto_ether ether;
 	if (proto_ether_parse(frame, &ether) < 0)
 		return drop(bridge, &passage, OBS_DROP_MALFORMED, ret_drop);
+	hear(bridge, frame, now);
 	if (bridge->guard != NULL)
 		gateway_guard_learn(bridge->guard, &ether, now);
 
@@ -134,6 +158,8 @@ bool gateway_bridge_from_tunnel(struct gateway_bridge *bridge, uint32_t source_p
 		return drop(bridge, &passage, OBS_DROP_FORGED_SOURCE, ret_drop);
 	if (frame.len > proto_frame_bytes_max(bridge->tap_mtu))
 		return drop(bridge, &passage, OBS_DROP_TAP_MTU, ret_drop);
+	if (remote->on_lan)
+		return drop(bridge, &passage, OBS_DROP_ADDRESS_GUARD, ret_drop);
 	if (bridge->guard != NULL && !gateway_guard_allows(bridge->guard, &ether, now))
 		return drop(bridge, &passage, OBS_DROP_ADDRESS_GUARD, ret_drop);
 

@@ -82,6 +82,8 @@ static void on_read_due(void *user, uint64_t now) {
 
 static void refresh_cam(struct gateway *gateway, const struct gateway_remote *remote, const char *reason) {
 	uint8_t frame[GATEWAY_CAM_FRAME_BYTES];
+	if (remote->on_lan)
+		return;
 	gateway_cam_frame(remote->mac, frame);
 	gateway_lan_port_write(gateway->port, slice_of(frame, sizeof(frame)));
 	client_session_counters(gateway->session)->value[OBS_CAM_REFRESHES]++;
@@ -139,9 +141,36 @@ static void check_port(struct gateway *gateway) {
 	}
 }
 
+/* A remote client may have chosen the MAC of a LAN station, or of this port: the LAN's own goes first. */
+static void check_remote(struct gateway *gateway, const struct gateway_remote *remote, uint64_t now) {
+	bool on_lan = gateway->guard != NULL && gateway_guard_on_lan(gateway->guard, remote->mac, now);
+	if (!gateway_remotes_set_on_lan(&gateway->remotes, remote->peer, on_lan))
+		return;
+	if (!on_lan)
+		refresh_cam(gateway, remote, "station_gone");
+	if (!obs_on(gateway->log, OBS_WARN))
+		return;
+	obs_begin(gateway->log, OBS_WARN, on_lan ? "remote_shut_out" : "remote_let_in");
+	obs_u64(gateway->log, "peer", remote->peer);
+	obs_mac(gateway->log, "mac", remote->mac.b);
+	obs_str(gateway->log, "message",
+	        on_lan ? "a station of the LAN has this MAC" : "the LAN station with this MAC has been silent for long");
+	obs_flood_key(gateway->log, remote->peer, now);
+	obs_end(gateway->log);
+}
+
+static void check_remotes(struct gateway *gateway, uint64_t now) {
+	if (gateway->guard != NULL)
+		gateway_guard_hear(gateway->guard, gateway_lan_port_mac(gateway->port), now);
+	for (const struct gateway_remote *remote = gateway_remotes_next(&gateway->remotes, NULL); remote != NULL;
+	     remote = gateway_remotes_next(&gateway->remotes, remote))
+		check_remote(gateway, remote, now);
+}
+
 static void on_check_due(void *user, uint64_t now) {
 	struct gateway *gateway = user;
 	check_port(gateway);
+	check_remotes(gateway, now);
 	obs_log_tick(gateway->log, now);
 	(void)loop_timer_set(gateway->loop, &gateway->check_timer, now + GATEWAY_PORT_CHECK_NS);
 }
@@ -156,7 +185,7 @@ static void on_joined(void *user, const struct ctrl_welcome *welcome, uint64_t n
 
 static void on_peer_joined(void *user, const struct client_peer *peer, uint64_t now) {
 	struct gateway *gateway = user;
-	(void)now;
+	const struct gateway_remote *remote;
 	if (peer->role != CTRL_ROLE_CLIENT || !peer->identity_known)
 		return;
 	int err = gateway_remotes_add(&gateway->remotes, peer->id, peer->mac);
@@ -164,7 +193,9 @@ static void on_peer_joined(void *user, const struct client_peer *peer, uint64_t 
 		obs_note(gateway->log, OBS_WARN, "remote_ignored", base_error_text(err));
 		return;
 	}
-	refresh_cam(gateway, gateway_remotes_by_peer(&gateway->remotes, peer->id), "peer_joined");
+	remote = gateway_remotes_by_peer(&gateway->remotes, peer->id);
+	check_remote(gateway, remote, now); /* before the switches are told */
+	refresh_cam(gateway, remote, "peer_joined");
 }
 
 static void on_peer_left(void *user, const struct client_peer *peer, enum ctrl_leave_reason reason, uint64_t now) {
@@ -290,6 +321,7 @@ static bool start_port(struct gateway *gateway, const struct gateway_packet_sock
 	if (gateway->port == NULL)
 		return fail(gateway, CLIENT_EXIT_FAILURE, "", "out of memory");
 	attach_port(gateway, socket);
+	check_remotes(gateway, loop_now(gateway->loop));
 	if (!gateway_lan_port_attached(gateway->port))
 		return fail(gateway, CLIENT_EXIT_FAILURE, "", "cannot watch the LAN interface");
 	client_session_report_device(gateway->session, true, NULL);

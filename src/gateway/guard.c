@@ -182,6 +182,35 @@ static void see(struct gateway_guard *guard, struct binding *binding, uint64_t n
 	base_list_append(&guard->order, &binding->order);
 }
 
+static void bind(struct gateway_guard *guard, const struct gateway_claim *claim, struct proto_mac mac, uint64_t now) {
+	struct binding *binding = find(guard, claim);
+	if (binding == NULL) {
+		binding = take_entry(guard);
+		binding->claim = *claim;
+		/* The key is new and the node free, so the insert can't fail. */
+		(void)base_map_insert(&guard->by_address, &binding->node, claim_key(&binding->claim));
+	}
+	binding->mac = mac;
+	see(guard, binding, now);
+}
+
+/* False for what is no station's address. */
+static bool claim_of_station(struct proto_mac mac, struct gateway_claim *ret) {
+	return !proto_mac_is_group(mac) && claim_of(2, mac.b, sizeof(mac.b), ret);
+}
+
+void gateway_guard_hear(struct gateway_guard *guard, struct proto_mac station, uint64_t now) {
+	struct gateway_claim claim;
+	if (claim_of_station(station, &claim))
+		bind(guard, &claim, station, now);
+}
+
+bool gateway_guard_on_lan(const struct gateway_guard *guard, struct proto_mac mac, uint64_t now) {
+	struct gateway_claim claim;
+	const struct binding *binding = claim_of_station(mac, &claim) ? find(guard, &claim) : NULL;
+	return binding != NULL && now - binding->last_seen < GATEWAY_GUARD_STATION_AGE_NS;
+}
+
 void gateway_guard_learn(struct gateway_guard *guard, const struct proto_ether *ether, uint64_t now) {
 	struct gateway_claim claim;
 	if (!gateway_claim_parse(ether, &claim)) {
@@ -190,15 +219,7 @@ void gateway_guard_learn(struct gateway_guard *guard, const struct proto_ether *
 			see(guard, known, now);
 		return;
 	}
-	struct binding *binding = find(guard, &claim);
-	if (binding == NULL) {
-		binding = take_entry(guard);
-		binding->claim = claim;
-		/* The key is new and the node free, so the insert can't fail. */
-		(void)base_map_insert(&guard->by_address, &binding->node, claim_key(&binding->claim));
-	}
-	binding->mac = ether->src;
-	see(guard, binding, now);
+	bind(guard, &claim, ether->src, now);
 }
 
 bool gateway_guard_allows(struct gateway_guard *guard, const struct proto_ether *ether, uint64_t now) {

@@ -6,7 +6,10 @@
  * address is refused; claims nobody contradicts pass, so do address probes (RFC 5227, duplicate address detection),
  * which claim nothing. A binding unseen for GATEWAY_GUARD_AGE_NS ends, so that an address may really move.
  *
- * It protects the neighbour tables of LAN stations, nothing more: it does not tie a remote client to one address. */
+ * The same table holds the LAN stations' MACs: a remote client that chose the router's would draw the whole LAN's
+ * traffic to the gateway's switch port, so it stays outside while the LAN's own station is heard.
+ *
+ * It protects LAN stations, nothing more: it does not tie a remote client to one address. */
 #ifndef GATEWAY_GUARD_H
 #define GATEWAY_GUARD_H
 
@@ -16,7 +19,7 @@ struct gateway_guard;
 
 /* What a frame says about who holds an address. */
 struct gateway_claim {
-	uint8_t key[17]; /* 4 or 6, then the address, IPv4 padded with zeros */
+	uint8_t key[17]; /* 4, 6 or 2 for a MAC, then the address, padded with zeros */
 };
 
 /* NULL when memory is out. */
@@ -28,6 +31,11 @@ void gateway_guard_learn(struct gateway_guard *guard, const struct proto_ether *
 /* False when this frame of a remote client claims an address that a LAN station holds. */
 bool gateway_guard_allows(struct gateway_guard *guard, const struct proto_ether *ether, uint64_t now);
 size_t gateway_guard_count(const struct gateway_guard *guard);
+
+/* The source of a frame that came in through the LAN port, or the port's own MAC. */
+void gateway_guard_hear(struct gateway_guard *guard, struct proto_mac station, uint64_t now);
+/* True while a LAN station with this MAC was heard within GATEWAY_GUARD_STATION_AGE_NS. */
+bool gateway_guard_on_lan(const struct gateway_guard *guard, struct proto_mac mac, uint64_t now);
 
 /* The claim a frame makes, if any: the sender of an ARP packet, the source of a router or neighbour solicitation or a
  * router advertisement, the target of a neighbour advertisement. Never reads past the frame. */

@@ -71,6 +71,10 @@ unsigned gateway_lan_port_ifindex(const struct gateway_lan_port *port) {
 	return port->socket.ifindex;
 }
 
+struct proto_mac gateway_lan_port_mac(const struct gateway_lan_port *port) {
+	return port->socket.mac;
+}
+
 /* The VLAN tag that came as metadata. */
 static bool tag_of(struct msghdr *message, uint16_t *ret_type, uint16_t *ret_tag) {
 	for (struct cmsghdr *item = CMSG_FIRSTHDR(message); item != NULL; item = CMSG_NXTHDR(message, item)) {

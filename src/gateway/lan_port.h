@@ -23,8 +23,9 @@ void gateway_lan_port_attach(struct gateway_lan_port *port, const struct gateway
 /* Closes the socket; frames that wait are counted as refused. */
 void gateway_lan_port_detach(struct gateway_lan_port *port);
 bool gateway_lan_port_attached(const struct gateway_lan_port *port);
-int gateway_lan_port_fd(const struct gateway_lan_port *port);           /* -1 without a socket */
-unsigned gateway_lan_port_ifindex(const struct gateway_lan_port *port); /* 0 without a socket */
+int gateway_lan_port_fd(const struct gateway_lan_port *port);               /* -1 without a socket */
+unsigned gateway_lan_port_ifindex(const struct gateway_lan_port *port);     /* 0 without a socket */
+struct proto_mac gateway_lan_port_mac(const struct gateway_lan_port *port); /* zero without a socket */
 
 /* Delivers what is there, up to the bound of a turn. 0, or the negative errno of a socket that reports trouble. */
 int gateway_lan_port_read(struct gateway_lan_port *port, uint64_t now);

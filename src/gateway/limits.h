@@ -7,11 +7,14 @@
 /* Remote clients whose MACs we keep: more than a relay puts into one room, so a misbehaving relay can't fill memory. */
 #define GATEWAY_REMOTES_MAX 1024
 
-/* LAN stations whose addresses the guard protects: a /20 full of them; the longest unseen makes room. */
-#define GATEWAY_GUARD_ENTRIES_MAX 4096
+/* LAN addresses the guard protects: a MAC and an IPv4 address each of a /20 full of stations; the longest unseen makes
+ * room. */
+#define GATEWAY_GUARD_ENTRIES_MAX 8192
 /* A binding nobody has refreshed for so long protects nothing any more: short enough that an address which DHCP moves
  * from a LAN machine to a remote one works soon, long enough that routers and busy hosts stay covered. */
 #define GATEWAY_GUARD_AGE_NS (120 * BASE_SECOND)
+/* A MAC moves far more rarely than an address, and stations may be silent for as long as switches remember them. */
+#define GATEWAY_GUARD_STATION_AGE_NS (300 * BASE_SECOND)
 
 /* Switches forget a MAC after 300 s (IEEE 802.1Q-2022 table 8-6); one lost refresh must not matter. */
 #define GATEWAY_CAM_REFRESH_SECONDS 60

@@ -132,6 +132,10 @@ static int set_up(const char *name, struct gateway_packet_socket *port, char err
 	    .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = (int)port->ifindex};
 	if (bind(port->fd, (const struct sockaddr *)(const void *)&address, sizeof(address)) < 0)
 		return fail(error, name, "cannot bind");
+	struct sockaddr_ll own = {0};
+	socklen_t own_len = sizeof(own);
+	if (getsockname(port->fd, (struct sockaddr *)(void *)&own, &own_len) == 0 && own.sll_halen == PROTO_MAC_BYTES)
+		port->mac = proto_mac_of(own.sll_addr);
 	const struct packet_mreq promiscuous = {.mr_ifindex = (int)port->ifindex, .mr_type = PACKET_MR_PROMISC};
 	if (!set_option(port->fd, PACKET_ADD_MEMBERSHIP, &promiscuous, sizeof(promiscuous)))
 		return fail(error, name, "cannot listen promiscuously");

@@ -12,7 +12,8 @@
 struct gateway_packet_socket {
 	int fd; /* non-blocking */
 	unsigned ifindex;
-	bool vnet_header; /* every frame, in both directions, has an OFFLOAD_VNET_HEADER_BYTES header before it */
+	struct proto_mac mac; /* the interface's own; zero for a socket that is no packet socket */
+	bool vnet_header;     /* every frame, in both directions, has an OFFLOAD_VNET_HEADER_BYTES header before it */
 };
 
 enum gateway_port_state {

@@ -77,6 +77,14 @@ void gateway_remotes_remove(struct gateway_remotes *remotes, uint32_t peer) {
 	drop(remotes, of_peer_node(base_map_find(&remotes->by_peer, peer_key(&peer))));
 }
 
+bool gateway_remotes_set_on_lan(struct gateway_remotes *remotes, uint32_t peer, bool on_lan) {
+	struct gateway_remote *remote = of_peer_node(base_map_find(&remotes->by_peer, peer_key(&peer)));
+	if (remote == NULL || remote->on_lan == on_lan)
+		return false;
+	remote->on_lan = on_lan;
+	return true;
+}
+
 void gateway_remotes_clear(struct gateway_remotes *remotes) {
 	struct base_map_node *node;
 	while ((node = base_map_next(&remotes->by_peer, NULL)) != NULL)
@@ -87,7 +95,8 @@ const struct gateway_remote *gateway_remotes_by_mac(const struct gateway_remotes
                                                     const uint8_t mac[static PROTO_MAC_BYTES]) {
 	if (remotes->by_mac.len == 0)
 		return NULL;
-	return of_mac_node(base_map_find(&remotes->by_mac, slice_of(mac, PROTO_MAC_BYTES)));
+	const struct gateway_remote *remote = of_mac_node(base_map_find(&remotes->by_mac, slice_of(mac, PROTO_MAC_BYTES)));
+	return remote != NULL && !remote->on_lan ? remote : NULL;
 }
 
 const struct gateway_remote *gateway_remotes_by_peer(const struct gateway_remotes *remotes, uint32_t peer) {

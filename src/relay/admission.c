@@ -85,6 +85,12 @@ static struct relay_room *find_or_open(struct relay_peer *peer, size_t budget, u
 	return room;
 }
 
+/* A client with the MAC of the LAN's router would be sent what is meant for the router. */
+static bool is_lan_station(const struct relay_room *room, const struct ctrl_hello *hello, uint64_t now) {
+	return hello->role == CTRL_ROLE_CLIENT && room->gateway != NULL &&
+	       relay_stations_known(room->stations, hello->mac, now);
+}
+
 static void take_over(struct relay_peer *old, uint64_t now) {
 	struct relay_end end = {
 	    .reason = CTRL_LEAVE_REPLACED, .code = QUIC_APP_REPLACED, .text = "the same peer connected again"};
@@ -126,6 +132,10 @@ static void decide(struct relay_peer *peer, uint64_t now) {
 	old = occupant(room, &peer->hello);
 	if (old != NULL && !is_same_seat(&old->hello, &peer->hello)) {
 		reject(peer, peer->hello.role == CTRL_ROLE_GATEWAY ? CTRL_REJECT_GATEWAY_EXISTS : CTRL_REJECT_DUPLICATE_MAC);
+		return;
+	}
+	if (old == NULL && is_lan_station(room, &peer->hello, now)) {
+		relay_peer_reject(peer, CTRL_REJECT_DUPLICATE_MAC, "a station of the LAN has this MAC address");
 		return;
 	}
 	if (old == NULL && room->peer_count >= room->core->limits.room_peers_max) {

@@ -156,6 +156,65 @@ static void test_from_tunnel(void **state) {
 	}
 }
 
+static const struct proto_mac alice = {{2, 0, 0, 0, 0, 1}};
+
+/* Who is on the LAN is learnt from whatever stations send, but not from what may be a client's own frame come back. */
+static void test_hears_lan_stations(void **state) {
+	static const struct {
+		const char *label, *frame, *station;
+		bool heard;
+	} cases[] = {
+	    {"broadcast", EVERYBODY STATION IP_UDP, STATION, true},
+	    {"unicast between stations", STATION_B STATION IP_UDP, STATION, true},
+	    {"nobody's frame", STATION_B "000000000000 " IP_UDP, "000000000000 ", false},
+	    {"source is broadcast", STATION_B EVERYBODY IP_UDP, EVERYBODY, false},
+	    {"a client's broadcast", EVERYBODY ALICE IP_UDP, ALICE, false},
+	    {"a client's unicast", STATION ALICE IP_UDP, ALICE, false},
+	    {"a client's, with a switch's tag", EVERYBODY ALICE "8100 a000 " IP_UDP, ALICE, false},
+	    {"a client's, in a VLAN", EVERYBODY ALICE "8100 0005 " IP_UDP, ALICE, false},
+	    {"as long as a client's may be", EVERYBODY ALICE "88b5 z0578", ALICE, false},
+	    {"longer than a client's may be", EVERYBODY ALICE "88b5 z0579", ALICE, true},
+	    {"DHCP offer, which no client may send", EVERYBODY ALICE "0800 " IP4("0000", "11") UDP("0043", "0044"), ALICE,
+	     true},
+	    {"router advertisement", IP6_MC ALICE "86dd " IP6("3a") ICMP6("86"), ALICE, true},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct fixture fixture;
+		struct test_frame mac;
+		setup(&fixture);
+		test_frame_build(&mac, cases[i].station);
+		(void)from_lan(&fixture, cases[i].frame);
+		unit_assert_int(gateway_guard_on_lan(fixture.bridge.guard, proto_mac_of(mac.bytes), 2), cases[i].heard,
+		                cases[i].label);
+		assert_balance(&fixture, 0, 0, cases[i].label);
+		teardown(&fixture);
+		/* Without a room the clients of another gateway on this LAN look like stations. */
+		setup(&fixture);
+		fixture.bridge.tap_mtu = 0;
+		(void)from_lan(&fixture, cases[i].frame);
+		unit_assert_int(gateway_guard_on_lan(fixture.bridge.guard, proto_mac_of(mac.bytes), 2), false, cases[i].label);
+		teardown(&fixture);
+	}
+}
+
+/* A client with the MAC of a LAN station, its router perhaps: the LAN's own is bridged, the client is not. */
+static void test_client_with_a_station_s_mac(void **state) {
+	struct fixture fixture;
+	(void)state;
+	setup(&fixture);
+	assert_true(gateway_remotes_set_on_lan(&fixture.remotes, 7, true));
+	assert_int_equal(from_tunnel(&fixture, 7, EVERYBODY ALICE IP_UDP), OBS_DROP_ADDRESS_GUARD);
+	assert_int_equal(from_lan(&fixture, ALICE STATION IP_UDP), OBS_DROP_LOCAL_UNICAST);
+	assert_int_equal(from_lan(&fixture, EVERYBODY ALICE IP_UDP), NOT_DROPPED);
+	assert_true(gateway_guard_on_lan(fixture.bridge.guard, alice, 2));
+	assert_int_equal(from_tunnel(&fixture, 8, EVERYBODY BOB IP_UDP), NOT_DROPPED); /* nobody else's business */
+	assert_true(gateway_remotes_set_on_lan(&fixture.remotes, 7, false));
+	assert_int_equal(from_tunnel(&fixture, 7, EVERYBODY ALICE IP_UDP), NOT_DROPPED);
+	assert_int_equal(from_lan(&fixture, EVERYBODY ALICE IP_UDP), OBS_DROP_REFLECTION);
+	teardown(&fixture);
+}
+
 static void test_priority_tag_is_taken_off(void **state) {
 	struct fixture fixture;
 	struct test_frame plain;
@@ -267,6 +326,8 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_from_lan),
 	    cmocka_unit_test(test_from_tunnel),
+	    cmocka_unit_test(test_hears_lan_stations),
+	    cmocka_unit_test(test_client_with_a_station_s_mac),
 	    cmocka_unit_test(test_priority_tag_is_taken_off),
 	    cmocka_unit_test(test_refused_by_the_session),
 	    cmocka_unit_test(test_counts_broadcasts),

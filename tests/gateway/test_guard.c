@@ -113,6 +113,22 @@ static void test_bindings_end_unless_seen(void **state) {
 	gateway_guard_free(guard);
 }
 
+static void test_stations_are_remembered(void **state) {
+	static const struct proto_mac station = {{0, 0x11, 0x22, 0x33, 0x44, 0x55}};
+	struct gateway_guard *guard = gateway_guard_new(seed);
+	(void)state;
+	assert_false(gateway_guard_on_lan(guard, station, 0));
+	gateway_guard_hear(guard, station, 1);
+	assert_true(gateway_guard_on_lan(guard, station, GATEWAY_GUARD_STATION_AGE_NS));
+	assert_false(gateway_guard_on_lan(guard, station, GATEWAY_GUARD_STATION_AGE_NS + 1));
+	gateway_guard_hear(guard, station, 10);
+	assert_true(gateway_guard_on_lan(guard, station, GATEWAY_GUARD_STATION_AGE_NS + 1));
+	gateway_guard_hear(guard, (struct proto_mac){{0}}, 10);
+	gateway_guard_hear(guard, proto_mac_of((const uint8_t *)"\xff\xff\xff\xff\xff\xff"), 10);
+	assert_int_equal(gateway_guard_count(guard), 1);
+	gateway_guard_free(guard);
+}
+
 static void learn_number(struct gateway_guard *guard, uint32_t ip, uint64_t now) {
 	struct test_frame frame;
 	struct proto_ether ether;
@@ -129,13 +145,13 @@ static void test_longest_unseen_makes_room(void **state) {
 	for (uint32_t i = 2; i < GATEWAY_GUARD_ENTRIES_MAX; i++)
 		learn_number(guard, 0x0a000000 + i, i);
 	assert_int_equal(gateway_guard_count(guard), GATEWAY_GUARD_ENTRIES_MAX);
-	learn_number(guard, 0xc0a80101, 5000); /* seen again: the other one is now the oldest */
-	learn_number(guard, 0x0b000000, 5001);
+	learn_number(guard, 0xc0a80101, 10000); /* seen again: the other one is now the oldest */
+	learn_number(guard, 0x0b000000, 10001);
 	assert_int_equal(gateway_guard_count(guard), GATEWAY_GUARD_ENTRIES_MAX);
-	assert_false(allows(guard, REMOTE ARP_REPLY("020000000001", ROUTER_IP), 5002));
-	assert_true(allows(guard, REMOTE ARP_REPLY("020000000001", OTHER_IP), 5002));
+	assert_false(allows(guard, REMOTE ARP_REPLY("020000000001", ROUTER_IP), 10002));
+	assert_true(allows(guard, REMOTE ARP_REPLY("020000000001", OTHER_IP), 10002));
 	for (uint32_t i = 0; i < 3 * GATEWAY_GUARD_ENTRIES_MAX; i++)
-		learn_number(guard, 0x0c000000 + i, 6000 + i);
+		learn_number(guard, 0x0c000000 + i, 11000 + i);
 	assert_int_equal(gateway_guard_count(guard), GATEWAY_GUARD_ENTRIES_MAX);
 	gateway_guard_free(guard);
 }
@@ -168,6 +184,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_claims),
 	    cmocka_unit_test(test_bindings_end_unless_seen),
+	    cmocka_unit_test(test_stations_are_remembered),
 	    cmocka_unit_test(test_longest_unseen_makes_room),
 	    cmocka_unit_test(test_truncated),
 	};

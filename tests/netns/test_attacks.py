@@ -78,3 +78,27 @@ class TestLocalFilter(AttackCase):
     def test_an_honest_client_sends_none(self):
         on_lan, at_client = self.attack()
         self.assertEqual(on_lan | at_client, set())
+
+
+class TestStolenMac(AttackCase):
+    """A client with the MAC of a LAN station would draw that station's traffic to the gateway's switch port."""
+    clients, lan, unsafe = ('client1',), 'direct', ()
+
+    def steal(self, mac, program, pattern):
+        self.lab.ping('client1', ROUTER_ADDRESS)  # the router has been heard on the LAN
+        wire = Tshark(self.lab, 'wire', 'eth0')
+        self.addCleanup(wire.close)
+        thief = self.lab.start('client2', 'thief', *self.party.peer_command('lanparty-client', 'client2', TAP,
+                                                                            '--virtual-mac', mac))
+        self.addCleanup(thief.stop)
+        (program or thief).wait_log(pattern)
+        self.lab.ping('client1', ROUTER_ADDRESS)  # the others go on
+        wait_for(wire.frames, 10, 'their frames on the LAN')
+        refreshed = [frame[6:12].hex(':') for frame in wire.frames() if b'CAM refresh' in frame]
+        self.assertNotIn(mac, refreshed)
+
+    def test_the_router_s(self):
+        self.steal(self.lab.mac('wire', 'eth0'), None, 'duplicate_mac.*a station of the LAN')
+
+    def test_the_gateway_port_s(self):
+        self.steal(self.lab.mac('gateway', 'eth0'), self.party.gateway, 'remote_shut_out.*a station of the LAN')

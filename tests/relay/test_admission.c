@@ -353,6 +353,23 @@ static void test_bad_limits(void **state) {
 	assert_null(core);
 }
 
+static void test_mac_of_a_lan_station(void **state) {
+	struct party *party = party_new(NULL);
+	struct conn *gateway = party_gateway(party, "R");
+
+	(void)state;
+	party_send(gateway, party_broadcast, party_mac(5), 60);
+	party_assert_rejected(party_join(party, "R", 5, 1), CTRL_REJECT_DUPLICATE_MAC, "the router's MAC");
+	assert_non_null(party_last(party_join(party, "R", 6, 2), CTRL_WELCOME));
+	assert_non_null(party_last(party_join(party, "OTHER", 5, 1), CTRL_WELCOME));
+	party_run(party, RELAY_STATION_AGE_NS);
+	assert_non_null(party_last(party_join(party, "R", 5, 1), CTRL_WELCOME));
+	/* Once inside, it is not put out by what comes back from the LAN: that may be a loop. */
+	party_send(gateway, party_broadcast, party_mac(5), 60);
+	assert_non_null(party_last(party_join(party, "R", 5, 1), CTRL_WELCOME));
+	party_free(party);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_who_may_join),
@@ -370,6 +387,7 @@ int main(void) {
 	    cmocka_unit_test(test_leaving_while_settling),
 	    cmocka_unit_test(test_ids_run_out),
 	    cmocka_unit_test(test_bad_limits),
+	    cmocka_unit_test(test_mac_of_a_lan_station),
 	};
 
 	return cmocka_run_group_tests_name("relay/admission", tests, NULL, NULL);

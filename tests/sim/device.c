@@ -84,13 +84,28 @@ struct sim_sent *sim_send(struct sim_member *client, enum sim_kind kind, struct 
 	return sim_send_as(client, client->mac, client->ip, kind, dst, len);
 }
 
+/* A gateway that hands on whatever it hears. */
+static bool pass_unfiltered(struct sim_member *gateway, struct slice frame, enum obs_drop *ret_why) {
+	int refused = client_session_send(gateway->session, frame, gateway->party->net.now);
+
+	client_session_counters(gateway->session)->value[OBS_DEVICE_RX_FRAMES]++;
+	if (refused != 0)
+		*ret_why = (enum obs_drop)refused;
+	return refused == 0;
+}
+
 struct sim_sent *sim_lan_send(struct sim_member *gateway, struct proto_mac src, uint32_t ip, enum sim_kind kind,
                               struct proto_mac dst, size_t len) {
 	struct sim_party *party = gateway->party;
 	uint8_t buf[SIM_FRAME_BYTES_MAX];
 	struct sim_sent *sent = new_record(gateway);
-	const struct sim_frame_spec spec = {
-	    .kind = kind, .dst = dst, .src = src, .len = len, .ip = ip, .number = party->sent_count - 1};
+	/* Without its filters nobody would take a tag off. */
+	const struct sim_frame_spec spec = {.kind = gateway->hostile && kind == SIM_PRIORITY_TAG ? SIM_PLAIN : kind,
+	                                    .dst = dst,
+	                                    .src = src,
+	                                    .len = len,
+	                                    .ip = ip,
+	                                    .number = party->sent_count - 1};
 	enum obs_drop why = OBS_DROP_COUNT;
 	bool passed;
 
@@ -100,10 +115,11 @@ struct sim_sent *sim_lan_send(struct sim_member *gateway, struct proto_mac src, 
 	if (!proto_mac_is_group(sent->dst) && client_of_mac(party, gateway->room, sent->dst) == NULL)
 		sent->may_pass = false;
 	gateway->device_in++;
-	passed = gateway_bridge_from_lan(&gateway->lan_bridge, slice_of(buf, len), &why, party->net.now);
+	passed = gateway->hostile ? pass_unfiltered(gateway, slice_of(buf, len), &why)
+	                          : gateway_bridge_from_lan(&gateway->lan_bridge, slice_of(buf, len), &why, party->net.now);
 	note_drop(gateway, passed, why, gateway->local_drops);
-	sim_check(&party->net, !passed || sent->may_pass, "%s: its own filters let a %s frame out", gateway->name,
-	          sim_kind_name(kind));
+	sim_check(&party->net, !passed || gateway->hostile || sent->may_pass, "%s: its own filters let a %s frame out",
+	          gateway->name, sim_kind_name(kind));
 	sim_net_wake(&gateway->node);
 	return sent;
 }

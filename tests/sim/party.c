@@ -135,6 +135,7 @@ static void on_ended(void *user, enum client_exit status, const char *why, uint6
 	struct sim_member *member = user;
 
 	event_time(member, now);
+	sim_check(&member->party->net, !member->wanted || member->no_retry, "%s gives up: %s", member->name, why);
 	member->ended = true;
 	member->status = status;
 	(void)snprintf(member->why, sizeof(member->why), "%s", why);

@@ -72,7 +72,7 @@ struct sim_member {
 	struct proto_mac mac;
 	uint32_t ip;
 	uint8_t seat_key[CTRL_SEAT_KEY_BYTES];
-	bool hostile;  /* its own filters are off */
+	bool hostile;  /* its own filters are off; of a gateway: towards the tunnel */
 	bool no_retry; /* the first refusal ends the process */
 	struct sim_node node;
 	struct proto_mac station[SIM_STATIONS]; /* gateways: the LAN */

@@ -40,12 +40,20 @@ SIM_TEST(quiet, 3)
 
 /* --- rooms --- */
 
+static void make_gateway(struct sim_party *party, unsigned room, bool hostile) {
+	struct sim_member *gateway = sim_gateway(party, room);
+
+	gateway->stations_answer = true;
+	gateway->hostile = hostile;
+}
+
+/* Two with a gateway, one without. */
 static struct sim_party *three_rooms(const char *name, uint64_t seed, bool hostile) {
 	struct sim_party *party = sim_party_new(name, seed, &sim_good_link);
 
 	for (unsigned room = 1; room <= 3; room++) {
 		if (room < 3)
-			sim_gateway(party, room)->stations_answer = true;
+			make_gateway(party, room, hostile && room == 2);
 		for (unsigned i = 0; i < 5; i++)
 			sim_client(party, room)->hostile = hostile && i == 0;
 	}
@@ -94,6 +102,20 @@ static void send_everything_bad(struct sim_member *client) {
 	sim_send_datagram(client, client->seat->id, victim, proto_frame_bytes_max(client->seat->mtu) + 1);
 }
 
+/* What a LAN may never send into a tunnel. */
+static void send_lan_rubbish(struct sim_member *gateway) {
+	struct sim_member *client = gateway->party->members[gateway->index + 1];
+
+	for (unsigned kind = SIM_STP; kind < SIM_KIND_COUNT; kind++)
+		assert_false(
+		    sim_lan_send(gateway, gateway->station[0], gateway->station_ip[0], (enum sim_kind)kind, sim_broadcast, 400)
+		        ->may_pass);
+	/* back from a loop; for a station of its own; for nobody */
+	sim_lan_send(gateway, client->mac, client->ip, SIM_PLAIN, sim_broadcast, 400);
+	sim_lan_send(gateway, gateway->station[0], gateway->station_ip[0], SIM_PLAIN, gateway->station[1], 400);
+	sim_lan_send(gateway, gateway->station[0], gateway->station_ip[0], SIM_PLAIN, gateway->mac, 400);
+}
+
 static void run_hostile(const char *name, uint64_t seed) {
 	struct sim_party *party = three_rooms(name, seed, true);
 	size_t bad = 0;
@@ -104,7 +126,7 @@ static void run_hostile(const char *name, uint64_t seed) {
 		struct sim_member *member = party->members[i];
 		size_t first = party->sent_count;
 
-		if (!member->hostile)
+		if (!member->hostile || member->role == CTRL_ROLE_GATEWAY)
 			continue;
 		send_everything_bad(member);
 		for (size_t n = first; n < party->sent_count; n++) {
@@ -112,6 +134,8 @@ static void run_hostile(const char *name, uint64_t seed) {
 			bad++;
 		}
 	}
+	send_lan_rubbish(party->members[0]);
+	send_lan_rubbish(party->members[6]); /* hostile: the relay has to stop it */
 	assert_true(bad > 3 * 3 * (SIM_KIND_COUNT - SIM_KINDS_HARMLESS));
 	sim_exact_round(party);
 	for (unsigned i = 0; i < 3000; i++) {

@@ -69,7 +69,10 @@ static void run_chaos(const char *name, uint64_t seed) {
 	size_t joins = 0;
 
 	for (unsigned room = 1; room <= 3; room++) {
-		sim_gateway(party, room)->stations_answer = true;
+		struct sim_member *gateway = sim_gateway(party, room);
+
+		gateway->stations_answer = true;
+		gateway->hostile = room == 3;
 		sim_gateway(party, room); /* the spare one waits for the first one to go */
 		for (unsigned i = 0; i < MEMBERS_PER_ROOM - 2; i++)
 			sim_client(party, room)->hostile = i == 0;

@@ -177,6 +177,20 @@ void sim_told_welcome(struct sim_member *member, const struct ctrl_welcome *welc
 	member->seat = seat;
 }
 
+/* Whether somebody with this MAC is present by the member's own account. */
+static bool knows_mac(const struct sim_member *member, struct proto_mac mac) {
+	const struct sim_party *party = member->party;
+
+	for (size_t i = 0; i < party->seat_count; i++) {
+		const struct sim_seat *seat = party->seats[i];
+
+		if (seat->role == CTRL_ROLE_CLIENT && same_room_life(seat, member->seat) &&
+		    member->view.told[seat->id] == SIM_PRESENT && proto_mac_equal(seat->mac, mac))
+			return true;
+	}
+	return false;
+}
+
 void sim_told_joined(struct sim_member *member, const struct client_peer *peer) {
 	const struct sim_net *net = &member->party->net;
 	struct sim_view *view = &member->view;
@@ -193,6 +207,8 @@ void sim_told_joined(struct sim_member *member, const struct client_peer *peer) 
 	sim_check(net, view->told[peer->id] == SIM_NEVER_TOLD, "%s hears twice that peer %u joined", member->name,
 	          peer->id);
 	sim_check(net, peer->id > view->last_id, "%s hears of peer %u after %u", member->name, peer->id, view->last_id);
+	sim_check(net, peer->role == CTRL_ROLE_GATEWAY || !knows_mac(member, peer->mac), "%s knows two peers of one MAC",
+	          member->name);
 	if (peer->id < member->seat->id) {
 		sim_check(net, !view->heard_news, "%s hears late that peer %u was there first", member->name, peer->id);
 		sim_check(net, seat->left_turn == 0 || seat->left_turn >= member->seat->joined_turn,

@@ -77,6 +77,7 @@ void quic_conn_init(struct quic_conn *conn, const struct quic_settings *settings
 	base_list_init(&conn->all);
 	base_list_init(&conn->dirty);
 	base_list_init(&conn->cids);
+	base_list_init(&conn->half_open);
 	base_heap_node_init(&conn->timer);
 }
 

@@ -93,9 +93,10 @@ struct quic_conn {
 	/* server */
 	struct quic_server *server;
 	struct quic_identity *identity;
+	struct quic_source *source;
 	struct base_list all, dirty, cids;
+	struct base_list half_open; /* in the server's list until the handshake is done */
 	struct base_heap_node timer;
-	bool half_open;
 };
 
 /* path.c: base_path <-> ngtcp2_path. Family NONE becomes the unspecified address and port 0 of the other side's family,
@@ -181,6 +182,14 @@ void quic_cid_remove_all(struct base_map *cids, struct quic_conn *conn);
 int quic_server_new_cid(struct quic_server *server, struct quic_conn *conn, ngtcp2_cid *ret,
                         uint8_t ret_token[static NGTCP2_STATELESS_RESET_TOKENLEN]);
 void quic_server_forget_cid(struct quic_server *server, const struct quic_conn *conn, const ngtcp2_cid *cid);
+
+/* source.c: connections by the network they came from first. */
+struct quic_source;
+size_t quic_source_count(const struct base_map *sources, const struct base_addr *addr);
+/* Counts one more; NULL when memory is out. */
+struct quic_source *quic_source_enter(struct base_map *sources, const struct base_addr *addr);
+/* One less; accepts NULL. */
+void quic_source_leave(struct base_map *sources, struct quic_source *source);
 
 /* stateless.c: answers that belong to no connection, bounded in number and rate. Retries have a share of their own:
  * otherwise a stranger who asks for resets could keep out everybody who needs a Retry to come in. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define CONNECTIONS_DEFAULT 4096
+#define PER_ADDRESS_DEFAULT 256
 #define HALF_OPEN_DEFAULT 512
 #define RETRY_ABOVE_DEFAULT 64
 #define STATELESS_DEFAULT 1000
@@ -16,9 +17,9 @@
 struct quic_server {
 	struct quic_server_options options; /* identity: our reference */
 	struct quic_server_counters counters;
-	struct base_map cids;
+	struct base_map cids, sources;
 	struct base_heap timers;
-	struct base_list all, dirty;
+	struct base_list all, dirty, half_open_list; /* the last: oldest first */
 	size_t count, half_open;
 	uint64_t now;
 	struct quic_stateless stateless;
@@ -38,16 +39,20 @@ int quic_server_new(const struct quic_server_options *options, struct quic_serve
 		return BASE_E_NOMEM;
 	base_list_init(&server->all);
 	base_list_init(&server->dirty);
+	base_list_init(&server->half_open_list);
 	base_heap_init(&server->timers);
 	server->options = *options;
 	server->options.identity = quic_identity_ref(options->identity);
 	limits = &server->options.limits;
 	limits->connections_max = or_default(limits->connections_max, CONNECTIONS_DEFAULT);
+	limits->per_address_max = or_default(limits->per_address_max, PER_ADDRESS_DEFAULT);
 	limits->half_open_max = or_default(limits->half_open_max, HALF_OPEN_DEFAULT);
 	limits->retry_above = or_default(limits->retry_above, RETRY_ABOVE_DEFAULT);
 	limits->stateless_per_second = or_default(limits->stateless_per_second, STATELESS_DEFAULT);
 	quic_random((uint8_t *)seed, sizeof(seed));
 	err = base_map_init(&server->cids, seed);
+	if (err == 0)
+		err = base_map_init(&server->sources, seed);
 	if (err == 0) /* so that setting a timer never fails */
 		err = base_heap_reserve(&server->timers, limits->connections_max);
 	if (err == 0)
@@ -63,14 +68,16 @@ int quic_server_new(const struct quic_server_options *options, struct quic_serve
 /* A handshake that fails stays half-open until it is freed: otherwise first packets that are refused at once would
  * never make the server ask for Retry, and a forger could fill the table with closing connections. */
 static void leave_half_open(struct quic_server *server, struct quic_conn *conn) {
-	if (conn->half_open)
-		server->half_open--;
-	conn->half_open = false;
+	if (base_list_empty(&conn->half_open))
+		return;
+	server->half_open--;
+	base_list_remove(&conn->half_open);
 }
 
 static void free_conn(struct quic_server *server, struct quic_conn *conn) {
 	leave_half_open(server, conn);
 	quic_cid_remove_all(&server->cids, conn);
+	quic_source_leave(&server->sources, conn->source);
 	base_heap_remove(&server->timers, &conn->timer);
 	base_list_remove(&conn->dirty);
 	base_list_remove(&conn->all);
@@ -86,6 +93,7 @@ void quic_server_free(struct quic_server *server) {
 	while (!base_list_empty(&server->all))
 		free_conn(server, BASE_CONTAINER(server->all.next, struct quic_conn, all));
 	base_map_done(&server->cids);
+	base_map_done(&server->sources);
 	base_heap_done(&server->timers);
 	quic_identity_unref(server->options.identity);
 	free(server);
@@ -185,12 +193,13 @@ static struct quic_conn *new_conn(struct quic_server *server, const struct arriv
 	conn->events = server->options.events;
 	conn->server = server;
 	conn->identity = quic_identity_ref(server->options.identity);
-	conn->half_open = true;
 	conn->closed_told = true; /* until the application knows it */
 	server->count++;
 	server->half_open++;
 	base_list_append(&server->all, &conn->all);
-	if (set_up(server, conn, arrival) != 0) {
+	base_list_append(&server->half_open_list, &conn->half_open);
+	conn->source = quic_source_enter(&server->sources, &arrival->path->remote);
+	if (conn->source == NULL || set_up(server, conn, arrival) != 0) {
 		free_conn(server, conn);
 		return NULL;
 	}
@@ -225,6 +234,15 @@ static void accept_conn(struct quic_server *server, const struct arrival *arriva
 	quic_server_changed(server, conn);
 }
 
+/* Room for a newcomer who proved its address: honest handshakes are over in a moment, so that those who wait for long
+ * and fill the table are hostile. */
+static void give_up_oldest(struct quic_server *server) {
+	struct quic_conn *conn = BASE_CONTAINER(server->half_open_list.next, struct quic_conn, half_open);
+
+	leave_half_open(server, conn);
+	quic_close_silent(conn, QUIC_CLOSED_HANDSHAKE_TIMEOUT, 0, "too many handshakes are going on", QUIC_PHASE_FINISHED);
+}
+
 static void consider(struct quic_server *server, struct arrival *arrival) {
 	const struct quic_server_limits *limits = &server->options.limits;
 
@@ -232,10 +250,6 @@ static void consider(struct quic_server *server, struct arrival *arrival) {
 		server->counters.refused_full++;
 		quic_stateless_close(&server->stateless, &server->counters, arrival->path, &arrival->hd,
 		                     NGTCP2_CONNECTION_REFUSED, server->now);
-		return;
-	}
-	if (server->half_open >= limits->half_open_max) {
-		server->counters.refused_half_open++;
 		return;
 	}
 	arrival->token =
@@ -250,6 +264,21 @@ static void consider(struct quic_server *server, struct arrival *arrival) {
 		quic_stateless_retry(&server->stateless, &server->counters, arrival->path, &arrival->hd, server->options.shard,
 		                     server->now);
 		return;
+	}
+	if (arrival->token == QUIC_TOKEN_NONE && server->half_open >= limits->half_open_max) {
+		server->counters.refused_half_open++;
+		return;
+	}
+	/* Asked late, so that nobody fills another's share: what comes without a token is bounded by `retry_above`. */
+	if (quic_source_count(&server->sources, &arrival->path->remote) >= limits->per_address_max) {
+		server->counters.refused_address++;
+		quic_stateless_close(&server->stateless, &server->counters, arrival->path, &arrival->hd,
+		                     NGTCP2_CONNECTION_REFUSED, server->now);
+		return;
+	}
+	if (server->half_open >= limits->half_open_max) {
+		server->counters.refused_half_open++;
+		give_up_oldest(server);
 	}
 	accept_conn(server, arrival);
 }

@@ -12,14 +12,16 @@ struct quic_server;
 
 struct quic_server_limits {
 	size_t connections_max;      /* 0: 4096 */
-	size_t half_open_max;        /* 0: 512; beyond, Initials are dropped and counted */
+	size_t per_address_max;      /* 0: 256; from one IPv4 address or IPv6 /56 */
+	size_t half_open_max;        /* 0: 512; beyond, Initials without a token are dropped and others take the place
+	                              * of the oldest; both are counted */
 	size_t retry_above;          /* 0: 64; with this many half-open ones a new one needs a Retry token */
 	size_t stateless_per_second; /* 0: 1000; Retries, and as many other answers (version negotiation, reset, refusal) */
 };
 
 struct quic_server_counters {
-	uint64_t accepted, refused_full, refused_half_open, retries_sent, bad_tokens, version_negotiations, resets_sent,
-	    stateless_limited, undecodable;
+	uint64_t accepted, refused_full, refused_address, refused_half_open, retries_sent, bad_tokens, version_negotiations,
+	    resets_sent, stateless_limited, undecodable;
 };
 
 struct quic_server_options {

@@ -39,6 +39,8 @@ struct relay_rate {
 
 struct relay_limits {
 	size_t peers_max; /* connections the core accepts, joined or not */
+	/* Those of one IPv4 address or IPv6 /56: a venue behind one NAT fits, one host cannot lock everybody out. */
+	size_t address_peers_max;
 	size_t rooms_max;
 	size_t room_peers_max;
 	uint16_t room_mtu_max;
@@ -55,7 +57,7 @@ struct relay_limits {
 #define RELAY_LIMITS_DEFAULT                                                                                           \
 	{                                                                                                                  \
 		.peers_max = 4096, /* 6 KiB each before the hello: 24 MiB; the same number as in quic/server.h */              \
-		    .rooms_max = 1024, .room_peers_max = 64,                                                                   \
+		    .address_peers_max = 256, .rooms_max = 1024, .room_peers_max = 64,                                         \
 		/* a broadcast costs one encryption a peer; LAN parties are smaller */ /* 1366 bytes of budget fit UDP         \
 		                                                                        * payloads of 1406, which              \
 		                                                                        * PPPoE, DS-Lite and common            \

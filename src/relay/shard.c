@@ -161,6 +161,7 @@ int relay_shard_new(const struct relay_shard_options *options, struct relay_shar
 	shard->number = options->shard;
 	server.settings.log = options->log;
 	server.limits.connections_max = options->limits.peers_max;
+	server.limits.per_address_max = options->limits.address_peers_max;
 	result = relay_core_new(&core, &shard->core);
 	if (result == 0)
 		result = quic_server_new(&server, &shard->server);
@@ -220,6 +221,7 @@ char *relay_shard_snapshot(struct relay_shard *shard, uint64_t now) {
 	    {"connections", quic_server_connections(shard->server)},
 	    {"accepted", counters->accepted},
 	    {"refused_full", counters->refused_full},
+	    {"refused_address", counters->refused_address},
 	    {"refused_half_open", counters->refused_half_open},
 	    {"retries_sent", counters->retries_sent},
 	    {"bad_tokens", counters->bad_tokens},

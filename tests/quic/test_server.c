@@ -252,6 +252,106 @@ static void test_limits(void **state) {
 	net_done(&net);
 }
 
+/* Those who prove their address and then say nothing more do not keep others out. */
+static void test_half_open_full(void **state) {
+	const struct quic_server_counters *counters;
+	struct net net;
+
+	(void)state;
+	net_init(&net);
+	net_server_stop(&net);
+	net.limits.retry_above = 2;
+	net.limits.half_open_max = 4;
+	net_server_start(&net);
+	counters = quic_server_counters(net.server);
+	half_open(&net, 2);
+	for (int i = 0; i < 2; i++) {
+		net_connect_pinned(&net);
+		net_run(&net, 35 * BASE_MS); /* Initial, Retry, Initial with the token */
+		quic_conn_free(net.client[i].conn);
+		net.client[i].conn = NULL;
+	}
+	assert_int_equal(quic_server_connections(net.server), 4);
+	assert_int_equal(counters->accepted, 4);
+	half_open(&net, 1); /* anybody could send this one */
+	assert_int_equal(quic_server_connections(net.server), 4);
+	net_connect_pinned(&net);
+	net_run(&net, 100 * BASE_MS);
+	assert_int_equal(net.client[2].done, 1);
+	assert_int_equal(counters->refused_half_open, 1);
+	assert_int_equal(net.at_server[0].closed, 1);
+	assert_int_equal(net.at_server[0].why.kind, QUIC_CLOSED_HANDSHAKE_TIMEOUT);
+	net_done(&net);
+}
+
+/* One host cannot take all places; where it gave one up another connection fits. */
+static void test_limit_per_address(void **state) {
+	const struct quic_server_counters *counters;
+	struct net net;
+
+	(void)state;
+	net_init(&net);
+	net_server_stop(&net);
+	net.limits.per_address_max = 3;
+	net_server_start(&net);
+	counters = quic_server_counters(net.server);
+	for (int i = 0; i < 3; i++)
+		odd_connect(&net, &(struct odd){.alpn = QUIC_ALPN, .max_datagram_frame_size = 65535});
+	assert_true(net_run_until(&net, net_all_connected, BASE_SECOND));
+	odd_connect(&net, &(struct odd){.alpn = QUIC_ALPN, .max_datagram_frame_size = 65535});
+	net_run(&net, 100 * BASE_MS);
+	assert_int_equal(net.client[3].why.kind, QUIC_CLOSED_BY_PEER);
+	assert_int_equal(net.client[3].why.code, QUIC_APP_LIMIT);
+	assert_int_equal(counters->refused_address, 1);
+	half_open(&net, 5); /* from elsewhere */
+	assert_int_equal(quic_server_connections(net.server), 8);
+	quic_conn_shutdown(net.client[0].conn, QUIC_APP_DONE, "", net.now);
+	net_run(&net, 12 * BASE_SECOND);
+	assert_int_equal(quic_server_connections(net.server), 2);
+	odd_connect(&net, &(struct odd){.alpn = QUIC_ALPN, .max_datagram_frame_size = 65535});
+	net_run(&net, 100 * BASE_MS);
+	assert_int_equal(net.client[4].done, 1);
+	assert_int_equal(counters->refused_address, 1);
+	net_done(&net);
+}
+
+/* An IPv6 host has many addresses, but one network. */
+static void test_sources(void **state) {
+	static const struct {
+		const char *a, *b;
+		bool same;
+	} cases[] = {
+	    {"192.0.2.1", "192.0.2.1", true},
+	    {"192.0.2.1", "192.0.2.2", false},
+	    {"2001:db8:0:100::1", "2001:db8:0:1ff:8000::2", true},
+	    {"2001:db8:0:100::1", "2001:db8:0:200::1", false},
+	    {"2001:db8::1", "32.1.13.184", false}, /* the same first four bytes */
+	};
+	const uint64_t seed[2] = {1, 2};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct base_addr a, b;
+		struct base_map sources;
+		struct quic_source *source;
+
+		assert_int_equal(base_addr_parse_ip(cases[i].a, strlen(cases[i].a), &a), 0);
+		assert_int_equal(base_addr_parse_ip(cases[i].b, strlen(cases[i].b), &b), 0);
+		assert_int_equal(base_map_init(&sources, seed), 0);
+		a.port = 1;
+		source = quic_source_enter(&sources, &a);
+		assert_non_null(source);
+		assert_ptr_equal(quic_source_enter(&sources, &a), source);
+		assert_int_equal(quic_source_count(&sources, &b), cases[i].same ? 2 : 0);
+		quic_source_leave(&sources, source);
+		assert_int_equal(quic_source_count(&sources, &a), 1);
+		quic_source_leave(&sources, source);
+		assert_int_equal(quic_source_count(&sources, &a), 0);
+		assert_int_equal(sources.len, 0);
+		base_map_done(&sources);
+	}
+}
+
 static void test_refused_by_application(void **state) {
 	struct net net;
 
@@ -491,6 +591,9 @@ int main(void) {
 	    cmocka_unit_test(test_bad_tokens),
 	    cmocka_unit_test(test_retry_after_refusals),
 	    cmocka_unit_test(test_limits),
+	    cmocka_unit_test(test_half_open_full),
+	    cmocka_unit_test(test_limit_per_address),
+	    cmocka_unit_test(test_sources),
 	    cmocka_unit_test(test_refused_by_application),
 	    cmocka_unit_test(test_stateless_reset),
 	    cmocka_unit_test(test_reset_sizes),

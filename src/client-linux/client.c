@@ -219,12 +219,6 @@ static bool fail(struct lintap *client, enum client_exit status, const char *whe
 	return link_setup_fail(&client->setup, status, where, what);
 }
 
-/* The terminal it runs in was closed: the same as Ctrl-C. */
-static void on_hangup(void *user) {
-	struct lintap *client = user;
-	loop_stop(client->loop);
-}
-
 static bool choose_mac(struct lintap *client) {
 	const char *given = cli_text(client->setup.values, "virtual-mac");
 	struct proto_mac *mac = &client->setup.driver.session.mac;
@@ -313,7 +307,7 @@ static bool start(struct lintap *client, int argc, const char *const *argv, bool
 	client->log = client->setup.log;
 	client->loop = loop_new();
 	client->rtnl = rtnl_new();
-	if (client->loop == NULL || client->rtnl == NULL || loop_watch_signals(client->loop, on_hangup, client) < 0)
+	if (client->loop == NULL || client->rtnl == NULL || loop_watch_signals(client->loop, NULL, NULL) < 0)
 		return fail(client, CLIENT_EXIT_FAILURE, "", "cannot set up the event loop");
 	if (!start_driver(client) || !open_tap(client))
 		return false;

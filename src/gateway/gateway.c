@@ -262,12 +262,6 @@ static bool fail(struct gateway *gateway, enum client_exit status, const char *w
 	return link_setup_fail(&gateway->setup, status, where, what);
 }
 
-/* The terminal it runs in was closed: the same as Ctrl-C. */
-static void on_hangup(void *user) {
-	struct gateway *gateway = user;
-	loop_stop(gateway->loop);
-}
-
 static bool init_tables(struct gateway *gateway) {
 	uint64_t seed[2];
 	quic_random((uint8_t *)seed, sizeof(seed));
@@ -357,7 +351,7 @@ static bool start(struct gateway *gateway, int argc, const char *const *argv) {
 	bool ready = host_drop_privileges(HOST_CAP_NET_RAW, cli_text(gateway->setup.values, "user"), error) == 0 ||
 	             fail(gateway, CLIENT_EXIT_PRIVILEGE, "cannot drop privileges", error);
 	gateway->loop = ready ? loop_new() : NULL;
-	if (ready && (gateway->loop == NULL || loop_watch_signals(gateway->loop, on_hangup, gateway) < 0))
+	if (ready && (gateway->loop == NULL || loop_watch_signals(gateway->loop, NULL, NULL) < 0))
 		ready = fail(gateway, CLIENT_EXIT_FAILURE, "", "cannot set up the event loop");
 	if (!ready || !init_tables(gateway) || !start_driver(gateway)) {
 		(void)close(socket.fd);

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -189,6 +190,10 @@ int host_write_file(const char *path, struct slice bytes, unsigned mode, char er
 }
 
 void host_stderr_sink(void *user, struct slice line) {
+	struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
+
 	(void)user;
-	write_all(STDERR_FILENO, line);
+	/* A reader that has stopped must not stop us. A pipe that is ready has room for a page, more than a log line. */
+	if (poll(&out, 1, 0) > 0 && (out.revents & POLLOUT) != 0)
+		write_all(STDERR_FILENO, line);
 }

@@ -52,8 +52,9 @@ int loop_timer_set(struct loop *loop, struct loop_timer *timer, uint64_t deadlin
 /* Called once at the end of every turn. */
 void loop_set_after(struct loop *loop, void (*after)(void *user, uint64_t now), void *user);
 
-/* SIGINT and SIGTERM stop the loop, SIGHUP calls `hangup` (may be NULL), SIGPIPE is ignored. Repeated signals do
- * nothing more, so that a clean-up is never cut short. Once a process; before any thread is started. 0 or BASE_E_IO. */
+/* SIGINT and SIGTERM stop the loop, SIGPIPE is ignored. SIGHUP calls `hangup`; with NULL it stops the loop too, since
+ * the terminal is gone, unless it was ignored before (nohup). Repeated signals do nothing more, also in loop_free, so
+ * that a clean-up is never cut short. Once a process; before any thread is started. 0 or BASE_E_IO. */
 int loop_watch_signals(struct loop *loop, void (*hangup)(void *user), void *user);
 
 /* Runs until loop_stop; the turn that stops is run to its end. Returns 0, or BASE_E_IO when waiting fails. */

@@ -31,7 +31,7 @@ struct loop {
 	void *after_user;
 
 	struct loop_source signals; /* fd -1 while unused */
-	sigset_t mask_before;
+	sigset_t watched, mask_before;
 	void (*hangup)(void *user);
 	void *hangup_user;
 };
@@ -60,9 +60,13 @@ struct loop *loop_new(void) {
 }
 
 void loop_free(struct loop *loop) {
+	static const struct timespec no_time;
+
 	if (loop == NULL)
 		return;
 	if (loop->signals.fd >= 0) {
+		while (sigtimedwait(&loop->watched, NULL, &no_time) > 0 || errno == EINTR) {
+		}
 		close(loop->signals.fd);
 		pthread_sigmask(SIG_SETMASK, &loop->mask_before, NULL);
 	}
@@ -151,13 +155,17 @@ static void read_signals(void *user, unsigned events, uint64_t now) {
 	(void)events;
 	(void)now;
 	while (read(loop->signals.fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-		if (info.ssi_signo == SIGHUP) {
-			if (loop->hangup != NULL)
-				loop->hangup(loop->hangup_user);
-		} else {
+		if (info.ssi_signo == SIGHUP && loop->hangup != NULL)
+			loop->hangup(loop->hangup_user);
+		else
 			loop->stopped = true;
-		}
 	}
+}
+
+static bool is_ignored(int signal_number) {
+	struct sigaction action;
+
+	return sigaction(signal_number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
 int loop_watch_signals(struct loop *loop, void (*hangup)(void *user), void *user) {
@@ -168,7 +176,8 @@ int loop_watch_signals(struct loop *loop, void (*hangup)(void *user), void *user
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
+	if (hangup != NULL || !is_ignored(SIGHUP))
+		sigaddset(&set, SIGHUP);
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (fd < 0)
 		return BASE_E_IO;
@@ -178,6 +187,7 @@ int loop_watch_signals(struct loop *loop, void (*hangup)(void *user), void *user
 		loop->signals.fd = -1;
 		return BASE_E_IO;
 	}
+	loop->watched = set;
 	loop->hangup = hangup;
 	loop->hangup_user = user;
 	pthread_sigmask(SIG_BLOCK, &set, &loop->mask_before);

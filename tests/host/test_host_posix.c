@@ -147,12 +147,39 @@ static void test_stderr_sink(void **state) {
 	close(pipe_fds[1]);
 }
 
+/* A pager nobody scrolls, a terminal after Ctrl-S: the line is lost, the process goes on. */
+static void test_stderr_sink_of_a_full_pipe(void **state) {
+	static const char block[4096];
+	int pipe_fds[2], before = dup(STDERR_FILENO), flags;
+
+	(void)state;
+	assert_int_equal(pipe(pipe_fds), 0);
+	flags = fcntl(pipe_fds[1], F_GETFL);
+	assert_int_equal(fcntl(pipe_fds[1], F_SETFL, flags | O_NONBLOCK), 0);
+	while (write(pipe_fds[1], block, sizeof(block)) > 0) {
+	}
+	assert_int_equal(fcntl(pipe_fds[1], F_SETFL, flags), 0);
+	assert_int_equal(dup2(pipe_fds[1], STDERR_FILENO), STDERR_FILENO);
+	alarm(5); /* without the answer to this test the write waits for ever */
+	host_stderr_sink(NULL, slice_of("line\n", 5));
+	alarm(0);
+	assert_int_equal(dup2(before, STDERR_FILENO), STDERR_FILENO);
+	close(before);
+	close(pipe_fds[0]);
+	close(pipe_fds[1]);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_write_then_read), TEST(test_mode_and_replacement), TEST(test_read_errors),
-	    TEST(test_size_unknown),    TEST(test_write_errors),         TEST(test_stderr_sink),
+	    TEST(test_write_then_read),
+	    TEST(test_mode_and_replacement),
+	    TEST(test_read_errors),
+	    TEST(test_size_unknown),
+	    TEST(test_write_errors),
+	    TEST(test_stderr_sink),
+	    TEST(test_stderr_sink_of_a_full_pipe),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

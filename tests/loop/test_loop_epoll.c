@@ -324,6 +324,34 @@ static void test_signals(void **state) {
 	*state = NULL;
 }
 
+/* Ctrl-C once more, when the loop no longer runs: the clean-up must not end in a signal's death. */
+static void test_signal_nobody_reads(void **state) {
+	assert_int_equal(loop_watch_signals(*state, NULL, NULL), 0);
+	raise(SIGTERM);
+	raise(SIGINT);
+	raise(SIGHUP);
+	loop_free(*state);
+	*state = NULL;
+}
+
+/* Without a use of its own a hang-up means that the terminal is gone, unless nohup said that it shall not matter. */
+static void test_hangup_without_a_use(void **state) {
+	struct loop *loop = *state;
+
+	assert_int_equal(loop_watch_signals(loop, NULL, NULL), 0);
+	raise(SIGHUP);
+	assert_int_equal(loop_run(loop), 0);
+	assert_true(loop_stopped(loop));
+	loop_free(loop);
+	signal(SIGHUP, SIG_IGN);
+	*state = loop = loop_new();
+	assert_int_equal(loop_watch_signals(loop, NULL, NULL), 0);
+	raise(SIGHUP);
+	assert_int_equal(loop_run_once(loop, BASE_MS), 0);
+	assert_false(loop_stopped(loop));
+	signal(SIGHUP, SIG_DFL);
+}
+
 static void test_wall_clock(void **state) {
 	(void)state;
 	assert_true(loop_wall_clock() > UINT64_C(1600000000) * BASE_SECOND);
@@ -343,6 +371,8 @@ int main(void) {
 	    TEST(test_turn_order),
 	    TEST(test_timer_precision),
 	    TEST(test_run_and_stop),
+	    TEST(test_signal_nobody_reads),
+	    TEST(test_hangup_without_a_use),
 	    TEST(test_signals),
 	    TEST(test_wall_clock),
 	};

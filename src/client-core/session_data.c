@@ -21,6 +21,7 @@ _Static_assert(PROTO_OVERLAY_HEADER_BYTES + PROTO_ETHER_HEADER_BYTES + PROTO_ETH
 int client_data_init(struct client_session *session) {
 	struct queue_egress_limits limits = session->config.egress;
 	size_t pool_frames = session->config.pool_frames;
+	const uint64_t seed[2] = {session->config.seed, ~session->config.seed};
 
 	if (limits.frames_max == 0)
 		limits.frames_max = EGRESS_FRAMES;
@@ -29,7 +30,7 @@ int client_data_init(struct client_session *session) {
 	if (limits.age_ns_max == 0)
 		limits.age_ns_max = EGRESS_AGE_NS;
 	session->pool = queue_pool_new(pool_frames > 0 ? pool_frames : POOL_FRAMES);
-	session->egress = queue_egress_new(&limits);
+	session->egress = queue_egress_new(&limits, seed);
 	return session->pool != NULL && session->egress != NULL ? 0 : BASE_E_NOMEM;
 }
 
@@ -45,6 +46,7 @@ static void count_queue_drops(struct client_session *session) {
 	uint64_t *drop = session->counters.drop;
 
 	drop[OBS_DROP_QUEUE_FULL] += stats->dropped_full - session->seen.dropped_full;
+	drop[OBS_DROP_QUEUE_CODEL] += stats->dropped_codel - session->seen.dropped_codel;
 	drop[OBS_DROP_QUEUE_AGE] += stats->dropped_age - session->seen.dropped_age;
 	drop[OBS_DROP_NOT_JOINED] += stats->dropped_flush - session->seen.dropped_flush;
 	session->seen = *stats;
@@ -97,10 +99,9 @@ int client_session_send(struct client_session *session, struct slice frame, uint
 	was_empty = queue_egress_empty(session->egress);
 	err = queue_egress_push(session->egress, queued, now);
 	queue_frame_unref(queued);
-	if (err != 0) {
-		count_queue_drops(session);
+	count_queue_drops(session); /* other frames may have made room for this one */
+	if (err != 0)
 		return OBS_DROP_QUEUE_FULL;
-	}
 	if (was_empty)
 		session->transport->wake(session->transport_user);
 	return 0;

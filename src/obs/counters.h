@@ -52,6 +52,7 @@
 	X(RATE_UNKNOWN_UNICAST, "rate_unknown_unicast")                                                                    \
 	X(RATE_BANDWIDTH, "rate_bandwidth")                                                                                \
 	X(QUEUE_FULL, "queue_full")                                                                                        \
+	X(QUEUE_CODEL, "queue_codel")             /* its flow waited too long for too long (CoDel) */                      \
 	X(QUEUE_AGE, "queue_age")                                                                                          \
 	X(NO_BUFFER, "no_buffer")                                                                                          \
 	X(NOT_JOINED, "not_joined")               /* no room yet, or no longer */                                          \

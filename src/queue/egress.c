@@ -1,34 +1,107 @@
-/* queue/egress.c: the egress queue as a FIFO in a ring. Knows no connection: whoever owns one asks for the next frame.
- */
+/* queue/egress.c: the fair queue. Knows no connection: whoever owns one asks for the next frame.
+ *
+ *   push: hash -> flow, made if need be -> entry at its tail; when full, drop at the head of the fattest
+ *   peek: round of source peers -> round of that peer's flows -> age and CoDel at its head
+ *
+ * A flow or a source exists while it has frames, and one round longer. Each source has a spare flow in itself, for
+ * frames that find no free slot. */
 #include "queue/egress.h"
 
 #include "base/error.h"
+#include "base/list.h"
+#include "queue/codel.h"
+#include "queue/flow.h"
+#include "queue/round.h"
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
-struct egress_slot {
+#define FLOWS_MAX 256  /* one source gets at most half of them */
+#define SOURCES_MAX 64 /* with frames at the same time; more share */
+#define FLOW_BUCKETS 256
+#define SOURCE_BUCKETS 64
+
+#define FRAME_BYTES 1522
+/* Small frames get ahead of large ones with a quantum below the large one's size (RFC 8290 section 5.2.4); on a fast
+ * line that saves nothing and costs turns. */
+#define QUANTUM_SLOW 300
+#define QUANTUM_FAST FRAME_BYTES
+#define FAST_BYTES_PER_SECOND (100 * 1000 * 1000 / 8)
+#define RATE_WINDOW_NS (20 * BASE_MS)
+
+#define NO_ENTRY UINT32_MAX
+
+struct entry {
 	struct queue_frame *frame;
 	uint64_t queued_at; /* ns */
+	uint32_t next;
+};
+
+struct flow {
+	struct queue_turn turn;
+	struct source *source;
+	struct flow *next; /* in its bucket, or among the free ones */
+	uint64_t hash;
+	uint32_t head, tail, frames;
+	size_t bytes;
+	struct queue_codel codel;
+};
+
+struct source {
+	struct queue_turn turn;
+	struct queue_round round; /* its flows */
+	struct source *next;      /* in its bucket, or among the free ones */
+	uint32_t peer;
+	uint32_t flows;
+	size_t bytes;
+	struct flow spare;
+};
+
+/* Bytes that left in a time in which there was always more to send. */
+struct rate {
+	bool running;
+	uint64_t since;
+	uint64_t bytes;
+	uint64_t per_second; /* 0: not known yet */
 };
 
 struct queue_egress {
 	struct queue_egress_limits limits;
+	uint64_t seed[2];
 	struct queue_egress_stats stats;
-	size_t head;   /* index of the oldest slot */
-	size_t frames; /* slots in use from head on, wrapping */
-	size_t bytes;  /* sum of their frame lengths */
-	struct egress_slot slots[];
+	size_t frames, bytes; /* of all entries and `current` */
+	struct queue_frame *current;
+	uint64_t current_queued_at;
+	struct rate rate;
+	struct queue_round round; /* the sources */
+	struct flow *flow_buckets[FLOW_BUCKETS];
+	struct source *source_buckets[SOURCE_BUCKETS];
+	/* Returned ones first, then those never used, in order. */
+	struct flow *free_flows;
+	struct source *free_sources;
+	uint32_t fresh_flows, fresh_sources, fresh_entries, free_entries;
+	uint32_t flows; /* in use */
+	struct flow flow_slots[FLOWS_MAX];
+	struct source source_slots[SOURCES_MAX];
+	struct entry entries[]; /* frames_max, and one for a frame that makes room for itself */
 };
 
-struct queue_egress *queue_egress_new(const struct queue_egress_limits *limits) {
+struct queue_egress *queue_egress_new(const struct queue_egress_limits *limits, const uint64_t seed[static 2]) {
 	struct queue_egress *queue;
 
-	if (limits->frames_max > (SIZE_MAX - sizeof(*queue)) / sizeof(queue->slots[0]))
+	if (limits->frames_max >= NO_ENTRY - 1 ||
+	    limits->frames_max + 1 > (SIZE_MAX - sizeof(*queue)) / sizeof(queue->entries[0]))
 		return NULL;
-	queue = calloc(1, sizeof(*queue) + limits->frames_max * sizeof(queue->slots[0]));
-	if (queue != NULL)
-		queue->limits = *limits;
+	/* No calloc: slots and entries are written when they are first used. */
+	queue = malloc(sizeof(*queue) + (limits->frames_max + 1) * sizeof(queue->entries[0]));
+	if (queue == NULL)
+		return NULL;
+	memset(queue, 0, offsetof(struct queue_egress, flow_slots));
+	queue->limits = *limits;
+	memcpy(queue->seed, seed, sizeof(queue->seed));
+	queue->free_entries = NO_ENTRY;
+	queue_round_init(&queue->round);
 	return queue;
 }
 
@@ -39,61 +112,326 @@ void queue_egress_free(struct queue_egress *queue) {
 	free(queue);
 }
 
-int queue_egress_push(struct queue_egress *queue, struct queue_frame *frame, uint64_t now) {
-	size_t tail;
+/* --- what frames wait in --- */
 
-	queue->stats.frames_in++;
-	if (queue->frames == queue->limits.frames_max || frame->len > queue->limits.bytes_max - queue->bytes) {
-		queue->stats.dropped_full++;
-		return BASE_E_FULL;
-	}
-	tail = queue->head + queue->frames;
-	if (tail >= queue->limits.frames_max)
-		tail -= queue->limits.frames_max;
-	queue->slots[tail] = (struct egress_slot){.frame = queue_frame_ref(frame), .queued_at = now};
-	queue->frames++;
-	queue->bytes += frame->len;
-	return 0;
+static int32_t quantum(const struct queue_egress *queue) {
+	return queue->rate.per_second < FAST_BYTES_PER_SECOND ? QUANTUM_SLOW : QUANTUM_FAST;
 }
 
-static void drop_head(struct queue_egress *queue) {
-	struct queue_frame *frame;
+static void flow_init(struct flow *flow, struct source *source, uint64_t hash) {
+	*flow = (struct flow){.source = source, .hash = hash, .head = NO_ENTRY, .tail = NO_ENTRY};
+	queue_turn_init(&flow->turn);
+}
 
-	assert(queue->frames > 0);
-	frame = queue->slots[queue->head].frame;
-	assert(queue->bytes >= frame->len); /* a queued frame must not change its length */
-	queue->slots[queue->head].frame = NULL;
+static struct source *source_make(struct queue_egress *queue, uint32_t peer) {
+	struct source **bucket = &queue->source_buckets[peer % SOURCE_BUCKETS];
+	struct source *source = queue->free_sources;
+
+	if (source != NULL)
+		queue->free_sources = source->next;
+	else if (queue->fresh_sources < SOURCES_MAX)
+		source = &queue->source_slots[queue->fresh_sources++];
+	else
+		return &queue->source_slots[peer % SOURCES_MAX]; /* all are in use */
+	*source = (struct source){.peer = peer, .next = *bucket};
+	*bucket = source;
+	queue_turn_init(&source->turn);
+	queue_round_init(&source->round);
+	flow_init(&source->spare, source, 0);
+	return source;
+}
+
+static struct source *source_of(struct queue_egress *queue, uint32_t peer) {
+	struct source *source = queue->source_buckets[peer % SOURCE_BUCKETS];
+
+	while (source != NULL && source->peer != peer)
+		source = source->next;
+	return source != NULL ? source : source_make(queue, peer);
+}
+
+static void source_release(struct queue_egress *queue, struct source *source) {
+	struct source **link = &queue->source_buckets[source->peer % SOURCE_BUCKETS];
+
+	assert(source->flows == 0 && source->bytes == 0);
+	while (*link != source)
+		link = &(*link)->next;
+	*link = source->next;
+	source->next = queue->free_sources;
+	queue->free_sources = source;
+}
+
+/* The flow of a frame. A source may take a slot while it holds no more of them than there are free, so that a newcomer
+ * always finds some. While frames wait in its spare flow, new flows go there too: one of them may be theirs, and must
+ * stay in order. */
+static struct flow *flow_of(struct queue_egress *queue, uint32_t peer, uint64_t hash) {
+	struct flow **bucket = &queue->flow_buckets[hash % FLOW_BUCKETS];
+	struct source *source;
+	struct flow *flow = *bucket;
+
+	while (flow != NULL && flow->hash != hash)
+		flow = flow->next;
+	if (flow != NULL)
+		return flow;
+	source = source_of(queue, peer);
+	if (source->spare.frames > 0 || source->flows >= FLOWS_MAX - queue->flows)
+		return &source->spare;
+	flow = queue->free_flows;
+	if (flow != NULL)
+		queue->free_flows = flow->next;
+	else
+		flow = &queue->flow_slots[queue->fresh_flows++];
+	flow_init(flow, source, hash);
+	flow->next = *bucket;
+	*bucket = flow;
+	source->flows++;
+	queue->flows++;
+	return flow;
+}
+
+static void flow_release(struct queue_egress *queue, struct flow *flow) {
+	struct flow **link = &queue->flow_buckets[flow->hash % FLOW_BUCKETS];
+
+	assert(flow->frames == 0);
+	if (flow == &flow->source->spare) {
+		flow->codel = (struct queue_codel){0};
+		return;
+	}
+	while (*link != flow)
+		link = &(*link)->next;
+	*link = flow->next;
+	flow->next = queue->free_flows;
+	queue->free_flows = flow;
+	flow->source->flows--;
+	queue->flows--;
+}
+
+/* --- frames in a flow --- */
+
+static void append(struct queue_egress *queue, struct flow *flow, struct queue_frame *frame, uint64_t now) {
+	uint32_t index = queue->free_entries;
+
+	if (index != NO_ENTRY)
+		queue->free_entries = queue->entries[index].next;
+	else
+		index = queue->fresh_entries++;
+	queue->entries[index] = (struct entry){.frame = queue_frame_ref(frame), .queued_at = now, .next = NO_ENTRY};
+	if (flow->frames == 0)
+		flow->head = index;
+	else
+		queue->entries[flow->tail].next = index;
+	flow->tail = index;
+	flow->frames++;
+	flow->bytes += frame->len;
+	flow->source->bytes += frame->len;
+	queue->frames++;
+	queue->bytes += frame->len;
+}
+
+/* Takes the flow's first frame out of it; it still counts as queued, and its reference is the caller's. */
+static struct queue_frame *take_head(struct queue_egress *queue, struct flow *flow) {
+	uint32_t index = flow->head;
+	struct entry *entry = &queue->entries[index];
+	struct queue_frame *frame = entry->frame;
+
+	assert(flow->frames > 0 && flow->bytes >= frame->len); /* a queued frame must not change its length */
+	flow->head = entry->next;
+	flow->frames--;
+	flow->bytes -= frame->len;
+	flow->source->bytes -= frame->len;
+	entry->next = queue->free_entries;
+	queue->free_entries = index;
+	return frame;
+}
+
+static void let_go(struct queue_egress *queue, struct queue_frame *frame) {
 	queue->frames--;
 	queue->bytes -= frame->len;
-	if (++queue->head == queue->limits.frames_max)
-		queue->head = 0;
 	queue_frame_unref(frame);
 }
 
-static bool is_aged(const struct queue_egress *queue, uint64_t now) {
-	uint64_t queued_at = queue->slots[queue->head].queued_at;
+static void drop_head(struct queue_egress *queue, struct flow *flow, uint64_t *counter) {
+	(*counter)++;
+	let_go(queue, take_head(queue, flow));
+}
 
-	return now > queued_at && now - queued_at > queue->limits.age_ns_max;
+static uint64_t waited(uint64_t queued_at, uint64_t now) {
+	return now > queued_at ? now - queued_at : 0;
+}
+
+static bool head_is_aged(const struct queue_egress *queue, const struct flow *flow, uint64_t now) {
+	return flow->frames > 0 && waited(queue->entries[flow->head].queued_at, now) > queue->limits.age_ns_max;
+}
+
+static void drop_aged(struct queue_egress *queue, struct flow *flow, uint64_t now) {
+	while (head_is_aged(queue, flow, now))
+		drop_head(queue, flow, &queue->stats.dropped_age);
+}
+
+/* --- in --- */
+
+/* A look at every slot that was ever in use; free ones hold no bytes. */
+static struct flow *fattest(struct queue_egress *queue) {
+	struct source *source = &queue->source_slots[0];
+	struct flow *flow;
+
+	for (uint32_t i = 1; i < queue->fresh_sources; i++) {
+		if (queue->source_slots[i].bytes > source->bytes)
+			source = &queue->source_slots[i];
+	}
+	flow = &source->spare;
+	for (uint32_t i = 0; i < queue->fresh_flows; i++) {
+		struct flow *other = &queue->flow_slots[i];
+
+		if (other->source == source && other->bytes > flow->bytes)
+			flow = other;
+	}
+	return flow;
+}
+
+static bool is_over(const struct queue_egress *queue) {
+	return queue->frames > queue->limits.frames_max || queue->bytes > queue->limits.bytes_max;
+}
+
+int queue_egress_push(struct queue_egress *queue, struct queue_frame *frame, uint64_t now) {
+	uint64_t hash;
+	struct flow *flow;
+	int result = 0;
+
+	assert(frame->len > 0); /* it begins with a header */
+	queue->stats.frames_in++;
+	if (queue->limits.frames_max == 0 || frame->len > queue->limits.bytes_max) {
+		queue->stats.dropped_full++;
+		return BASE_E_FULL;
+	}
+	hash = queue_flow_hash(queue->seed, frame->source_peer, queue_frame_bytes(frame));
+	flow = flow_of(queue, frame->source_peer, hash);
+	append(queue, flow, frame, now);
+	queue_round_join(&flow->source->round, &flow->turn, quantum(queue));
+	queue_round_join(&queue->round, &flow->source->turn, quantum(queue));
+	while (is_over(queue)) {
+		struct flow *victim = fattest(queue);
+
+		if (victim == flow && flow->frames == 1)
+			result = BASE_E_FULL;
+		drop_head(queue, victim, &queue->stats.dropped_full);
+	}
+	return result;
+}
+
+/* --- out --- */
+
+static void measure_rate(struct queue_egress *queue, size_t len, uint64_t now) {
+	struct rate *rate = &queue->rate;
+
+	if (rate->running) {
+		rate->bytes += len;
+		if (waited(rate->since, now) >= RATE_WINDOW_NS) {
+			uint64_t sample = rate->bytes * BASE_SECOND / (now - rate->since);
+
+			rate->per_second = rate->per_second == 0 ? sample : (3 * rate->per_second + sample) / 4;
+			*rate = (struct rate){.running = true, .since = now, .per_second = rate->per_second};
+		}
+	} else {
+		*rate = (struct rate){.running = true, .since = now, .per_second = rate->per_second};
+	}
+	rate->running = queue->bytes > len;
+}
+
+/* CoDel's target, which must not be shorter than two frames take (RFC 8289 section 4.4 asks for one). */
+static uint64_t codel_target(const struct queue_egress *queue) {
+	uint64_t rate = queue->rate.per_second;
+
+	if (rate == 0 || 2 * FRAME_BYTES * BASE_SECOND / rate <= QUEUE_CODEL_TARGET_NS)
+		return QUEUE_CODEL_TARGET_NS;
+	return base_time_min(2 * FRAME_BYTES * BASE_SECOND / rate, QUEUE_CODEL_INTERVAL_NS);
+}
+
+/* Makes the flow's first frame that is still wanted the current one; false when there is none. */
+static bool take_wanted(struct queue_egress *queue, struct flow *flow, uint64_t now) {
+	uint64_t target = codel_target(queue);
+
+	drop_aged(queue, flow, now);
+	while (flow->frames > 0) {
+		const struct entry *entry = &queue->entries[flow->head];
+		bool alone = flow->bytes - entry->frame->len <= FRAME_BYTES;
+
+		if (!queue_codel_drops(&flow->codel, waited(entry->queued_at, now), alone, target, now)) {
+			queue->current_queued_at = entry->queued_at;
+			queue->current = take_head(queue, flow);
+			return true;
+		}
+		drop_head(queue, flow, &queue->stats.dropped_codel);
+	}
+	return false;
+}
+
+/* Whoever has nothing left when the turn comes leaves; so an empty queue ends up without sources. */
+static void choose(struct queue_egress *queue, uint64_t now) {
+	int32_t credit = quantum(queue);
+	struct queue_turn *turn;
+
+	while (queue->current == NULL && (turn = queue_round_first(&queue->round, credit)) != NULL) {
+		struct source *source = BASE_CONTAINER(turn, struct source, turn);
+		struct queue_turn *flow_turn = queue_round_first(&source->round, credit);
+		struct flow *flow;
+
+		if (flow_turn == NULL) {
+			if (queue_round_leave(&queue->round, turn))
+				source_release(queue, source);
+			continue;
+		}
+		flow = BASE_CONTAINER(flow_turn, struct flow, turn);
+		if (take_wanted(queue, flow, now)) {
+			turn->deficit -= queue->current->len;
+			flow_turn->deficit -= queue->current->len;
+			measure_rate(queue, queue->current->len, now);
+		} else if (queue_round_leave(&source->round, flow_turn)) {
+			flow_release(queue, flow);
+		}
+	}
 }
 
 struct queue_frame *queue_egress_peek(struct queue_egress *queue, uint64_t now) {
-	while (queue->frames > 0 && is_aged(queue, now)) {
+	if (queue->current != NULL && waited(queue->current_queued_at, now) > queue->limits.age_ns_max) {
 		queue->stats.dropped_age++;
-		drop_head(queue);
+		let_go(queue, queue->current);
+		queue->current = NULL;
 	}
-	return queue->frames > 0 ? queue->slots[queue->head].frame : NULL;
+	if (queue->current == NULL)
+		choose(queue, now);
+	return queue->current;
 }
 
 void queue_egress_pop(struct queue_egress *queue) {
-	assert(queue->frames > 0);
+	assert(queue->current != NULL);
 	queue->stats.frames_out++;
-	drop_head(queue);
+	let_go(queue, queue->current);
+	queue->current = NULL;
+}
+
+void queue_egress_age(struct queue_egress *queue, uint64_t now) {
+	for (uint32_t i = 0; i < queue->fresh_flows; i++)
+		drop_aged(queue, &queue->flow_slots[i], now);
+	for (uint32_t i = 0; i < queue->fresh_sources; i++)
+		drop_aged(queue, &queue->source_slots[i].spare, now);
 }
 
 void queue_egress_flush(struct queue_egress *queue) {
-	queue->stats.dropped_flush += queue->frames;
-	while (queue->frames > 0)
-		drop_head(queue);
+	uint64_t *counter = &queue->stats.dropped_flush;
+
+	for (uint32_t i = 0; i < queue->fresh_flows; i++) {
+		while (queue->flow_slots[i].frames > 0)
+			drop_head(queue, &queue->flow_slots[i], counter);
+	}
+	for (uint32_t i = 0; i < queue->fresh_sources; i++) {
+		while (queue->source_slots[i].spare.frames > 0)
+			drop_head(queue, &queue->source_slots[i].spare, counter);
+	}
+	if (queue->current != NULL) {
+		(*counter)++;
+		let_go(queue, queue->current);
+		queue->current = NULL;
+	}
 }
 
 bool queue_egress_empty(const struct queue_egress *queue) {

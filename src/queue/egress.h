@@ -1,7 +1,10 @@
 /* queue/egress.h: the queue in front of one QUIC connection: frames wait here unsealed, bounded in bytes, frames and
- * age. A FIFO today; the interface lets a fair queue take its place (it may look into the frame to find its flow).
+ * age, and fair (FQ-CoDel, RFC 8290): source peers take turns, and the flows of each of them (queue/flow.h). Who sends
+ * little goes first, a flow whose queue stands loses frames (queue/codel.h), and when the queue is full the peer with
+ * the most bytes in it loses the oldest frame of its longest flow.
  *
- * Every frame that goes in comes out through pop or is counted in one of the drop counters. */
+ * Nothing here allocates after construction, and memory that was never needed is never touched. Every frame that goes
+ * in comes out through pop or is counted in one of the drop counters. */
 #ifndef QUEUE_EGRESS_H
 #define QUEUE_EGRESS_H
 
@@ -9,31 +12,37 @@
 #include "queue/frame.h"
 
 struct queue_egress_limits {
-	size_t frames_max;   /* ring size; a power of two is not needed */
+	size_t frames_max;
 	size_t bytes_max;    /* sum of frame lengths */
-	uint64_t age_ns_max; /* a frame that waited longer is dropped when it reaches the head */
+	uint64_t age_ns_max; /* a frame that waited longer is dropped when its turn has come */
 };
 
 struct queue_egress_stats {
 	uint64_t frames_in; /* offered, refused ones included: in = out + dropped + still queued */
 	uint64_t frames_out;
-	uint64_t dropped_full; /* the newest frame was refused: no room in frames or bytes */
-	uint64_t dropped_age;  /* older than age_ns_max at the head */
+	uint64_t dropped_full;  /* no room in frames or bytes: the oldest of the fattest flow, or one that cannot fit */
+	uint64_t dropped_codel; /* its flow's queue stood too long */
+	uint64_t dropped_age;   /* older than age_ns_max */
 	uint64_t dropped_flush; /* thrown away by queue_egress_flush */
 };
 
 struct queue_egress;
 
-struct queue_egress *queue_egress_new(const struct queue_egress_limits *limits); /* NULL when memory is out */
-void queue_egress_free(struct queue_egress *queue);                             /* drops what is left; accepts NULL */
+/* The seed keys the hash of the flows. NULL when memory is out. */
+struct queue_egress *queue_egress_new(const struct queue_egress_limits *limits, const uint64_t seed[static 2]);
+void queue_egress_free(struct queue_egress *queue); /* drops what is left; accepts NULL */
 
-/* Takes a reference of its own on success; the frame must not change while it is queued. 0 or BASE_E_FULL (counted). */
+/* Takes a reference of its own; the frame must not change while it is queued. 0, other frames may have had to go; or
+ * BASE_E_FULL when it had to go itself. Counted either way. */
 int queue_egress_push(struct queue_egress *queue, struct queue_frame *frame, uint64_t now);
 
-/* The frame to send next, or NULL; drops aged frames on the way. Stays valid until the next call. */
+/* The frame to send next, or NULL; drops frames on the way. The same one until pop, or until it is too old. Stays valid
+ * until the next peek, pop or flush; push and age leave it alone. */
 struct queue_frame *queue_egress_peek(struct queue_egress *queue, uint64_t now);
 /* Removes the frame that peek returned and gives up its reference. */
 void queue_egress_pop(struct queue_egress *queue);
+/* Drops what is too old, for a queue that nobody asks for frames. */
+void queue_egress_age(struct queue_egress *queue, uint64_t now);
 void queue_egress_flush(struct queue_egress *queue);
 
 bool queue_egress_empty(const struct queue_egress *queue);

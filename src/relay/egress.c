@@ -64,6 +64,8 @@ static void log_skip(const struct relay_peer *target, const struct queue_frame *
 bool relay_egress_offer(struct relay_peer *target, struct queue_frame *frame, uint64_t now) {
 	struct relay_core *core = target->core;
 	size_t budget = core->transport->budget(core->transport_user, target->conn);
+	size_t available = queue_pool_available(core->pool);
+	int result;
 
 	/* A path may have changed since the peer joined, and starts small again. */
 	if (frame->len > budget) {
@@ -71,7 +73,9 @@ bool relay_egress_offer(struct relay_peer *target, struct queue_frame *frame, ui
 		log_skip(target, frame, OBS_DROP_DATAGRAM_BUDGET, budget, now);
 		return false;
 	}
-	if (queue_egress_push(target->egress, frame, now) != 0) {
+	result = queue_egress_push(target->egress, frame, now);
+	settle_held(target->room, available); /* other frames may have made room for this one */
+	if (result != 0) {
 		log_skip(target, frame, OBS_DROP_QUEUE_FULL, 0, now);
 		return false;
 	}
@@ -133,7 +137,7 @@ void relay_egress_age(struct relay_peer *peer, uint64_t now) {
 	if (peer->state != RELAY_PEER_JOINED)
 		return;
 	/* Not the offered one: the transport may be about to send it. */
-	queue_egress_peek(peer->egress, now);
+	queue_egress_age(peer->egress, now);
 	settle_held(peer->room, available);
 }
 
@@ -145,6 +149,7 @@ static void book_queue(struct relay_peer *peer) {
 		return;
 	stats = queue_egress_stats(peer->egress);
 	peer->tx.drop[OBS_DROP_QUEUE_FULL] = stats->dropped_full;
+	peer->tx.drop[OBS_DROP_QUEUE_CODEL] = stats->dropped_codel;
 	peer->tx.drop[OBS_DROP_QUEUE_AGE] = stats->dropped_age + peer->offered_aged;
 }
 

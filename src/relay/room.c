@@ -110,7 +110,7 @@ int relay_room_enter(struct relay_room *room, struct relay_peer *peer, uint64_t 
 	int result;
 
 	assert(room->next_id != 0);
-	peer->egress = queue_egress_new(&room->core->limits.egress);
+	peer->egress = queue_egress_new(&room->core->limits.egress, room->core->seed);
 	if (peer->egress == NULL)
 		return BASE_E_NOMEM;
 	if ((result = take_seat(room, peer)) != 0) {

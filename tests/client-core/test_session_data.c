@@ -119,11 +119,36 @@ static void test_queue_limits(void **state) {
 	join();
 	assert_int_equal(send_frame(100), 0);
 	assert_int_equal(send_frame(100), 0);
-	assert_int_equal(send_frame(100), OBS_DROP_QUEUE_FULL);
+	assert_int_equal(send_frame(100), 0); /* the oldest goes */
 	assert_int_equal(dropped(OBS_DROP_QUEUE_FULL), 1);
 	h.now += 51 * BASE_MS;
 	assert_false(client_session_next(h.session, &payload, h.now));
 	assert_int_equal(dropped(OBS_DROP_QUEUE_AGE), 2);
+}
+
+/* The frame on offer stays, so the one that comes has to go; twice as many frames as leave are a standing queue. */
+static void test_queue_drops_are_counted(void **state) {
+	struct slice payload;
+
+	(void)state;
+	h.config.egress = (struct queue_egress_limits){.frames_max = 1};
+	join();
+	assert_int_equal(send_frame(100), 0);
+	assert_true(client_session_next(h.session, &payload, h.now));
+	assert_int_equal(send_frame(100), OBS_DROP_QUEUE_FULL);
+	assert_int_equal(dropped(OBS_DROP_QUEUE_FULL), 1);
+	harness_done(&h);
+
+	harness_init(&h);
+	join();
+	for (int ms = 0; ms < 300; ms++, h.now += BASE_MS) {
+		assert_int_equal(send_frame(1000), 0);
+		assert_int_equal(send_frame(1000), 0);
+		assert_true(client_session_next(h.session, &payload, h.now));
+		client_session_taken(h.session, true, h.now);
+	}
+	assert_in_range(dropped(OBS_DROP_QUEUE_CODEL), 3, 20);
+	assert_int_equal(dropped(OBS_DROP_QUEUE_FULL) + dropped(OBS_DROP_QUEUE_AGE), 0);
 }
 
 static void test_flush_at_the_end(void **state) {
@@ -192,6 +217,7 @@ int main(void) {
 	    TEST(test_refusals),
 	    TEST(test_one_vlan_tag_does_not_count),
 	    TEST(test_queue_limits),
+	    TEST(test_queue_drops_are_counted),
 	    TEST(test_flush_at_the_end),
 	    TEST(test_receive),
 	    TEST(test_each_truncated_datagram_is_counted),

@@ -2,7 +2,10 @@
 
 #include "base/error.h"
 #include "base/rng.h"
+#include "tests/queue/frames.h"
 #include "tests/unit.h"
+
+#define MARK_AT (QUEUE_FRAME_BYTES_MAX - 4) /* behind every frame here: tells them apart */
 
 static const struct queue_egress_limits small = {.frames_max = 3, .bytes_max = 1000, .age_ns_max = 10};
 
@@ -10,9 +13,15 @@ static struct queue_frame *frame_of(struct queue_pool *pool, uint32_t mark, uint
 	struct queue_frame *frame = queue_frame_new(pool);
 
 	assert_non_null(frame);
-	frame->source_peer = mark;
+	frame->source_peer = 1;
 	frame->len = len;
+	memset(frame->data, 0, sizeof(frame->data)); /* one flow for all */
+	base_put_u32(frame->data + MARK_AT, mark);
 	return frame;
+}
+
+static uint32_t mark_of(const struct queue_frame *frame) {
+	return base_get_u32(frame->data + MARK_AT);
 }
 
 static int push_new(struct queue_egress *queue, struct queue_pool *pool, uint32_t mark, uint16_t len, uint64_t now) {
@@ -27,14 +36,14 @@ static void assert_next(struct queue_egress *queue, uint64_t now, uint32_t mark)
 	struct queue_frame *frame = queue_egress_peek(queue, now);
 
 	assert_non_null(frame);
-	assert_int_equal(frame->source_peer, mark);
+	assert_int_equal(mark_of(frame), mark);
 	assert_ptr_equal(queue_egress_peek(queue, now), frame);
 	queue_egress_pop(queue);
 }
 
 static void test_first_in_first_out(void **state) {
 	struct queue_pool *pool = queue_pool_new(4);
-	struct queue_egress *queue = queue_egress_new(&small);
+	struct queue_egress *queue = queue_egress_new(&small, test_seed);
 
 	(void)state;
 	assert_true(queue_egress_empty(queue));
@@ -56,42 +65,71 @@ static void test_first_in_first_out(void **state) {
 	queue_pool_free(pool);
 }
 
+/* Full: the oldest goes, and a frame that can never fit. */
 static void test_bounds(void **state) {
-	struct queue_pool *pool = queue_pool_new(8);
-	struct queue_egress *queue = queue_egress_new(&small);
+	struct queue_pool *pool = queue_pool_new(5);
+	struct queue_egress *queue = queue_egress_new(&small, test_seed);
 
 	(void)state;
 	assert_int_equal(push_new(queue, pool, 1, 600, 0), 0);
-	assert_int_equal(push_new(queue, pool, 2, 401, 0), BASE_E_FULL);
-	assert_int_equal(push_new(queue, pool, 3, 400, 0), 0);
+	assert_int_equal(push_new(queue, pool, 2, 400, 0), 0);
 	assert_int_equal(queue_egress_bytes(queue), 1000);
-	assert_int_equal(push_new(queue, pool, 4, 1, 0), BASE_E_FULL);
-	assert_next(queue, 0, 1);
-	assert_int_equal(push_new(queue, pool, 5, 1, 0), 0);
-	assert_int_equal(push_new(queue, pool, 6, 1, 0), 0);
-	assert_int_equal(push_new(queue, pool, 7, 1, 0), BASE_E_FULL); /* three frames */
+	assert_int_equal(push_new(queue, pool, 3, 1, 0), 0);
+	assert_int_equal(queue_egress_stats(queue)->dropped_full, 1);
+	assert_int_equal(queue_egress_bytes(queue), 401);
+	assert_int_equal(push_new(queue, pool, 4, 1, 0), 0);
+	assert_int_equal(push_new(queue, pool, 5, 1, 0), 0); /* a fourth frame */
+	assert_int_equal(queue_egress_stats(queue)->dropped_full, 2);
+	assert_int_equal(queue_pool_available(pool), 2);
+	assert_next(queue, 0, 3);
+	assert_int_equal(push_new(queue, pool, 6, 1001, 0), BASE_E_FULL); /* more than the whole queue */
 	assert_int_equal(queue_egress_stats(queue)->dropped_full, 3);
-	assert_int_equal(queue_pool_available(pool), 5); /* a refused frame is not kept */
 	queue_egress_flush(queue);
-	assert_int_equal(queue_egress_stats(queue)->dropped_flush, 3);
+	assert_int_equal(queue_egress_stats(queue)->dropped_flush, 2);
 	assert_int_equal(queue_egress_bytes(queue), 0);
-	assert_int_equal(push_new(queue, pool, 8, 1001, 0), BASE_E_FULL); /* bigger than the whole queue */
+	assert_true(queue_egress_empty(queue));
+	assert_int_equal(push_new(queue, pool, 7, 1000, 0), 0);
+	assert_next(queue, 0, 7);
+	queue_egress_free(queue);
+	queue_pool_free(pool);
+}
+
+/* The frame on offer is nobody's to drop: what comes on top of it has to go. */
+static void test_offer_is_not_dropped_for_room(void **state) {
+	struct queue_pool *pool = queue_pool_new(4);
+	struct queue_egress *queue = queue_egress_new(&small, test_seed);
+	struct queue_frame *offer;
+
+	(void)state;
+	push_new(queue, pool, 1, 900, 0);
+	offer = queue_egress_peek(queue, 0);
+	assert_int_equal(push_new(queue, pool, 2, 101, 0), BASE_E_FULL);
+	assert_int_equal(push_new(queue, pool, 3, 100, 0), 0);
+	assert_int_equal(push_new(queue, pool, 4, 99, 0), 0);
+	assert_int_equal(queue_egress_stats(queue)->dropped_full, 2);
+	assert_ptr_equal(queue_egress_peek(queue, 0), offer);
+	queue_egress_age(queue, 100);
+	assert_int_equal(queue_egress_stats(queue)->dropped_age, 1); /* the waiting one */
+	assert_int_equal(queue_egress_frames(queue), 1);
+	assert_int_equal(mark_of(offer), 1);
+	queue_egress_pop(queue);
+	assert_true(queue_egress_empty(queue));
+	assert_null(queue_egress_peek(queue, 100));
 	queue_egress_free(queue);
 	queue_pool_free(pool);
 }
 
 static void test_age(void **state) {
 	struct queue_pool *pool = queue_pool_new(4);
-	struct queue_egress *queue = queue_egress_new(&small);
+	struct queue_egress *queue = queue_egress_new(&small, test_seed);
 
 	(void)state;
 	push_new(queue, pool, 1, 10, 100);
 	push_new(queue, pool, 2, 10, 105);
 	push_new(queue, pool, 3, 10, 111);
-	assert_int_equal(queue_egress_peek(queue, 90)->source_peer,
-	                 1); /* time that stands still or runs back ages nothing */
-	assert_int_equal(queue_egress_peek(queue, 110)->source_peer, 1); /* exactly the limit */
-	assert_int_equal(queue_egress_peek(queue, 111)->source_peer, 2);
+	assert_int_equal(mark_of(queue_egress_peek(queue, 90)), 1);  /* time that runs back ages nothing */
+	assert_int_equal(mark_of(queue_egress_peek(queue, 110)), 1); /* exactly the limit */
+	assert_int_equal(mark_of(queue_egress_peek(queue, 111)), 2); /* the offer itself was too old */
 	assert_int_equal(queue_egress_stats(queue)->dropped_age, 1);
 	assert_int_equal(queue_egress_bytes(queue), 20);
 	assert_null(queue_egress_peek(queue, UINT64_MAX));
@@ -104,7 +142,7 @@ static void test_age(void **state) {
 
 static void test_one_frame_in_many_queues(void **state) {
 	struct queue_pool *pool = queue_pool_new(1);
-	struct queue_egress *a = queue_egress_new(&small), *b = queue_egress_new(&small);
+	struct queue_egress *a = queue_egress_new(&small, test_seed), *b = queue_egress_new(&small, test_seed);
 	struct queue_frame *frame = frame_of(pool, 1, 10);
 
 	(void)state;
@@ -120,53 +158,70 @@ static void test_one_frame_in_many_queues(void **state) {
 	queue_pool_free(pool);
 }
 
-/* Whatever happens, what went in came out, was counted as dropped, or is still there. */
+static uint64_t dropped(const struct queue_egress_stats *stats) {
+	return stats->dropped_full + stats->dropped_codel + stats->dropped_age + stats->dropped_flush;
+}
+
+/* Whatever happens, what went in came out, was counted as dropped, or is still there. Many sources with many flows, so
+ * that both run out of slots. */
 static void test_counters_add_up(void **state) {
-	struct queue_pool *pool = queue_pool_new(8);
-	struct queue_egress *queue = queue_egress_new(&(struct queue_egress_limits){7, 700, 20});
+	struct queue_pool *pool = queue_pool_new(800);
+	struct queue_egress *queue = queue_egress_new(&(struct queue_egress_limits){700, 100000, 150 * BASE_MS}, test_seed);
 	const struct queue_egress_stats *stats = queue_egress_stats(queue);
 	struct base_rng rng;
 	uint64_t now = 0;
 
 	(void)state;
 	base_rng_init(&rng, 1);
-	for (unsigned i = 0; i < 20000; i++) {
-		uint64_t what;
+	for (unsigned i = 0; i < 300000; i++) {
+		uint64_t what = base_rng_below(&rng, 10000);
+		uint64_t phase = i / 10000 % 3; /* filling, draining, standing */
 
-		now += base_rng_below(&rng, 4);
-		what = base_rng_below(&rng, 40);
-		if (what == 0)
+		now += base_rng_below(&rng, 200 * BASE_US);
+		if (what == 0) {
 			queue_egress_flush(queue);
-		else if (what >= 20)
-			push_new(queue, pool, i, (uint16_t)base_rng_below(&rng, 200), now);
-		else if (queue_egress_peek(queue, now) != NULL)
+		} else if (what == 1) {
+			queue_egress_age(queue, now);
+		} else if (what % 10 >= 2 + 3 * phase) {
+			struct queue_frame *frame = frame_of(pool, i, (uint16_t)(1 + base_rng_below(&rng, 400)));
+
+			frame->source_peer = (uint32_t)base_rng_below(&rng, 90);
+			fill_udp(frame->data, (uint16_t)base_rng_below(&rng, phase == 2 ? 2 : 1 + i / 1000));
+			queue_egress_push(queue, frame, now);
+			queue_frame_unref(frame);
+		} else if (queue_egress_peek(queue, now) != NULL) {
 			queue_egress_pop(queue);
-		assert_int_equal(stats->frames_in, stats->frames_out + stats->dropped_full + stats->dropped_age +
-		                                       stats->dropped_flush + queue_egress_frames(queue));
-		assert_true(queue_egress_frames(queue) <= 7 && queue_egress_bytes(queue) <= 700);
-		assert_int_equal(queue_pool_available(pool), 8 - queue_egress_frames(queue));
+		}
+		assert_int_equal(stats->frames_in, stats->frames_out + dropped(stats) + queue_egress_frames(queue));
+		assert_true(queue_egress_frames(queue) <= 700 && queue_egress_bytes(queue) <= 100000);
+		assert_int_equal(queue_pool_available(pool), 800 - queue_egress_frames(queue));
 	}
-	assert_true(stats->frames_out > 1000 && stats->dropped_full > 100 && stats->dropped_age > 100);
+	assert_true(stats->frames_out > 10000 && stats->dropped_full > 100 && stats->dropped_age > 100 &&
+	            stats->dropped_codel > 100 && stats->dropped_flush > 100);
+	while (queue_egress_peek(queue, now) != NULL)
+		queue_egress_pop(queue);
+	assert_int_equal(queue_egress_bytes(queue), 0);
 	queue_egress_free(queue);
 	queue_pool_free(pool);
 }
 
 static void test_no_room_at_all(void **state) {
 	struct queue_pool *pool = queue_pool_new(1);
-	struct queue_egress *queue = queue_egress_new(&(struct queue_egress_limits){0, 100, 1});
+	struct queue_egress *queue = queue_egress_new(&(struct queue_egress_limits){0, 100, 1}, test_seed);
 
 	(void)state;
 	assert_non_null(queue);
 	assert_int_equal(push_new(queue, pool, 1, 10, 0), BASE_E_FULL);
 	queue_egress_free(queue);
 	queue_pool_free(pool);
-	assert_null(queue_egress_new(&(struct queue_egress_limits){SIZE_MAX, 100, 1}));
+	assert_null(queue_egress_new(&(struct queue_egress_limits){SIZE_MAX, 100, 1}, test_seed));
 }
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_first_in_first_out),
 	    cmocka_unit_test(test_bounds),
+	    cmocka_unit_test(test_offer_is_not_dropped_for_room),
 	    cmocka_unit_test(test_age),
 	    cmocka_unit_test(test_one_frame_in_many_queues),
 	    cmocka_unit_test(test_counters_add_up),

@@ -113,6 +113,48 @@ static void test_queue_bounds(void **state) {
 	party_free(party);
 }
 
+/* Twice as many frames as leave: a standing queue, and CoDel's drops are in the books. */
+static void test_standing_queue(void **state) {
+	struct party *party = party_new(NULL);
+	struct conn *a = party_join(party, "R", 1, 0);
+	struct conn *b = party_join(party, "R", 2, 0);
+	struct slice payload;
+
+	(void)state;
+	for (int ms = 0; ms < 300; ms++, party->now += BASE_MS) {
+		party_send(a, party_mac(2), party_mac(1), 1000);
+		party_send(a, party_mac(2), party_mac(1), 1000);
+		assert_true(relay_core_next(b->peer, &payload, party->now));
+		relay_core_taken(b->peer, true, party->now);
+	}
+	assert_in_range(tx_drops(b, OBS_DROP_QUEUE_CODEL), 3, 20);
+	assert_int_equal(tx_drops(b, OBS_DROP_QUEUE_FULL) + tx_drops(b, OBS_DROP_QUEUE_AGE), 0);
+	party_assert_balance(party, "standing");
+	party_free(party);
+}
+
+/* A flood of one peer leaves another peer's frames alone and waiting for one turn only. */
+static void test_peers_take_turns(void **state) {
+	struct party *party = party_new(NULL);
+	struct conn *a = party_join(party, "R", 1, 0);
+	struct conn *b = party_join(party, "R", 2, 0);
+	struct conn *c = party_join(party, "R", 3, 0);
+	struct slice payload;
+
+	(void)state;
+	for (int i = 0; i < 2000; i++)
+		party_send(a, party_mac(2), party_mac(1), 1000);
+	party_send(c, party_mac(2), party_mac(3), 100);
+	for (int i = 0; i < 2; i++) {
+		assert_true(relay_core_next(b->peer, &payload, party->now));
+		relay_core_taken(b->peer, true, party->now);
+	}
+	assert_int_equal(payload.len, 108);
+	assert_in_range(tx_drops(b, OBS_DROP_QUEUE_FULL), 900, 1100);
+	party_assert_balance(party, "turns");
+	party_free(party);
+}
+
 /* A peer that leaves takes its waiting frames with it, the offered one too. */
 static void test_leaving_frees_the_queue(void **state) {
 	struct party *party = party_new(NULL);
@@ -187,6 +229,8 @@ int main(void) {
 	    cmocka_unit_test(test_offered_frame_is_stable),
 	    cmocka_unit_test(test_offered_frame_ages),
 	    cmocka_unit_test(test_queue_bounds),
+	    cmocka_unit_test(test_standing_queue),
+	    cmocka_unit_test(test_peers_take_turns),
 	    cmocka_unit_test(test_leaving_frees_the_queue),
 	    cmocka_unit_test(test_broadcast_takes_one_buffer),
 	    cmocka_unit_test(test_pool_is_shared_fairly),

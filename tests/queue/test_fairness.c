@@ -1,0 +1,336 @@
+/* What the queue is for, in virtual time: a line of a given rate that takes one frame after the other, and senders that
+ * send too much. */
+#include "queue/egress.h"
+
+#include "base/rng.h"
+#include "tests/queue/frames.h"
+#include "tests/unit.h"
+
+#define STREAMS_MAX 128
+#define MBIT (1000 * 1000 / 8)
+#define BULK_BYTES 1400
+#define GAME_BYTES 200
+#define ROUND_NS(rate) ((GAME_BYTES + 2 * BULK_BYTES) * BASE_SECOND / (rate)) /* what is on the line, and one turn */
+
+/* Sends frames of one size at one rate. */
+struct stream {
+	uint32_t peer;
+	uint16_t flow;
+	bool broadcast;
+	uint16_t len;
+	uint64_t every; /* ns between frames */
+	uint64_t next;
+	uint64_t sent, received, refused, delay_max, delay_sum, bytes;
+};
+
+struct line {
+	struct queue_pool *pool;
+	struct queue_egress *queue;
+	struct stream streams[STREAMS_MAX];
+	size_t count;
+	uint64_t now, rate, free_at;
+};
+
+static const struct queue_egress_limits limits = {
+    .frames_max = 1024, .bytes_max = 1 << 20, .age_ns_max = 200 * BASE_MS};
+
+static void line_init(struct line *line, uint64_t rate) {
+	*line = (struct line){.rate = rate, .pool = queue_pool_new(2048), .queue = queue_egress_new(&limits, test_seed)};
+	assert_non_null(line->pool);
+	assert_non_null(line->queue);
+}
+
+static void line_done(struct line *line) {
+	const struct queue_egress_stats *stats = queue_egress_stats(line->queue);
+
+	assert_int_equal(stats->frames_in, stats->frames_out + stats->dropped_full + stats->dropped_codel +
+	                                       stats->dropped_age + stats->dropped_flush +
+	                                       queue_egress_frames(line->queue));
+	queue_egress_free(line->queue);
+	queue_pool_free(line->pool);
+}
+
+static struct stream *add(struct line *line, uint32_t peer, uint16_t flow, uint16_t len, uint64_t rate) {
+	struct stream *stream = &line->streams[line->count];
+
+	*stream = (struct stream){.peer = peer, .flow = flow, .len = len, .every = len * BASE_SECOND / rate};
+	stream->next = stream->every * line->count / STREAMS_MAX; /* not all at once */
+	line->count++;
+	return stream;
+}
+
+static void send_one(struct line *line, struct stream *stream) {
+	struct queue_frame *frame = queue_frame_new(line->pool);
+
+	assert_non_null(frame);
+	frame->source_peer = stream->peer;
+	frame->len = stream->len;
+	if (stream->broadcast)
+		fill_broadcast(frame->data);
+	else
+		fill_udp(frame->data, stream->flow);
+	base_put_u64(frame->data + PACKET_AT + 28, stream->next);
+	base_put_u32(frame->data + PACKET_AT + 36, (uint32_t)(stream - line->streams));
+	stream->refused += queue_egress_push(line->queue, frame, stream->next) != 0;
+	queue_frame_unref(frame);
+	stream->sent++;
+	stream->next += stream->every;
+}
+
+static void deliver(struct line *line) {
+	struct queue_frame *frame = queue_egress_peek(line->queue, line->now);
+	struct stream *stream;
+	uint64_t delay;
+
+	if (frame == NULL)
+		return;
+	line->free_at = line->now + frame->len * BASE_SECOND / line->rate;
+	stream = &line->streams[base_get_u32(frame->data + PACKET_AT + 36)];
+	delay = line->free_at - base_get_u64(frame->data + PACKET_AT + 28);
+	stream->received++;
+	stream->bytes += frame->len;
+	stream->delay_sum += delay;
+	if (delay > stream->delay_max)
+		stream->delay_max = delay;
+	queue_egress_pop(line->queue);
+}
+
+static void run(struct line *line, uint64_t ns) {
+	uint64_t end = line->now + ns;
+
+	while (line->now < end) {
+		uint64_t next = end;
+
+		for (size_t i = 0; i < line->count; i++) {
+			if (line->streams[i].next <= line->now)
+				send_one(line, &line->streams[i]);
+			next = base_time_min(next, line->streams[i].next);
+		}
+		if (line->free_at <= line->now)
+			deliver(line);
+		if (!queue_egress_empty(line->queue))
+			next = base_time_min(next, line->free_at);
+		line->now = next > line->now ? next : line->now + 1;
+	}
+}
+
+/* Measured from here on. */
+static void forget(struct line *line) {
+	for (size_t i = 0; i < line->count; i++) {
+		struct stream *s = &line->streams[i];
+
+		s->sent = s->received = s->refused = s->delay_max = s->delay_sum = s->bytes = 0;
+	}
+}
+
+/* A 64 Hz game beside a download that wants four times the line. */
+static void test_sparse_flow_beside_bulk(void **state) {
+	static const uint64_t rates[] = {2 * MBIT, 20 * MBIT, 200 * MBIT};
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct line line;
+		struct stream *game;
+
+		line_init(&line, rates[i]);
+		add(&line, 1, 1, BULK_BYTES, 4 * rates[i]);
+		game = add(&line, 1, 2, GAME_BYTES, GAME_BYTES * 64);
+		run(&line, 10 * BASE_SECOND);
+		assert_in_range(game->sent - game->received, 0, 1);
+		assert_in_range(game->delay_max, 1, ROUND_NS(rates[i]));
+		assert_true(line.streams[0].bytes + game->bytes > rates[i] / 100 * 999); /* of ten seconds: the line is busy */
+		line_done(&line);
+	}
+}
+
+/* Several bulk flows of the same and of another peer: one turn of each peer at most. */
+static void test_sparse_flow_beside_many(void **state) {
+	struct line line;
+	struct stream *game;
+
+	(void)state;
+	line_init(&line, 20 * MBIT);
+	for (uint16_t i = 0; i < 20; i++)
+		add(&line, 1 + i % 2, (uint16_t)(10 + i), BULK_BYTES, 4 * MBIT);
+	game = add(&line, 1, 2, GAME_BYTES, GAME_BYTES * 64);
+	run(&line, BASE_SECOND); /* at first all are new */
+	forget(&line);
+	run(&line, 5 * BASE_SECOND);
+	assert_in_range(game->sent - game->received, 0, 1);
+	assert_in_range(game->delay_max, 1, 2 * ROUND_NS(20 * MBIT));
+	line_done(&line);
+}
+
+/* Two equal flows share a line equally whatever their frames' sizes. */
+static void test_flows_share(void **state) {
+	struct line line;
+	struct stream *a, *b;
+
+	(void)state;
+	line_init(&line, 20 * MBIT);
+	a = add(&line, 1, 1, BULK_BYTES, 40 * MBIT);
+	b = add(&line, 1, 2, 300, 40 * MBIT);
+	run(&line, BASE_SECOND);
+	forget(&line);
+	run(&line, 4 * BASE_SECOND);
+	assert_in_range(a->bytes * 100 / b->bytes, 97, 103);
+	line_done(&line);
+}
+
+/* One peer with a hundred flows and one with a single flow get half of the line each. */
+static void test_peers_share(void **state) {
+	struct line line;
+	struct stream *one;
+	uint64_t hundred = 0;
+
+	(void)state;
+	line_init(&line, 20 * MBIT);
+	one = add(&line, 1, 1, BULK_BYTES, 30 * MBIT);
+	for (uint16_t i = 0; i < 100; i++)
+		add(&line, 2, i, BULK_BYTES, MBIT / 2);
+	run(&line, BASE_SECOND);
+	forget(&line);
+	run(&line, 4 * BASE_SECOND);
+	for (size_t i = 1; i <= 100; i++)
+		hundred += line.streams[i].bytes;
+	assert_in_range(one->bytes * 100 / hundred, 97, 103);
+	line_done(&line);
+}
+
+/* A peer that opens flow after flow takes all slots it may have; another peer's game does not notice. */
+static void test_flow_flood(void **state) {
+	struct line line;
+	struct stream *game;
+
+	(void)state;
+	line_init(&line, 20 * MBIT);
+	for (uint16_t i = 0; i < 100; i++)
+		add(&line, 2, i, 100, MBIT);
+	add(&line, 1, 5, BULK_BYTES, 20 * MBIT);
+	game = add(&line, 1, 6, GAME_BYTES, GAME_BYTES * 64);
+	for (uint64_t end = 2 * BASE_SECOND, step = 0; line.now < end; step++) {
+		for (size_t i = 0; i < 100; i++)
+			line.streams[i].flow += 100; /* all new */
+		run(&line, BASE_MS);
+	}
+	assert_in_range(game->sent - game->received, 0, 1);
+	assert_in_range(game->delay_max, 1, 2 * ROUND_NS(20 * MBIT));
+	assert_true(queue_egress_stats(line.queue)->dropped_full > 1000);
+	line_done(&line);
+}
+
+/* Broadcasts of a peer, more than the line takes, delay neither its own unicast nor that of others. */
+static void test_broadcast_storm(void **state) {
+	struct line line;
+	struct stream *own, *other;
+
+	(void)state;
+	line_init(&line, 20 * MBIT);
+	add(&line, 1, 0, 1000, 80 * MBIT)->broadcast = true;
+	own = add(&line, 1, 1, GAME_BYTES, GAME_BYTES * 64);
+	other = add(&line, 2, 1, GAME_BYTES, GAME_BYTES * 64);
+	run(&line, 5 * BASE_SECOND);
+	assert_in_range(own->sent - own->received, 0, 1);
+	assert_in_range(other->sent - other->received, 0, 1);
+	assert_in_range(own->delay_max, 1, ROUND_NS(20 * MBIT));
+	assert_in_range(other->delay_max, 1, ROUND_NS(20 * MBIT));
+	line_done(&line);
+}
+
+/* The flow that fills the queue pays for it. */
+static void test_fattest_pays(void **state) {
+	struct line line;
+	struct stream *fat, *thin;
+
+	(void)state;
+	line_init(&line, MBIT);
+	fat = add(&line, 1, 1, BULK_BYTES, 200 * MBIT);
+	thin = add(&line, 1, 2, GAME_BYTES, MBIT / 4);
+	run(&line, BASE_SECOND);
+	assert_true(queue_egress_stats(line.queue)->dropped_full > 10000);
+	assert_in_range(thin->sent - thin->received, 0, 3);
+	assert_int_equal(thin->refused + fat->refused, 0); /* the oldest goes, not the newest */
+	line_done(&line);
+}
+
+/* A flow a little above the line's rate makes a standing queue: CoDel drops, and no game waits meanwhile. */
+static void test_codel_drops(void **state) {
+	struct line line;
+
+	(void)state;
+	line_init(&line, 20 * MBIT);
+	add(&line, 1, 1, BULK_BYTES, 21 * MBIT);
+	run(&line, 5 * BASE_SECOND);
+	assert_true(queue_egress_stats(line.queue)->dropped_codel > 50);
+	assert_int_equal(queue_egress_stats(line.queue)->dropped_full, 0);
+	line_done(&line);
+}
+
+/* What waits less than the target, or just in bursts, loses nothing. */
+static void test_no_drops_without_a_standing_queue(void **state) {
+	struct line line;
+	const struct queue_egress_stats *stats;
+	struct stream *stream;
+
+	(void)state;
+	line_init(&line, 20 * MBIT);
+	stats = queue_egress_stats(line.queue);
+	stream = add(&line, 1, 1, BULK_BYTES, 19 * MBIT);
+	add(&line, 1, 2, GAME_BYTES, MBIT / 2);
+	for (int i = 0; i < 20; i++) { /* a burst of 80 frames takes 45 ms */
+		for (int n = 0; n < 80; n++) {
+			stream->next = line.now;
+			send_one(&line, stream);
+		}
+		stream->next = line.now + 100 * BASE_MS;
+		run(&line, 200 * BASE_MS);
+	}
+	assert_int_equal(stats->dropped_codel + stats->dropped_full + stats->dropped_age, 0);
+	line_done(&line);
+}
+
+/* On a slow line two frames alone take longer than the target: not a standing queue. */
+static void test_slow_line(void **state) {
+	struct line line;
+	const struct queue_egress_stats *stats;
+
+	(void)state;
+	line_init(&line, 30000); /* 240 kbit/s: a frame takes 47 ms */
+	stats = queue_egress_stats(line.queue);
+	add(&line, 1, 1, BULK_BYTES, 29000);
+	add(&line, 1, 2, 60, 500);
+	run(&line, 20 * BASE_SECOND);
+	assert_int_equal(stats->dropped_codel, 0);
+	line_done(&line);
+}
+
+static void test_age_bounds_the_wait(void **state) {
+	struct line line;
+
+	(void)state;
+	line_init(&line, MBIT);
+	add(&line, 1, 1, BULK_BYTES, 3 * MBIT);
+	run(&line, 3 * BASE_SECOND);
+	assert_true(queue_egress_stats(line.queue)->dropped_age > 10);
+	/* Its wait, that of a frame on the line, and its own time there. */
+	assert_true(line.streams[0].delay_max <= limits.age_ns_max + 2 * BULK_BYTES * BASE_SECOND / MBIT);
+	line_done(&line);
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_sparse_flow_beside_bulk),
+	    cmocka_unit_test(test_sparse_flow_beside_many),
+	    cmocka_unit_test(test_flows_share),
+	    cmocka_unit_test(test_peers_share),
+	    cmocka_unit_test(test_flow_flood),
+	    cmocka_unit_test(test_broadcast_storm),
+	    cmocka_unit_test(test_fattest_pays),
+	    cmocka_unit_test(test_codel_drops),
+	    cmocka_unit_test(test_no_drops_without_a_standing_queue),
+	    cmocka_unit_test(test_slow_line),
+	    cmocka_unit_test(test_age_bounds_the_wait),
+	};
+
+	return cmocka_run_group_tests_name("queue/fairness", tests, NULL, NULL);
+}

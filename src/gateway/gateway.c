@@ -27,6 +27,7 @@ struct gateway {
 	enum gateway_port_state port_state;
 	struct gateway_remotes remotes;
 	struct gateway_guard *guard;
+	bool unsafe;
 	struct gateway_bridge bridge;
 	struct loop_timer read_timer, check_timer, cam_timer;
 	uint64_t cam_interval_ns; /* 0: only at joins */
@@ -308,6 +309,7 @@ static bool start_port(struct gateway *gateway, const struct gateway_packet_sock
 	                                          .counters = counters,
 	                                          .log = gateway->log,
 	                                          .room = gateway->setup.driver.session.room,
+	                                          .unsafe_no_filters = gateway->unsafe,
 	                                          .send = send_to_tunnel,
 	                                          .user = gateway};
 	gateway->port = gateway_lan_port_new(
@@ -398,7 +400,7 @@ static int run(struct gateway *gateway, int argc, const char *const *argv) {
 	return (int)gateway->status;
 }
 
-int gateway_main(int argc, const char *const *argv) {
+int gateway_main(int argc, const char *const *argv, bool unsafe) {
 	int status = CLIENT_EXIT_FAILURE;
 	struct gateway *gateway = calloc(1, sizeof(*gateway)); /* all zero is safe to free */
 	if (gateway == NULL || quic_global_init() < 0) {
@@ -406,6 +408,7 @@ int gateway_main(int argc, const char *const *argv) {
 		free(gateway);
 		return status;
 	}
+	gateway->unsafe = unsafe;
 	status = run(gateway, argc, argv);
 	done(gateway);
 	quic_global_done();

@@ -11,7 +11,10 @@
 #ifndef GATEWAY_GATEWAY_H
 #define GATEWAY_GATEWAY_H
 
-/* The whole program; returns the exit status. */
-int gateway_main(int argc, const char *const *argv);
+#include <stdbool.h>
+
+/* The whole program; returns the exit status. `unsafe` lets everything from the tunnel onto the LAN: attack tests only.
+ */
+int gateway_main(int argc, const char *const *argv, bool unsafe);
 
 #endif

@@ -1,5 +1,5 @@
 #include "gateway/gateway.h"
 
 int main(int argc, char **argv) {
-	return gateway_main(argc, (const char *const *)argv);
+	return gateway_main(argc, (const char *const *)argv, false);
 }

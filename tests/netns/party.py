@@ -22,7 +22,7 @@ JOIN_SECONDS = 20  # generous: path MTU discovery takes its time, and sanitized 
 SANITIZERS = {'ASAN_OPTIONS': 'abort_on_error=1:detect_leaks=1', 'UBSAN_OPTIONS': 'halt_on_error=1:print_stacktrace=1'}
 
 FOLDERS = {'lanparty-relay': 'relay', 'lanparty-gateway': 'gateway', 'lanparty-client': 'client-linux',
-           'lanparty-client-unsafe': 'client-linux'}
+           'lanparty-client-unsafe': 'client-linux', 'lanparty-gateway-unsafe': 'gateway'}
 
 
 def binary(name, build=None):
@@ -55,8 +55,8 @@ class Party:
                 SERVER_NAME, '--relay-ca-cert', self.certificate, '--room', room or self.room, '--interface', interface,
                 '--identity', self.lab.path(f'{host}-identity.json'), '--log-level', self.log_level, *options]
 
-    def gateway_command(self, *options, **changes):
-        return self.peer_command('lanparty-gateway', 'gateway', 'eth0', *options, **changes)
+    def gateway_command(self, *options, unsafe=False, **changes):
+        return self.peer_command('lanparty-gateway-unsafe' if unsafe else 'lanparty-gateway', 'gateway', 'eth0', *options, **changes)
 
     def client_command(self, host, *options, unsafe=False, **changes):
         return self.peer_command('lanparty-client-unsafe' if unsafe else 'lanparty-client', host, TAP, '--virtual-mac',
@@ -83,7 +83,7 @@ class Party:
     def start(self, clients=('client1', 'client2'), unsafe=(), static=False):
         """Everything, and waits until all have joined. `static`: clients get CLIENT_ADDRESSES without DHCP."""
         self.start_relay()
-        self.start_gateway()
+        self.start_gateway(unsafe='gateway' in unsafe)
         for host in clients:
             self.start_client(host, unsafe=host in unsafe)
         self.wait_joined(clients)

@@ -1,6 +1,6 @@
 """A stranger's client (local filters off: lanparty-client-unsafe) against somebody's LAN, judged by tshark on the LAN's
-cable. Relay and gateway each stop everything alone. And the proof that this test can fail: with the relay's policy off,
-the same frames do come out at another client whose filters are off as well."""
+cable. Relay and gateway each stop everything alone. And the proof that this test can fail: with every
+filter off, all of them are on the LAN's cable and at the other client."""
 from frames import attacks, friendly, seen
 from lab import ROUTER_ADDRESS, wait_for
 from party import CLIENT_MACS, TAP, PartyCase
@@ -69,6 +69,16 @@ class TestGatewayAlone(AttackCase):
         on_lan, at_client = self.attack()
         self.assertEqual(on_lan, set(), 'the gateway filters again')
         self.assertEqual(set(attacks(MAC)) - at_client, set(), 'with the policy off, this capture must see them all')
+
+
+class TestNobodyFilters(AttackCase):
+    unsafe, relay_options = ('client1', 'client2', 'gateway'), ('--unsafe-no-policy',)
+
+    def test_the_lan_sees_every_attack(self):
+        """With every filter off, the test above must fail: tshark on the LAN's cable sees what was sent."""
+        on_lan, at_client = self.attack()
+        self.assertEqual(set(attacks(MAC)) - on_lan, set())
+        self.assertEqual(set(attacks(MAC)) - at_client, set())
 
 
 class TestLocalFilter(AttackCase):

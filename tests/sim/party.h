@@ -31,7 +31,7 @@ struct sim_seat {
 	uint16_t mtu;
 	enum ctrl_role role;
 	struct proto_mac mac;
-	struct sim_member *member;
+	struct sim_member *member;       /* NULL: came and went in one turn, nobody saw who it was */
 	uint32_t gateway_then;           /* id of the gateway at the join, 0: none */
 	uint64_t joined_at, left_at;     /* BASE_NEVER while there */
 	unsigned joined_turn, left_turn; /* changes of one turn have the same number */
@@ -112,7 +112,10 @@ struct sim_party {
 	struct sim_link member_link; /* of new members */
 	unsigned epoch, turn;
 	struct relay_totals looked_at; /* at the last look */
-	bool lossless;                 /* the network promises to lose nothing but what is too big */
+	/* LANs give clients' frames back. Not where clients come and go: one whose frame comes back when it is no longer
+	 * there passes for a LAN station, and is kept out until that one is silent for long. */
+	bool loops;
+	bool lossless; /* the network promises to lose nothing but what is too big */
 	struct sim_member *members[SIM_MEMBERS_MAX];
 	size_t member_count;
 	struct sim_seat *seats[SIM_SEATS_MAX];

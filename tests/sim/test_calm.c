@@ -66,7 +66,7 @@ static struct sim_party *three_rooms(const char *name, uint64_t seed, bool hosti
 static void run_rooms(const char *name, uint64_t seed) {
 	struct sim_party *party = three_rooms(name, seed, false);
 
-	party->lossless = true;
+	party->lossless = party->loops = true;
 	assert_int_equal(sim_seats_open(party, 1), 6);
 	assert_int_equal(sim_seats_open(party, 3), 5);
 	sim_exact_round(party);
@@ -120,7 +120,7 @@ static void run_hostile(const char *name, uint64_t seed) {
 	struct sim_party *party = three_rooms(name, seed, true);
 	size_t bad = 0;
 
-	party->lossless = true;
+	party->lossless = party->loops = true;
 	sim_exact_round(party);
 	for (size_t i = 0; i < party->member_count; i++) {
 		struct sim_member *member = party->members[i];
@@ -298,9 +298,32 @@ static void run_duplicate_mac(const char *name, uint64_t seed) {
 }
 SIM_TEST(duplicate_mac, 1)
 
+/* Whoever has the MAC of a machine of the LAN stays out until that one has not been heard for long. */
+static void run_lan_station(const char *name, uint64_t seed) {
+	struct sim_party *party = sim_party_new(name, seed, &sim_good_link);
+	struct sim_member *gateway = sim_gateway(party, 1), *client = sim_client(party, 1);
+
+	sim_relay_start(party);
+	sim_member_start(gateway);
+	sim_settle(party, 5 * BASE_SECOND);
+	sim_lan_send(gateway, client->mac, client->ip, SIM_PLAIN, sim_broadcast, 400);
+	sim_net_run(&party->net, BASE_SECOND);
+	client->no_retry = true;
+	sim_member_start(client);
+	sim_net_run(&party->net, 5 * BASE_SECOND);
+	assert_true(client->ended);
+	assert_non_null(strstr(client->why, "duplicate_mac"));
+	sim_net_run(&party->net, RELAY_STATION_AGE_NS);
+	sim_member_start(client);
+	sim_settle(party, 5 * BASE_SECOND);
+	sim_exact_round(party);
+	sim_party_finish(party);
+}
+SIM_TEST(lan_station, 1)
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(quiet),         cmocka_unit_test(rooms),         cmocka_unit_test(hostile),
     cmocka_unit_test(address_theft), cmocka_unit_test(malformed),     cmocka_unit_test(mtu),
-    cmocka_unit_test(two_gateways),  cmocka_unit_test(duplicate_mac),
+    cmocka_unit_test(two_gateways),  cmocka_unit_test(duplicate_mac), cmocka_unit_test(lan_station),
 };
 SIM_MAIN(tests)

@@ -71,6 +71,28 @@ static void new_seat(struct sim_party *party, const struct relay_peer *peer, con
 	party->seats[party->seat_count++] = seat;
 }
 
+/* Who came and went within one turn (a process that crashed and came back while the relay was asking both of its
+ * connections for their budget): others hear of it, so the id must be known, if not whose it was. */
+static void note_short_stays(struct sim_party *party, const struct relay_room *room, const struct sim_seat *like) {
+	for (uint32_t id = room->next_id - 1; id > 0; id--) {
+		struct sim_seat *seat = find_seat(party, like, id);
+
+		if (seat != NULL && seat->joined_turn < party->turn)
+			return;
+		if (seat != NULL)
+			continue;
+		seat = malloc(sizeof(*seat));
+		sim_check(&party->net, seat != NULL && party->seat_count < SIM_SEATS_MAX, "too many seats");
+		*seat = *like;
+		seat->id = id;
+		seat->mtu = room->mtu;
+		seat->joined_at = seat->left_at = party->net.now;
+		seat->joined_turn = seat->left_turn = party->turn;
+		seat->reason = CTRL_LEAVE_REASON_COUNT;
+		party->seats[party->seat_count++] = seat;
+	}
+}
+
 /* The room's peers; marks their seats as alive in this turn. */
 static void look_at_room(struct sim_party *party, struct relay_room *room, bool *alive) {
 	struct sim_seat like = {
@@ -96,6 +118,7 @@ static void look_at_room(struct sim_party *party, struct relay_room *room, bool 
 				alive[i] = true;
 		}
 	}
+	note_short_stays(party, room, &like);
 	sim_check(&party->net, gateways <= 1, "%zu gateways in %s", gateways, room->code);
 	sim_check(&party->net, count == room->peer_count, "%s says it has %zu peers", room->code, room->peer_count);
 }
@@ -201,8 +224,8 @@ void sim_told_joined(struct sim_member *member, const struct client_peer *peer) 
 	sim_check(net, seat != NULL && seat != member->seat, "%s hears of peer %u, which never was", member->name,
 	          peer->id);
 	sim_check(net,
-	          peer->role == seat->role && strcmp(peer->name, seat->member->name) == 0 &&
-	              (peer->role == CTRL_ROLE_GATEWAY || proto_mac_equal(peer->mac, seat->mac)),
+	          seat->member == NULL || (peer->role == seat->role && strcmp(peer->name, seat->member->name) == 0 &&
+	                                   (peer->role == CTRL_ROLE_GATEWAY || proto_mac_equal(peer->mac, seat->mac))),
 	          "%s is told wrongly who peer %u is", member->name, peer->id);
 	sim_check(net, view->told[peer->id] == SIM_NEVER_TOLD, "%s hears twice that peer %u joined", member->name,
 	          peer->id);
@@ -244,7 +267,7 @@ void sim_told_left(struct sim_member *member, const struct client_peer *peer, en
 	view->heard_news = true;
 	view->last_left_turn = seat->left_turn;
 	view->present--;
-	view->gateways -= seat->role == CTRL_ROLE_GATEWAY;
+	view->gateways -= peer->role == CTRL_ROLE_GATEWAY;
 }
 
 /* --- frames --- */

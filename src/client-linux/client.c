@@ -7,6 +7,7 @@
 #include "client-linux/route_pin.h"
 #include "client-linux/tap.h"
 #include "host/host.h"
+#include "link/gather.h"
 #include "link/setup.h"
 #include "proto/mtu.h"
 
@@ -82,7 +83,11 @@ static void on_tap_ready(void *user, unsigned events, uint64_t now) {
 
 static void after_turn(void *user, uint64_t now) {
 	struct lintap *client = user;
+	struct lintap_written written;
 	(void)now;
+	lintap_tap_flush(client->tap, &written);
+	client_bridge_wrote(&client->bridge, written.frames, written.bytes);
+	client_bridge_device_full(&client->bridge, written.refused);
 	if (client->reading_paused && !link_driver_congested(client->driver))
 		client->reading_paused = loop_modify(client->loop, &client->tap_source, LOOP_READ) < 0;
 }
@@ -180,10 +185,7 @@ static void on_frame(void *user, uint32_t source_peer, struct slice frame, uint6
 	struct lintap *client = user;
 	if (!client_bridge_from_tunnel(&client->bridge, source_peer, frame, NULL, now))
 		return;
-	if (lintap_tap_write(client->tap, frame))
-		client_bridge_wrote(&client->bridge, 1, frame.len);
-	else
-		client_bridge_device_full(&client->bridge, 1);
+	lintap_tap_write(client->tap, frame);
 }
 
 static void on_lost(void *user, const char *why, uint64_t now) {
@@ -266,6 +268,7 @@ static bool open_tap(struct lintap *client) {
 	if (err < 0)
 		return fail(client, CLIENT_EXIT_DEVICE, "cannot set the tunnel interface's MAC and bring it up",
 		            strerror(-err));
+	obs_note(client->log, OBS_INFO, "offload", link_gather_text(lintap_tap_merges(client->tap)));
 	client->tap_source = (struct loop_source){.ready = on_tap_ready, .user = client};
 	if (loop_add(client->loop, &client->tap_source, lintap_tap_fd(client->tap), LOOP_READ) < 0)
 		return fail(client, CLIENT_EXIT_FAILURE, "", "cannot watch the tunnel interface");

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "client-linux/limits.h"
+#include "link/gather.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,13 +29,28 @@ struct lintap_tap {
 	unsigned ifindex;
 	char name[LINTAP_NAME_BYTES];
 	struct link_capture capture;
+	struct offload_merger *merger;
+	unsigned merges;
+	struct lintap_written written;
 	uint8_t rx[OFFLOAD_VNET_HEADER_BYTES + OFFLOAD_SUPER_FRAME_MAX];
 };
+
+/* The device takes any length: what the room's MTU lets pass may be merged. */
+static void set_merges(struct lintap_tap *tap, unsigned kinds) {
+	tap->merges = kinds;
+	offload_merger_allow(tap->merger, kinds, SIZE_MAX);
+}
 
 struct lintap_tap *lintap_tap_wrap(const struct lintap_tap_options *options, int fd) {
 	struct lintap_tap *tap = calloc(1, sizeof(*tap));
 	if (tap == NULL)
 		return NULL;
+	tap->merger = offload_merger_new();
+	if (tap->merger == NULL) {
+		free(tap);
+		return NULL;
+	}
+	set_merges(tap, options->no_offload ? 0 : OFFLOAD_MERGE_TCP | OFFLOAD_MERGE_UDP);
 	tap->fd = fd;
 	tap->capture.deliver = options->deliver;
 	tap->capture.user = options->user;
@@ -47,6 +63,7 @@ void lintap_tap_close(struct lintap_tap *tap) {
 		return;
 	if (tap->fd >= 0)
 		(void)close(tap->fd);
+	offload_merger_free(tap->merger);
 	free(tap);
 }
 
@@ -66,16 +83,24 @@ static int open_device(const char *name, int *ret, char error[static LINTAP_ERRO
 	return fail(error, BASE_E_IO, name, "/dev/net/tun", "");
 }
 
-/* Asks the kernel for big unfinished frames: fewer, and their checksums are left to us. UDP segmentation is newer. */
-static int set_offload(int fd, bool none) {
-	const unsigned base = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
-	if (none)
-		return ioctl(fd, TUNSETOFFLOAD, 0UL);
-	if (ioctl(fd, TUNSETOFFLOAD, (unsigned long)(base | TUN_F_USO4 | TUN_F_USO6)) == 0)
+/* Asks the kernel for big unfinished frames: fewer, and their checksums are left to us. UDP segmentation is newer, and
+ * a kernel that hands such frames out takes them too. */
+static int set_offload(struct lintap_tap *tap, bool none) {
+	static const struct {
+		unsigned flags, merges;
+	} levels[] = {
+	    {TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN | TUN_F_USO4 | TUN_F_USO6,
+	     OFFLOAD_MERGE_TCP | OFFLOAD_MERGE_UDP},
+	    {TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN, OFFLOAD_MERGE_TCP},
+	    {0, 0},
+	};
+	for (size_t i = none ? 2 : 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
+		if (ioctl(tap->fd, TUNSETOFFLOAD, (unsigned long)levels[i].flags) < 0)
+			continue;
+		set_merges(tap, levels[i].merges);
 		return 0;
-	if (ioctl(fd, TUNSETOFFLOAD, (unsigned long)base) == 0)
-		return 0;
-	return ioctl(fd, TUNSETOFFLOAD, 0UL);
+	}
+	return -1;
 }
 
 static int configure(struct lintap_tap *tap, const struct lintap_tap_options *options,
@@ -94,7 +119,7 @@ static int configure(struct lintap_tap *tap, const struct lintap_tap_options *op
 	memcpy(tap->name, request.ifr_name, sizeof(tap->name));
 	const int header_bytes = OFFLOAD_VNET_HEADER_BYTES, little_endian = 1;
 	if (ioctl(tap->fd, TUNSETVNETHDRSZ, &header_bytes) < 0 || ioctl(tap->fd, TUNSETVNETLE, &little_endian) < 0 ||
-	    set_offload(tap->fd, options->no_offload) < 0)
+	    set_offload(tap, options->no_offload) < 0)
 		return fail(error, BASE_E_IO, name, "cannot set up offloads", "");
 	tap->ifindex = if_nametoindex(tap->name);
 	if (tap->ifindex == 0)
@@ -169,14 +194,63 @@ int lintap_tap_read(struct lintap_tap *tap, uint64_t now) {
 	return 0;
 }
 
-bool lintap_tap_write(struct lintap_tap *tap, struct slice frame) {
-	static const uint8_t finished[OFFLOAD_VNET_HEADER_BYTES]; /* nothing left to do */
-	/* writev only reads; iovec has no const form. */
-	const struct iovec parts[2] = {{(void *)(uintptr_t)finished, sizeof(finished)},
-	                               {(void *)(uintptr_t)frame.data, frame.len}};
+static bool write_parts(struct lintap_tap *tap, const struct iovec *parts, size_t count) {
 	ssize_t written;
 	do {
-		written = writev(tap->fd, parts, 2);
+		written = writev(tap->fd, parts, (int)count);
 	} while (written < 0 && errno == EINTR);
-	return written == (ssize_t)(sizeof(finished) + frame.len);
+	return written >= 0;
+}
+
+static void count_written(struct lintap_tap *tap, bool taken, size_t frames, size_t bytes) {
+	tap->written.frames += taken ? frames : 0;
+	tap->written.bytes += taken ? bytes : 0;
+	tap->written.refused += taken ? 0 : frames;
+}
+
+/* The kernel does not know super-frames of this kind after all. */
+static void write_singly(struct lintap_tap *tap, size_t index, size_t count) {
+	static const uint8_t finished[OFFLOAD_VNET_HEADER_BYTES]; /* nothing left to do */
+	struct slice frames[OFFLOAD_GROUP_FRAMES_MAX];
+	offload_merger_frames(tap->merger, index, frames);
+	for (size_t i = 0; i < count; i++) {
+		/* writev only reads; iovec has no const form. */
+		const struct iovec parts[2] = {{(void *)(uintptr_t)finished, sizeof(finished)},
+		                               {(void *)(uintptr_t)frames[i].data, frames[i].len}};
+		count_written(tap, write_parts(tap, parts, 2), 1, frames[i].len);
+	}
+}
+
+static void write_batch(struct lintap_tap *tap) {
+	struct iovec parts[LINK_GATHER_PARTS_MAX];
+	uint8_t header[OFFLOAD_VNET_HEADER_BYTES];
+	struct offload_group group;
+	for (size_t i = 0; i < offload_merger_count(tap->merger); i++) {
+		offload_merger_group(tap->merger, i, &group);
+		bool taken = write_parts(tap, parts, link_gather(&group, header, parts));
+		if (!taken && errno == EINVAL && group.frames > 1) {
+			set_merges(tap, tap->merges & ~offload_group_kind(&group));
+			write_singly(tap, i, group.frames);
+		} else {
+			count_written(tap, taken, group.frames, group.bytes);
+		}
+	}
+	offload_merger_clear(tap->merger);
+}
+
+void lintap_tap_write(struct lintap_tap *tap, struct slice frame) {
+	if (offload_merger_push(tap->merger, frame))
+		return;
+	write_batch(tap);
+	(void)offload_merger_push(tap->merger, frame);
+}
+
+void lintap_tap_flush(struct lintap_tap *tap, struct lintap_written *ret) {
+	write_batch(tap);
+	*ret = tap->written;
+	tap->written = (struct lintap_written){0};
+}
+
+unsigned lintap_tap_merges(const struct lintap_tap *tap) {
+	return tap->merges;
 }

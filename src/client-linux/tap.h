@@ -1,5 +1,6 @@
 /* client-linux/tap.h: the TAP device: made for this process, gone with it. Reads are drained up to a bound for each
- * turn and come out as finished frames; single frames are written. Needs CAP_NET_ADMIN to open. */
+ * turn and come out as finished frames; writes wait for the turn's end and leave merged. Needs CAP_NET_ADMIN to open.
+ */
 #ifndef CLIENT_LINUX_TAP_H
 #define CLIENT_LINUX_TAP_H
 
@@ -12,7 +13,7 @@ struct lintap_tap;
 
 struct lintap_tap_options {
 	const char *name;
-	bool no_offload; /* the kernel then hands out finished frames only */
+	bool no_offload; /* finished frames only, in both directions */
 	void (*deliver)(void *user, struct slice frame, uint64_t now);
 	void *user;
 	struct obs_counters *counters;
@@ -36,7 +37,15 @@ int lintap_tap_set_carrier(struct lintap_tap *tap, bool on);
 
 /* Delivers what is there, up to the bound of a turn. 0, or the negative errno of a device that is beyond use. */
 int lintap_tap_read(struct lintap_tap *tap, uint64_t now);
-/* True when the device took the frame. */
-bool lintap_tap_write(struct lintap_tap *tap, struct slice frame);
+/* What became of the frames written since the last flush. */
+struct lintap_written {
+	size_t frames, bytes, refused;
+};
+
+/* Keeps a copy of the frame until the flush at the end of the turn. */
+void lintap_tap_write(struct lintap_tap *tap, struct slice frame);
+void lintap_tap_flush(struct lintap_tap *tap, struct lintap_written *ret);
+/* Which frames leave merged (enum offload_kinds). */
+unsigned lintap_tap_merges(const struct lintap_tap *tap);
 
 #endif

@@ -7,6 +7,7 @@
 #include "gateway/limits.h"
 #include "gateway/options.h"
 #include "host/host.h"
+#include "link/gather.h"
 #include "link/setup.h"
 
 #include <stdio.h>
@@ -46,6 +47,7 @@ static void on_port_ready(void *user, unsigned events, uint64_t now) {
 
 static void attach_port(struct gateway *gateway, const struct gateway_packet_socket *socket) {
 	gateway_lan_port_attach(gateway->port, socket);
+	gateway_lan_port_set_mtu(gateway->port, gateway_port_mtu(GATEWAY_SYSFS, gateway->interface));
 	gateway->port_source = (struct loop_source){.ready = on_port_ready, .user = gateway};
 	gateway->reading_paused = false;
 	if (loop_add(gateway->loop, &gateway->port_source, socket->fd, LOOP_READ) < 0)
@@ -133,6 +135,8 @@ static void check_port(struct gateway *gateway) {
 	if (back && !gateway_lan_port_attached(gateway->port))
 		reopen_port(gateway);
 	bool ready = gateway->port_state == GATEWAY_PORT_UP && gateway_lan_port_attached(gateway->port);
+	if (ready)
+		gateway_lan_port_set_mtu(gateway->port, gateway_port_mtu(GATEWAY_SYSFS, gateway->interface));
 	client_session_report_device(gateway->session, ready, NULL);
 	if (back && ready) {
 		note_port(gateway, OBS_INFO, "bridging");
@@ -312,8 +316,11 @@ static bool start_port(struct gateway *gateway, const struct gateway_packet_sock
 	                                          .unsafe_no_filters = gateway->unsafe,
 	                                          .send = send_to_tunnel,
 	                                          .user = gateway};
-	gateway->port = gateway_lan_port_new(
-	    &(struct gateway_lan_port_options){.deliver = deliver_from_lan, .user = gateway, .counters = counters});
+	gateway->port =
+	    gateway_lan_port_new(&(struct gateway_lan_port_options){.deliver = deliver_from_lan,
+	                                                            .user = gateway,
+	                                                            .no_offload = gateway->setup.driver.no_offload,
+	                                                            .counters = counters});
 	if (gateway->port == NULL)
 		return fail(gateway, CLIENT_EXIT_FAILURE, "", "out of memory");
 	attach_port(gateway, socket);
@@ -322,6 +329,7 @@ static bool start_port(struct gateway *gateway, const struct gateway_packet_sock
 		return fail(gateway, CLIENT_EXIT_FAILURE, "", "cannot watch the LAN interface");
 	client_session_report_device(gateway->session, true, NULL);
 	note_port(gateway, OBS_INFO, "open");
+	obs_note(gateway->log, OBS_INFO, "offload", link_gather_text(gateway_lan_port_merges(gateway->port)));
 	return true;
 }
 

@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "gateway/limits.h"
+#include "link/gather.h"
 #include "proto/ether.h"
 #include "queue/frame.h"
 
@@ -15,21 +16,39 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* Groups of frames on their way into the kernel. */
+struct gateway_tx {
+	struct mmsghdr messages[GATEWAY_WRITE_BATCH];
+	uint8_t headers[GATEWAY_WRITE_BATCH][OFFLOAD_VNET_HEADER_BYTES];
+	struct {
+		size_t frames, bytes;
+		unsigned kind;
+	} groups[GATEWAY_WRITE_BATCH];
+	struct iovec parts[GATEWAY_WRITE_BATCH * 2 + OFFLOAD_MERGER_FRAMES_MAX];
+};
+
 struct gateway_lan_port {
 	struct gateway_packet_socket socket;
 	struct obs_counters *counters;
 	struct link_capture capture;
 	uint8_t vnet[OFFLOAD_VNET_HEADER_BYTES];
 	uint8_t rx[PROTO_ETHER_VLAN_TAG_BYTES + OFFLOAD_SUPER_FRAME_MAX];
-	size_t waiting;
-	size_t lens[GATEWAY_WRITE_BATCH];
-	uint8_t tx[GATEWAY_WRITE_BATCH][QUEUE_FRAME_BYTES_MAX];
+	struct offload_merger *merger;
+	unsigned merges;
+	size_t mtu;
+	struct gateway_tx tx;
 };
 
 struct gateway_lan_port *gateway_lan_port_new(const struct gateway_lan_port_options *options) {
 	struct gateway_lan_port *port = calloc(1, sizeof(*port));
 	if (port == NULL)
 		return NULL;
+	port->merger = offload_merger_new();
+	if (port->merger == NULL) {
+		free(port);
+		return NULL;
+	}
+	port->merges = options->no_offload ? 0 : OFFLOAD_MERGE_TCP | OFFLOAD_MERGE_UDP;
 	port->socket.fd = -1;
 	port->counters = options->counters;
 	port->capture.deliver = options->deliver;
@@ -42,12 +61,14 @@ void gateway_lan_port_free(struct gateway_lan_port *port) {
 	if (port == NULL)
 		return;
 	gateway_lan_port_detach(port);
+	offload_merger_free(port->merger);
 	free(port);
 }
 
 void gateway_lan_port_attach(struct gateway_lan_port *port, const struct gateway_packet_socket *socket) {
 	gateway_lan_port_detach(port);
 	port->socket = *socket;
+	gateway_lan_port_set_mtu(port, 0);
 }
 
 void gateway_lan_port_detach(struct gateway_lan_port *port) {
@@ -55,8 +76,19 @@ void gateway_lan_port_detach(struct gateway_lan_port *port) {
 		return;
 	(void)close(port->socket.fd);
 	port->socket = (struct gateway_packet_socket){.fd = -1};
-	port->counters->drop[OBS_DROP_DEVICE_FULL] += port->waiting;
-	port->waiting = 0;
+	port->counters->drop[OBS_DROP_DEVICE_FULL] += offload_merger_frame_count(port->merger);
+	offload_merger_clear(port->merger);
+}
+
+unsigned gateway_lan_port_merges(const struct gateway_lan_port *port) {
+	return port->socket.vnet_header && port->mtu > 0 ? port->merges : 0;
+}
+
+void gateway_lan_port_set_mtu(struct gateway_lan_port *port, size_t mtu) {
+	if (port->mtu == mtu && mtu > 0)
+		return;
+	port->mtu = mtu;
+	offload_merger_allow(port->merger, gateway_lan_port_merges(port), PROTO_ETHER_HEADER_BYTES + mtu);
 }
 
 bool gateway_lan_port_attached(const struct gateway_lan_port *port) {
@@ -159,47 +191,85 @@ void gateway_lan_port_write(struct gateway_lan_port *port, struct slice frame) {
 		port->counters->drop[OBS_DROP_DEVICE_FULL]++;
 		return;
 	}
-	if (port->waiting == GATEWAY_WRITE_BATCH)
-		gateway_lan_port_flush(port);
-	memcpy(port->tx[port->waiting], frame.data, frame.len);
-	port->lens[port->waiting++] = frame.len;
+	if (offload_merger_push(port->merger, frame))
+		return;
+	gateway_lan_port_flush(port);
+	(void)offload_merger_push(port->merger, frame);
 }
 
-static void count_sent(struct gateway_lan_port *port, size_t from, size_t count) {
-	port->counters->value[OBS_DEVICE_TX_FRAMES] += count;
-	for (size_t i = from; i < from + count; i++)
-		port->counters->value[OBS_DEVICE_TX_BYTES] += port->lens[i];
+static void count(struct gateway_lan_port *port, bool sent, size_t frames, size_t bytes) {
+	port->counters->value[OBS_DEVICE_TX_FRAMES] += sent ? frames : 0;
+	port->counters->value[OBS_DEVICE_TX_BYTES] += sent ? bytes : 0;
+	port->counters->drop[OBS_DROP_DEVICE_FULL] += sent ? 0 : frames;
+}
+
+/* Groups from `first` on, as messages. Returns how many: GATEWAY_WRITE_BATCH unless they were the last. */
+static size_t gather(struct gateway_lan_port *port, size_t first) {
+	const size_t skip = port->socket.vnet_header ? 0 : 1, end = offload_merger_count(port->merger);
+	struct gateway_tx *tx = &port->tx;
+	struct iovec *parts = tx->parts;
+	struct offload_group group;
+	size_t filled = 0;
+	for (; filled < GATEWAY_WRITE_BATCH && first + filled < end; filled++) {
+		offload_merger_group(port->merger, first + filled, &group);
+		size_t part_count = link_gather(&group, tx->headers[filled], parts);
+		tx->messages[filled] = (struct mmsghdr){.msg_hdr = {.msg_iov = parts + skip, .msg_iovlen = part_count - skip}};
+		tx->groups[filled].frames = group.frames;
+		tx->groups[filled].bytes = group.bytes;
+		tx->groups[filled].kind = group.frames > 1 ? offload_group_kind(&group) : 0;
+		parts += part_count;
+	}
+	return filled;
+}
+
+/* The kernel would not have the super-frame; perhaps it does not know its kind. */
+static void send_singly(struct gateway_lan_port *port, size_t index, size_t frame_count) {
+	static const uint8_t finished[OFFLOAD_VNET_HEADER_BYTES]; /* nothing left to do */
+	struct slice frames[OFFLOAD_GROUP_FRAMES_MAX];
+	offload_merger_frames(port->merger, index, frames);
+	for (size_t i = 0; i < frame_count; i++) {
+		/* sendmsg only reads; iovec has no const form. */
+		struct iovec parts[2] = {{(void *)(uintptr_t)finished, sizeof(finished)},
+		                         {(void *)(uintptr_t)frames[i].data, frames[i].len}};
+		const struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+		count(port, sendmsg(port->socket.fd, &message, MSG_DONTWAIT) >= 0, 1, frames[i].len);
+	}
+}
+
+/* A port without carrier or with a full queue refuses: real switches drop then, and so do we. A refusal may be one
+ * frame's (longer than the port's MTU), so the next is still tried, unless the queue itself is full. */
+static size_t refuse(struct gateway_lan_port *port, size_t first, size_t next, size_t filled, int code) {
+	const struct gateway_tx *tx = &port->tx;
+	if (tx->groups[next].kind != 0 && (code == EINVAL || code == EMSGSIZE)) {
+		if (code == EINVAL) {
+			port->merges &= ~tx->groups[next].kind;
+			offload_merger_allow(port->merger, gateway_lan_port_merges(port), PROTO_ETHER_HEADER_BYTES + port->mtu);
+		}
+		send_singly(port, first + next, tx->groups[next].frames);
+		return next + 1;
+	}
+	do
+		count(port, false, tx->groups[next].frames, 0);
+	while (++next < filled && code != EMSGSIZE);
+	return next;
+}
+
+static void send_gathered(struct gateway_lan_port *port, size_t first, size_t filled) {
+	for (size_t next = 0; next < filled;) {
+		int sent = sendmmsg(port->socket.fd, port->tx.messages + next, (unsigned)(filled - next), MSG_DONTWAIT);
+		if (sent < 0 && errno != EINTR)
+			next = refuse(port, first, next, filled, errno);
+		for (; sent > 0; sent--, next++)
+			count(port, true, port->tx.groups[next].frames, port->tx.groups[next].bytes);
+	}
 }
 
 void gateway_lan_port_flush(struct gateway_lan_port *port) {
-	static const uint8_t finished[OFFLOAD_VNET_HEADER_BYTES]; /* nothing left to do */
-	const size_t header = port->socket.vnet_header ? sizeof(finished) : 0;
-	struct mmsghdr messages[GATEWAY_WRITE_BATCH];
-	struct iovec parts[GATEWAY_WRITE_BATCH][2];
-	if (port->waiting == 0)
-		return;
-	memset(messages, 0, port->waiting * sizeof(messages[0]));
-	for (size_t i = 0; i < port->waiting; i++) {
-		/* sendmsg only reads; iovec has no const form. */
-		parts[i][0] = (struct iovec){(void *)(uintptr_t)finished, header};
-		parts[i][1] = (struct iovec){port->tx[i], port->lens[i]};
-		messages[i].msg_hdr.msg_iov = header > 0 ? parts[i] : parts[i] + 1;
-		messages[i].msg_hdr.msg_iovlen = header > 0 ? 2 : 1;
+	const size_t groups = offload_merger_count(port->merger);
+	for (size_t first = 0; first < groups;) {
+		size_t filled = gather(port, first);
+		send_gathered(port, first, filled);
+		first += filled;
 	}
-	/* A port without carrier or with a full queue refuses: real switches drop then, and so do we. A refusal may be one
-	 * frame's (longer than the port's MTU), so the next is still tried, unless the queue itself is full. */
-	for (size_t next = 0; next < port->waiting;) {
-		int sent = sendmmsg(port->socket.fd, messages + next, (unsigned)(port->waiting - next), MSG_DONTWAIT);
-		if (sent > 0) {
-			count_sent(port, next, (size_t)sent);
-			next += (size_t)sent;
-			continue;
-		}
-		if (sent < 0 && errno == EINTR)
-			continue;
-		size_t refused = sent < 0 && errno != EMSGSIZE ? port->waiting - next : 1;
-		port->counters->drop[OBS_DROP_DEVICE_FULL] += refused;
-		next += refused;
-	}
-	port->waiting = 0;
+	offload_merger_clear(port->merger);
 }

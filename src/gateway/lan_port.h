@@ -1,5 +1,5 @@
 /* gateway/lan_port.h: whole frames in and out of a packet socket, in batches: reads are drained up to a bound for each
- * turn, writes wait for the turn's end and leave with one system call. Knows no rule of the bridge. */
+ * turn, writes wait for the turn's end and leave merged, with one system call. Knows no rule of the bridge. */
 #ifndef GATEWAY_LAN_PORT_H
 #define GATEWAY_LAN_PORT_H
 
@@ -11,6 +11,7 @@ struct gateway_lan_port;
 struct gateway_lan_port_options {
 	void (*deliver)(void *user, struct slice frame, uint64_t now);
 	void *user;
+	bool no_offload;               /* frames leave as they came, none merged */
 	struct obs_counters *counters; /* DEVICE_TX and DEVICE_FULL are counted here */
 };
 
@@ -22,6 +23,10 @@ void gateway_lan_port_free(struct gateway_lan_port *port); /* closes its socket;
 void gateway_lan_port_attach(struct gateway_lan_port *port, const struct gateway_packet_socket *socket);
 /* Closes the socket; frames that wait are counted as refused. */
 void gateway_lan_port_detach(struct gateway_lan_port *port);
+/* What fits on the interface, for frames that leave merged; none does until this is known. */
+void gateway_lan_port_set_mtu(struct gateway_lan_port *port, size_t mtu);
+/* Which frames leave merged (enum offload_kinds). */
+unsigned gateway_lan_port_merges(const struct gateway_lan_port *port);
 bool gateway_lan_port_attached(const struct gateway_lan_port *port);
 int gateway_lan_port_fd(const struct gateway_lan_port *port);               /* -1 without a socket */
 unsigned gateway_lan_port_ifindex(const struct gateway_lan_port *port);     /* 0 without a socket */

@@ -22,7 +22,7 @@
 /* One turn reads at most this much before the tunnel gets its turn to send: about what the uplink queue holds. */
 #define GATEWAY_READS_PER_TURN 64
 #define GATEWAY_READ_BYTES_PER_TURN (256 * 1024)
-/* Frames that wait for the end of the turn; more are flushed at once. */
+/* Frames or super-frames that leave with one system call. */
 #define GATEWAY_WRITE_BATCH 64
 
 #define GATEWAY_SOCKET_BUFFER_BYTES (4 * 1024 * 1024)

@@ -94,6 +94,10 @@ unsigned gateway_port_ifindex(const char *sysfs, const char *name) {
 	return name_is_valid(name) ? (unsigned)sysfs_number(sysfs, name, "ifindex", 0) : 0;
 }
 
+unsigned long gateway_port_mtu(const char *sysfs, const char *name) {
+	return name_is_valid(name) ? sysfs_number(sysfs, name, "mtu", 0) : 0;
+}
+
 static int fail(char error[static GATEWAY_PORT_ERROR_BYTES], const char *name, const char *what) {
 	int code = errno == EPERM || errno == EACCES ? BASE_E_DENIED : errno == ENODEV ? BASE_E_NOT_FOUND : BASE_E_IO;
 	(void)snprintf(error, GATEWAY_PORT_ERROR_BYTES, "interface '%s': %s: %s%s", name, what, strerror(errno),

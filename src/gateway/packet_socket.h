@@ -31,6 +31,8 @@ const char *gateway_port_state_name(enum gateway_port_state state);
 /* The interface index sysfs gives for the name, 0 when there is none. */
 unsigned gateway_port_ifindex(const char *sysfs, const char *name);
 
+unsigned long gateway_port_mtu(const char *sysfs, const char *name); /* likewise */
+
 /* Opens the socket, promiscuous, for whole frames of others; frames this machine sends are not captured. 0 with *ret,
  * BASE_E_NOT_FOUND, BASE_E_DENIED or BASE_E_IO with `error`. */
 int gateway_packet_socket_open(const char *name, struct gateway_packet_socket *ret,

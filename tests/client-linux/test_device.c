@@ -3,6 +3,7 @@
 #include "client-linux/route_pin.h"
 #include "client-linux/tap.h"
 
+#include "base/bytes.h"
 #include "base/error.h"
 #include "tests/policy/frames.h"
 #include "tests/private_net.h"
@@ -98,6 +99,7 @@ static void test_name_in_use(void **state) {
 
 static void test_frames(void **state) {
 	struct fixture *fixture = *state;
+	struct lintap_written written;
 	struct test_frame frame;
 	private_net_run("ip -6 addr flush dev lanparty0; ip addr add 10.8.0.2/24 dev lanparty0 noprefixroute");
 	assert_int_equal(lintap_tap_set_carrier(fixture->tap, true), 0);
@@ -117,9 +119,14 @@ static void test_frames(void **state) {
 	assert_int_equal(offload_checksum_add(sum, slice_of(l3 + 20, 13)), 0xffff);
 
 	test_frame_build(&frame, ME HOST "0806 " ARP("0001", HOST));
-	assert_true(lintap_tap_write(fixture->tap, slice_of(frame.bytes, frame.len)));
+	lintap_tap_write(fixture->tap, slice_of(frame.bytes, frame.len));
+	lintap_tap_flush(fixture->tap, &written);
+	assert_int_equal(written.frames, 1);
 	private_net_run("ip link set lanparty0 down");
-	assert_false(lintap_tap_write(fixture->tap, slice_of(frame.bytes, frame.len)));
+	lintap_tap_write(fixture->tap, slice_of(frame.bytes, frame.len));
+	lintap_tap_flush(fixture->tap, &written);
+	assert_int_equal(written.frames, 0);
+	assert_int_equal(written.refused, 1);
 }
 
 static void test_device_deleted(void **state) {

@@ -86,21 +86,28 @@ static void test_a_turn_is_bounded(void **state) {
 static void test_write(void **state) {
 	struct fixture fixture;
 	struct test_frame frame, wanted;
+	struct lintap_written written;
 	uint8_t got[256];
 	const int small = 4096;
 	(void)state;
 	setup(&fixture);
 	test_frame_build(&frame, FRAME);
 	test_frame_build(&wanted, FINISHED FRAME);
-	assert_true(lintap_tap_write(fixture.tap, slice_of(frame.bytes, frame.len)));
+	lintap_tap_write(fixture.tap, slice_of(frame.bytes, frame.len));
+	assert_int_equal(recv(fixture.machine, got, sizeof(got), 0), -1); /* waits for the end of the turn */
+	lintap_tap_flush(fixture.tap, &written);
+	assert_int_equal(written.frames, 1);
+	assert_int_equal(written.bytes, frame.len);
+	assert_int_equal(written.refused, 0);
 	assert_int_equal(recv(fixture.machine, got, sizeof(got), 0), wanted.len);
 	assert_memory_equal(got, wanted.bytes, wanted.len);
 
 	assert_int_equal(setsockopt(lintap_tap_fd(fixture.tap), SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), 0);
-	unsigned taken = 0;
-	while (taken < 1000 && lintap_tap_write(fixture.tap, slice_of(frame.bytes, frame.len)))
-		taken++;
-	assert_true(taken < 1000); /* full is false, not an error and not a wait */
+	for (unsigned i = 0; i < 1000; i++)
+		lintap_tap_write(fixture.tap, slice_of(frame.bytes, frame.len));
+	lintap_tap_flush(fixture.tap, &written);
+	assert_true(written.refused > 0); /* full is no error and no wait */
+	assert_int_equal(written.frames + written.refused, 1000);
 	teardown(&fixture);
 }
 

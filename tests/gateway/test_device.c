@@ -1,6 +1,7 @@
 /* The real port on a veth pair in a network namespace of this test's own: what the kernel leaves undone is finished,
  * what it took out is put back, what we send is not heard again (GTW-2, GTW-10). */
 #include "gateway/lan_port.h"
+#include "offload/merger.h"
 
 #include "base/error.h"
 #include "policy/policy.h"
@@ -182,6 +183,52 @@ static void test_a_refused_frame_is_alone(void **state) {
 	assert_int_equal(fixture->counters.drop[OBS_DROP_DEVICE_FULL], 1);
 }
 
+/* Segments of a TCP flow as a remote client sends them, with right checksums. */
+static void write_segments(struct fixture *fixture, unsigned count) {
+	for (unsigned i = 0; i < count; i++) {
+		struct test_frame frame;
+		uint8_t *l3, *l4;
+		test_frame_build(&frame, BROADCAST ME
+		                 "0800 " IP4("4000", "06") "1000 1000 00000001 00000002 5010 ffff 0000 0000 z0200");
+		l3 = frame.bytes + 14;
+		l4 = l3 + 20;
+		base_put_u16(l3 + 4, (uint16_t)(7 + i));
+		base_put_u16(l3 + 10, 0);
+		base_put_u16(l3 + 10, (uint16_t)~offload_checksum_add(0, slice_of(l3, 20)));
+		base_put_u32(l4 + 4, 1 + 512 * i);
+		base_put_u16(l4 + 16, (uint16_t)~tcp_sum(&frame, 14));
+		gateway_lan_port_write(fixture->port, slice_of(frame.bytes, frame.len));
+	}
+	gateway_lan_port_flush(fixture->port);
+}
+
+static void test_writes_super_frames(void **state) {
+	struct fixture *fixture = *state;
+	uint8_t got[4096];
+	struct offload_vnet vnet;
+	assert_int_equal(gateway_lan_port_merges(fixture->port), 0); /* until what fits is known */
+	gateway_lan_port_set_mtu(fixture->port, gateway_port_mtu(GATEWAY_SYSFS, "lan0"));
+	assert_int_equal(gateway_lan_port_merges(fixture->port), OFFLOAD_MERGE_TCP | OFFLOAD_MERGE_UDP);
+	write_segments(fixture, 5);
+	assert_int_equal(recv(fixture->wire, got, sizeof(got), 0), OFFLOAD_VNET_HEADER_BYTES + 54 + 5 * 512);
+	assert_int_equal(offload_vnet_decode(slice_of(got, sizeof(got)), &vnet), 0);
+	assert_int_equal(vnet.gso, OFFLOAD_GSO_TCP4);
+	assert_int_equal(vnet.gso_size, 512);
+	assert_int_equal(recv(fixture->wire, got, sizeof(got), MSG_DONTWAIT), -1);
+	assert_int_equal(fixture->counters.value[OBS_DEVICE_TX_FRAMES], 5);
+	assert_int_equal(fixture->counters.value[OBS_DEVICE_TX_BYTES], 5 * (54 + 512));
+}
+
+/* The kernel looks at the length of single frames only: a super-frame must not carry what does not fit. */
+static void test_merging_keeps_to_the_mtu(void **state) {
+	struct fixture *fixture = *state;
+	private_net_run("ip link set lan0 mtu 300");
+	gateway_lan_port_set_mtu(fixture->port, gateway_port_mtu(GATEWAY_SYSFS, "lan0"));
+	write_segments(fixture, 5);
+	assert_int_equal(fixture->counters.value[OBS_DEVICE_TX_FRAMES], 0);
+	assert_int_equal(fixture->counters.drop[OBS_DROP_DEVICE_FULL], 5);
+}
+
 static void expect_state(enum gateway_port_state wanted) {
 	char error[GATEWAY_PORT_ERROR_BYTES];
 	unit_assert_int(gateway_port_state(GATEWAY_SYSFS, "lan0", error), wanted, gateway_port_state_name(wanted));
@@ -231,6 +278,8 @@ int main(void) {
 	    ON_VETH(test_writes_and_does_not_hear_itself),
 	    ON_VETH(test_does_not_hear_the_host),
 	    ON_VETH(test_a_refused_frame_is_alone),
+	    ON_VETH(test_writes_super_frames),
+	    ON_VETH(test_merging_keeps_to_the_mtu),
 	    cmocka_unit_test(test_states),
 	};
 	if (!private_net_enter("gateway-device"))

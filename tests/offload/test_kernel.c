@@ -1,6 +1,7 @@
-/* Our segmentation against the kernel's own: super-frames go into one TAP, over a bridge, and out of another that has
- * no offloads, so that the kernel must segment them in software. In a network namespace of its own, gone with the
- * process. Skipped where that can't be had. */
+/* Our segmentation, and what we merge, against the kernel's own segmentation: super-frames go into one TAP, over a
+ * bridge, and out of another that has no offloads, so that the kernel must segment them in software. In a network
+ * namespace of its own, gone with the process. Skipped where that can't be had. */
+#include "offload/merger.h"
 #include "tests/offload/frames.h"
 
 #include <errno.h>
@@ -96,6 +97,61 @@ static bool compare(const struct shape *shape, uint8_t flags) {
 	return true;
 }
 
+static bool write_group(const struct offload_group *group) {
+	uint8_t header[OFFLOAD_VNET_HEADER_BYTES];
+	struct iovec parts[1 + OFFLOAD_GROUP_PARTS_MAX] = {{header, sizeof(header)}};
+
+	offload_vnet_encode(&group->vnet, header);
+	for (size_t i = 0; i < group->part_count; i++)
+		parts[1 + i] = (struct iovec){(void *)(uintptr_t)group->parts[i].data, group->parts[i].len};
+	if (writev(tap_in, parts, (int)(1 + group->part_count)) > 0)
+		return true;
+	assert_true(errno == EINVAL && group->vnet.gso == OFFLOAD_GSO_UDP);
+	return false;
+}
+
+/* Segments, merged by us and segmented by the kernel, are what they were. */
+static bool compare_merged(struct offload_merger *merger, const struct shape *shape) {
+	struct frame super = build(shape, 0, shape->payload, 0, ACK | PSH, false);
+	struct slice frames[OFFLOAD_GROUP_FRAMES_MAX], out;
+	struct offload_splitter splitter;
+	struct offload_group group;
+	uint8_t buf[2048];
+	bool known = true;
+
+	unit_assert_int(offload_splitter_init(&splitter, super.bytes, super.len, &super.vnet), 0, shape->label);
+	while (offload_splitter_next(&splitter, buf, sizeof(buf), &out) > 0)
+		unit_assert_true(offload_merger_push(merger, out), shape->label);
+	for (size_t i = 0; i < offload_merger_count(merger) && known; i++) {
+		offload_merger_group(merger, i, &group);
+		offload_merger_frames(merger, i, frames);
+		known = write_group(&group);
+		for (size_t f = 0; f < group.frames && known; f++) {
+			unit_assert_int(read_segment(buf, sizeof(buf), WAIT_MS), frames[f].len, shape->label);
+			unit_assert_true(memcmp(buf, frames[f].data, frames[f].len) == 0, shape->label);
+		}
+	}
+	unit_assert_int(read_segment(buf, sizeof(buf), 0), 0, shape->label);
+	offload_merger_clear(merger);
+	free(super.bytes);
+	return known;
+}
+
+static void test_merged(void **state) {
+	struct offload_merger *merger = offload_merger_new();
+	unsigned compared = 0;
+
+	(void)state;
+	assert_non_null(merger);
+	offload_merger_allow(merger, OFFLOAD_MERGE_TCP | OFFLOAD_MERGE_UDP, 2000);
+	for (size_t i = 0; i < COUNT(shapes); i++) {
+		if (shapes[i].payload <= 90u * shapes[i].gso_size)
+			compared += compare_merged(merger, &shapes[i]);
+	}
+	assert_true(compared > 12);
+	offload_merger_free(merger);
+}
+
 static void test_like_the_kernel(void **state) {
 	unsigned compared = 0;
 
@@ -113,6 +169,7 @@ static void test_like_the_kernel(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_like_the_kernel),
+	    cmocka_unit_test(test_merged),
 	};
 
 	if (!set_up()) {

@@ -12,7 +12,10 @@
 #include <string.h>
 
 enum { ARP_SENDER_IP = 14, ARP_BYTES = 28 };
-enum { IPV4_SOURCE = 12, IPV4_BYTES = 20 };
+enum { IPV4_FRAGMENT = 6, IPV4_PROTOCOL = 9, IPV4_SOURCE = 12, IPV4_BYTES = 20 };
+enum { IPV4_MORE = 0x2000, IPV4_OFFSET_MASK = 0x1fff, PROTOCOL_UDP = 17 };
+enum { UDP_BYTES = 8, PORT_DHCP_SERVER = 67 };
+enum { BOOTP_RELAY_AGENT = 24, BOOTP_MAC = 28, BOOTP_BYTES = 236 }; /* RFC 951, without options */
 enum { IPV6_NEXT = 6, IPV6_SOURCE = 8, IPV6_BYTES = 40 };
 enum {
 	NEXT_HOP_BY_HOP = 0,
@@ -222,8 +225,25 @@ void gateway_guard_learn(struct gateway_guard *guard, const struct proto_ether *
 	bind(guard, &claim, ether->src, now);
 }
 
+/* What DHCP snooping asks of a switch's stations: a request speaks of the machine that sends it, whole and through no
+ * relay agent. Policy has looked at the IP header. */
+static bool is_honest_dhcp_request(const struct proto_ether *ether) {
+	const uint8_t *p = ether->payload.data;
+	if (ether->is_length || ether->type != PROTO_ETHERTYPE_IPV4 || ether->payload.len < IPV4_BYTES ||
+	    p[IPV4_PROTOCOL] != PROTOCOL_UDP || (base_get_u16(p + IPV4_FRAGMENT) & IPV4_OFFSET_MASK) != 0)
+		return true;
+	size_t bootp = (size_t)(p[0] & 0x0f) * 4 + UDP_BYTES;
+	if (bootp > ether->payload.len || base_get_u16(p + bootp - UDP_BYTES + 2) != PORT_DHCP_SERVER)
+		return true;
+	return (base_get_u16(p + IPV4_FRAGMENT) & IPV4_MORE) == 0 && ether->payload.len - bootp >= BOOTP_BYTES &&
+	       base_get_u32(p + bootp + BOOTP_RELAY_AGENT) == 0 &&
+	       proto_mac_equal(proto_mac_of(p + bootp + BOOTP_MAC), ether->src);
+}
+
 bool gateway_guard_allows(struct gateway_guard *guard, const struct proto_ether *ether, uint64_t now) {
 	struct gateway_claim claim;
+	if (!is_honest_dhcp_request(ether))
+		return false;
 	if (!gateway_claim_parse(ether, &claim))
 		return true;
 	const struct binding *binding = find(guard, &claim);

@@ -94,6 +94,44 @@ static void test_claims(void **state) {
 	}
 }
 
+/* op..flags, four addresses of which the last is the relay agent's, then the client's MAC */
+#define DHCP(relay_agent, mac) "01010600 00000001 00000000 z000c " relay_agent " " mac " z000a z00c0"
+#define TO_PORT(port) "0044 " port " 0000 0000 "
+#define FROM_NOBODY "00000000 ffffffff "
+#define NO_AGENT "00000000"
+#define OWN "020000000001"
+
+static void test_dhcp_requests(void **state) {
+	static const struct {
+		const char *label, *frame;
+		bool allowed;
+	} cases[] = {
+	    {"its own", REMOTE "0800 45000000 00000000 40110000 " FROM_NOBODY TO_PORT("0043") DHCP(NO_AGENT, OWN), true},
+	    {"with IP options",
+	     REMOTE "0800 46000000 00000000 40110000 " FROM_NOBODY "94040000 " TO_PORT("0043") DHCP(NO_AGENT, OWN), true},
+	    {"another machine's, with IP options",
+	     REMOTE "0800 46000000 00000000 40110000 " FROM_NOBODY "94040000 " TO_PORT("0043")
+	         DHCP(NO_AGENT, "001122334455"),
+	     false},
+	    {"another machine's",
+	     REMOTE "0800 45000000 00000000 40110000 " FROM_NOBODY TO_PORT("0043") DHCP(NO_AGENT, "001122334455"), false},
+	    {"by a relay agent", REMOTE "0800 45000000 00000000 40110000 " FROM_NOBODY TO_PORT("0043") DHCP(ROUTER_IP, OWN),
+	     false},
+	    {"first fragment", REMOTE "0800 45000000 00002000 40110000 " FROM_NOBODY TO_PORT("0043") DHCP(NO_AGENT, OWN),
+	     false},
+	    {"cut off", REMOTE "0800 45000000 00000000 40110000 " FROM_NOBODY TO_PORT("0043") "01010600", false},
+	    {"another port", REMOTE "0800 45000000 00000000 40110000 " FROM_NOBODY TO_PORT("0045") "01010600", true},
+	    {"a later fragment", REMOTE "0800 45000000 00000001 40110000 " FROM_NOBODY TO_PORT("0043") "01010600", true},
+	    {"TCP", REMOTE "0800 45000000 00000000 40060000 " FROM_NOBODY TO_PORT("0043") "01010600", true},
+	};
+	struct gateway_guard *guard = gateway_guard_new(seed);
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		unit_assert_int(allows(guard, cases[i].frame, 1), cases[i].allowed, cases[i].label);
+	}
+	gateway_guard_free(guard);
+}
+
 static void test_bindings_end_unless_seen(void **state) {
 	static const char claim[] = REMOTE ARP_REPLY("020000000001", ROUTER_IP);
 	static const char packet[] = LAN_STATION "0800 45000014 00000000 40110000 " ROUTER_IP " ffffffff";
@@ -183,6 +221,7 @@ static void test_truncated(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_claims),
+	    cmocka_unit_test(test_dhcp_requests),
 	    cmocka_unit_test(test_bindings_end_unless_seen),
 	    cmocka_unit_test(test_stations_are_remembered),
 	    cmocka_unit_test(test_longest_unseen_makes_room),

@@ -128,7 +128,7 @@ def friendly(src, address='192.168.77.11'):
         'wake-on-lan': Ether(dst=BROADCAST, type=0x0842) / Raw(b'\xff' * 6 + b'\x02\x11\x22\x33\x44\x55' * 16),
         'wake-on-lan-udp': udp('255.255.255.255', BROADCAST, 9) / Raw(b'\xff' * 6 + b'\x02\x11\x22\x33\x44\x55' * 16),
         'dhcp-discover': (Ether(dst=BROADCAST) / IP(src='0.0.0.0', dst='255.255.255.255') / UDP(sport=68, dport=67) /
-                          BOOTP(op=1, chaddr=b'\x02\x00\x00\x00\x00\x01') /
+                          BOOTP(op=1, chaddr=bytes.fromhex(src.replace(':', ''))) /
                           DHCP(options=[('message-type', 'discover'), 'end'])),
         'ip-fragment-first': udp('255.255.255.255', BROADCAST, 7777, flags='MF', id=7),
         'ip-fragment-second': Ether(dst=BROADCAST) / IP(src=address, dst='255.255.255.255', proto=17, frag=3, id=7) / Raw(

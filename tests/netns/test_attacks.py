@@ -62,6 +62,23 @@ class TestPolicyOn(AttackCase):
         self.assertEqual([frame for frame in spoof if any(got.startswith(frame[:42]) for got in wire.frames())], [])
 
 
+    def test_dhcp_for_another_machine(self):
+        """Requests with made-up hardware addresses would use up the LAN's leases."""
+        from scapy.all import BOOTP, DHCP, IP, UDP, Ether
+
+        def discover(mac):
+            return bytes(Ether(src=MAC, dst='ff:ff:ff:ff:ff:ff') / IP(src='0.0.0.0', dst='255.255.255.255') /
+                         UDP(sport=68, dport=67) / BOOTP(chaddr=bytes.fromhex(mac.replace(':', '')), xid=7) /
+                         DHCP(options=[('message-type', 'discover'), 'end']))
+
+        wire = Tshark(self.lab, 'wire', 'eth0')
+        self.addCleanup(wire.close)
+        own, other = discover(MAC), discover('00:11:22:33:44:55')
+        send_frames(self.lab, 'client1', TAP, [other, own])
+        wait_for(lambda: own in wire.frames(), 10, 'the honest request on the LAN')
+        self.assertNotIn(other, wire.frames())
+
+
 class TestGatewayAlone(AttackCase):
     relay_options = ('--unsafe-no-policy',)
 

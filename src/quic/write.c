@@ -24,10 +24,14 @@ struct packet {
 	size_t cap;
 };
 
+/* What surely fits one burst with full packets. */
+#define ROUND_BYTES_MAX (QUIC_BURST_BYTES - QUIC_UDP_PAYLOAD_MAX)
+
 /* About a millisecond at the current rate, so that a packet that comes next does not wait long behind pacing, but never
- * more than the controller allows at once. */
+ * more than the controller allows at once. Nor more than a burst: the rest would be a burst of a packet or two. */
 static size_t quantum(const struct quic_conn *conn) {
-	size_t max = ngtcp2_conn_get_send_quantum(conn->ng);
+	size_t allowed = ngtcp2_conn_get_send_quantum(conn->ng);
+	size_t max = allowed < ROUND_BYTES_MAX ? allowed : ROUND_BYTES_MAX;
 	ngtcp2_conn_info info;
 	uint64_t rate;
 

@@ -99,6 +99,28 @@ static void test_quantum(void **state) {
 }
 
 /* While the socket takes nothing, a timer that is due must not make the loop spin. */
+/* On a fast path bursts are as long as they get, without others of a packet or two between them. */
+static void test_long_bursts(void **state) {
+	struct quic_burst burst;
+	struct net net;
+	size_t bursts = 0, sent = 0;
+
+	(void)state;
+	net_init(&net);
+	net.rate = 1000 * 1000 * 1000 / 8;
+	net.latency_ns = BASE_MS;
+	net.queue_ns = 100 * BASE_MS;
+	net_connect_pinned(&net);
+	net_run(&net, BASE_SECOND);
+	net_send(&net.client[0], 40000, 1300); /* the controller learns the rate */
+	net_run(&net, BASE_SECOND);
+	net_send(&net.client[0], 1000, 1300);
+	for (; quic_conn_write(net.client[0].conn, out, sizeof(out), &burst, net.now) == 1; bursts++)
+		sent += burst.len;
+	assert_true(bursts > 0 && sent >= bursts * (QUIC_BURST_BYTES - 2 * QUIC_UDP_PAYLOAD_MAX));
+	net_done(&net);
+}
+
 static void test_blocked(void **state) {
 	struct net net;
 	struct quic_conn *conn;
@@ -208,10 +230,15 @@ static void test_rate(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_shape),         cmocka_unit_test(test_mixed_sizes),
-	    cmocka_unit_test(test_quantum),       cmocka_unit_test(test_blocked),
-	    cmocka_unit_test(test_no_delay),      cmocka_unit_test(test_lazy_acknowledgement),
-	    cmocka_unit_test(test_control_first), cmocka_unit_test(test_rate),
+	    cmocka_unit_test(test_shape),
+	    cmocka_unit_test(test_mixed_sizes),
+	    cmocka_unit_test(test_quantum),
+	    cmocka_unit_test(test_long_bursts),
+	    cmocka_unit_test(test_blocked),
+	    cmocka_unit_test(test_no_delay),
+	    cmocka_unit_test(test_lazy_acknowledgement),
+	    cmocka_unit_test(test_control_first),
+	    cmocka_unit_test(test_rate),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

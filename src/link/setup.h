@@ -14,9 +14,10 @@
 #define LINK_SETUP_STATE_DIRECTORY "/var/lib/lanparty"
 #define LINK_SETUP_TEXT_BYTES 640
 
-/* Options both have. `interface_help`, `interface_default` and `identity_default` differ. */
+/* Options all have, in the parts that --help shows them in; a platform without interfaces to name or users to change to
+ * leaves those out. `interface_help`, `interface_default` and `identity_default` differ. */
 /* clang-format off */
-#define LINK_SETUP_OPTIONS(interface_help, interface_default, identity_default) \
+#define LINK_SETUP_RELAY_OPTIONS \
 	{.name = "relay", .kind = CLI_TEXT, .value = "HOST[:PORT]", \
 	 .help = "the relay: DNS name, IPv4 or IPv6 address; port 443 unless given"}, \
 	{.name = "server-name", .kind = CLI_TEXT, .value = "NAME", \
@@ -28,8 +29,8 @@
 	{.name = "system-trust", .kind = CLI_FLAG, \
 	 .help = "trust the system's certificate authorities (the default without certificate and fingerprint)"}, \
 	{.name = "room", .kind = CLI_TEXT, .value = "CODE", \
-	 .help = "the room to join: 1 to 32 letters, digits, '-' or '_'"}, \
-	{.name = "interface", .kind = CLI_TEXT, .value = "NAME", .help = interface_help, .fallback = interface_default}, \
+	 .help = "the room to join: 1 to 32 letters, digits, '-' or '_'"}
+#define LINK_SETUP_RUN_OPTIONS(identity_default) \
 	{.name = "name", .kind = CLI_TEXT, .value = "NAME", \
 	 .help = "how others see this machine in their logs (default: the host name)"}, \
 	{.name = "identity", .kind = CLI_TEXT, .value = "FILE", \
@@ -37,8 +38,8 @@
 	{.name = "congestion", .kind = CLI_TEXT, .value = "bbr|cubic", .help = "congestion control of the tunnel", \
 	 .fallback = "bbr"}, \
 	{.name = "no-retry", .kind = CLI_FLAG, .help = "end at the first failure instead of trying again"}, \
-	{.name = "no-offload", .kind = CLI_FLAG, .help = "do not use the kernel's segmentation offloads"}, \
-	{.name = "user", .kind = CLI_TEXT, .value = "NAME", .help = "run as this user once everything is open"}, \
+	{.name = "no-offload", .kind = CLI_FLAG, .help = "do not use the kernel's segmentation offloads"}
+#define LINK_SETUP_LOG_OPTIONS \
 	{.name = "log-level", .kind = CLI_TEXT, .value = "LEVEL", .help = "error, warn, info, debug or trace", \
 	 .fallback = "info"}, \
 	{.name = "log-format", .kind = CLI_TEXT, .value = "text|json", .help = "form of the log lines", \
@@ -47,6 +48,12 @@
 	 .command_line_only = true}, \
 	{.name = "help", .kind = CLI_FLAG, .help = "print this help", .command_line_only = true}, \
 	{.name = "version", .kind = CLI_FLAG, .help = "print the version", .command_line_only = true}
+#define LINK_SETUP_OPTIONS(interface_help, interface_default, identity_default) \
+	LINK_SETUP_RELAY_OPTIONS, \
+	{.name = "interface", .kind = CLI_TEXT, .value = "NAME", .help = interface_help, .fallback = interface_default}, \
+	LINK_SETUP_RUN_OPTIONS(identity_default), \
+	{.name = "user", .kind = CLI_TEXT, .value = "NAME", .help = "run as this user once everything is open"}, \
+	LINK_SETUP_LOG_OPTIONS
 /* clang-format on */
 
 /* For the epilog of --help: the statuses of enum client_exit. */

@@ -1,0 +1,41 @@
+/* client-win/firewall.h: the network category that Windows gave the LAN, on which its firewall depends: Public hides
+ * this PC from other players. Decides what to say and what to change, once; the system is behind struct winmain_profile
+ * (profile.h: Windows' INetworkListManager; a table in tests). */
+#ifndef CLIENT_WIN_FIREWALL_H
+#define CLIENT_WIN_FIREWALL_H
+
+#include "obs/log.h"
+
+#include <stdbool.h>
+
+enum winmain_category { WINMAIN_PUBLIC, WINMAIN_PRIVATE, WINMAIN_DOMAIN };
+
+#define WINMAIN_PROFILE_ERROR_BYTES 160
+
+/* `guid` is the adapter's, with braces. 0; BASE_E_NOT_FOUND: Windows knows no network on this adapter (yet);
+ * BASE_E_DENIED, BASE_E_UNSUPPORTED, BASE_E_IO with `error`. */
+struct winmain_profile {
+	int (*get)(void *user, const char *guid, enum winmain_category *ret,
+	           char error[static WINMAIN_PROFILE_ERROR_BYTES]);
+	int (*set)(void *user, const char *guid, enum winmain_category category,
+	           char error[static WINMAIN_PROFILE_ERROR_BYTES]);
+	void *user;
+};
+
+struct winmain_firewall {
+	const struct winmain_profile *profile;
+	struct obs_log *log;
+	const char *guid;
+	bool make_private; /* --private-network */
+	bool settled;      /* nothing left to do or to say for this network */
+	bool changed;      /* it was Public and is Private because of us */
+};
+
+/* Call from time to time while the adapter is connected: Windows takes some seconds to see a network there. */
+void winmain_firewall_look(struct winmain_firewall *firewall);
+/* The adapter was disconnected: what comes next may be another network. */
+void winmain_firewall_forget(struct winmain_firewall *firewall);
+/* Puts back what was changed. */
+void winmain_firewall_restore(struct winmain_firewall *firewall);
+
+#endif

@@ -17,8 +17,8 @@ void sim_check_process(struct sim_member *member) {
 	const struct client_session *session = member->session;
 	const struct obs_counters *counters = &session->counters;
 	const struct queue_egress_stats *stats = queue_egress_stats(session->egress), *seen = &session->seen;
-	uint64_t unbooked = stats->dropped_full - seen->dropped_full + stats->dropped_age - seen->dropped_age +
-	                    stats->dropped_flush - seen->dropped_flush;
+	uint64_t unbooked = stats->dropped_full - seen->dropped_full + stats->dropped_codel - seen->dropped_codel +
+	                    stats->dropped_age - seen->dropped_age + stats->dropped_flush - seen->dropped_flush;
 	uint64_t in = counters->value[OBS_DEVICE_RX_FRAMES] + counters->value[OBS_TUNNEL_RX_DATAGRAMS];
 	uint64_t out = counters->value[OBS_DEVICE_TX_FRAMES] + counters->value[OBS_TUNNEL_TX_DATAGRAMS] +
 	               obs_drops_total(counters) + unbooked + queue_egress_frames(session->egress);

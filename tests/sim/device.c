@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#define PACE_NS (4 * BASE_MS)
+
 static const uint64_t hash_seed[2] = {1, 2};
 
 /* --- out of devices --- */
@@ -293,6 +295,8 @@ static void send_exact(struct sim_member *from, enum sim_kind kind, struct proto
 	                            : sim_lan_send(from, from->station[0], from->station_ip[0], kind, dst, len);
 
 	sent->must = must_reach(sent);
+	/* No queue may stand: that is what frames are dropped for (queue/codel.h). */
+	sim_net_run(&from->party->net, PACE_NS);
 }
 
 static void send_all_kinds(struct sim_member *from) {
@@ -313,7 +317,6 @@ void sim_exact_round(struct sim_party *party) {
 	for (size_t i = 0; i < party->member_count; i++) {
 		if (party->members[i]->seat != NULL)
 			send_all_kinds(party->members[i]);
-		sim_net_run(&party->net, 20 * BASE_MS); /* what a first congestion window carries */
 	}
 	sim_net_run(&party->net, 2 * BASE_SECOND);
 	for (size_t i = first; i < party->sent_count; i++) {

@@ -465,6 +465,37 @@ static void test_short_cid(void **state) {
 	net_done(&net);
 }
 
+/* A peer that vanished in the middle of everything costs a few timers until it is given up, not a busy processor. */
+static void test_silent_peer_is_cheap(void **state) {
+	struct quic_burst burst;
+	unsigned turns = 0;
+	struct net net;
+
+	(void)state;
+	net_init(&net);
+	net_connect_pinned(&net);
+	assert_true(net_run_until(&net, net_all_connected, BASE_SECOND));
+	net_say(&net.client[0], 10);
+	net_run(&net, BASE_SECOND);
+	net_say(&net.at_server[0], 100000);
+	net_send(&net.at_server[0], 1000000, 1000);
+	quic_server_wake(net.server, net.at_server[0].conn);
+	while (quic_server_connections(net.server) > 0) {
+		uint64_t deadline;
+
+		while (quic_server_write(net.server, out, sizeof(out), &burst, net.now) == 1)
+			;
+		deadline = quic_server_deadline(net.server);
+		assert_true(deadline < BASE_NEVER);
+		net.now = deadline > net.now ? deadline : net.now + BASE_US;
+		quic_server_tick(net.server, net.now);
+		turns++;
+		assert_true(turns < 1000);
+	}
+	assert_int_equal(net.at_server[0].why.kind, QUIC_CLOSED_IDLE);
+	net_done(&net);
+}
+
 /* A peer that calls itself slow does not keep its place for a minute after it left. */
 static void test_slow_to_go(void **state) {
 	struct net net;
@@ -601,6 +632,7 @@ int main(void) {
 	    cmocka_unit_test(test_retry_share),
 	    cmocka_unit_test(test_short_cid),
 	    cmocka_unit_test(test_slow_to_go),
+	    cmocka_unit_test(test_silent_peer_is_cheap),
 	    cmocka_unit_test(test_shard),
 	    cmocka_unit_test(test_many),
 	    cmocka_unit_test(test_turns),

@@ -87,7 +87,7 @@ static struct relay_room *find_or_open(struct relay_peer *peer, size_t budget, u
 
 /* A client with the MAC of the LAN's router would be sent what is meant for the router. */
 static bool is_lan_station(const struct relay_room *room, const struct ctrl_hello *hello, uint64_t now) {
-	return hello->role == CTRL_ROLE_CLIENT && room->gateway != NULL &&
+	return hello->role == CTRL_ROLE_CLIENT && room->stations != NULL &&
 	       relay_stations_known(room->stations, hello->mac, now);
 }
 
@@ -121,6 +121,11 @@ static void log_joined(const struct relay_peer *peer, size_t budget) {
 	obs_end(log);
 }
 
+static bool is_kept_for_another(const struct relay_room *room, const struct ctrl_hello *hello, uint64_t now) {
+	return hello->role == CTRL_ROLE_GATEWAY && now < room->lost_gateway_until &&
+	       !is_same_seat(&room->lost_gateway, hello);
+}
+
 static void decide(struct relay_peer *peer, uint64_t now) {
 	size_t own = own_budget(peer);
 	size_t budget = own < peer->hello.budget ? own : peer->hello.budget;
@@ -132,6 +137,10 @@ static void decide(struct relay_peer *peer, uint64_t now) {
 	old = occupant(room, &peer->hello);
 	if (old != NULL && !is_same_seat(&old->hello, &peer->hello)) {
 		reject(peer, peer->hello.role == CTRL_ROLE_GATEWAY ? CTRL_REJECT_GATEWAY_EXISTS : CTRL_REJECT_DUPLICATE_MAC);
+		return;
+	}
+	if (old == NULL && is_kept_for_another(room, &peer->hello, now)) {
+		relay_peer_reject(peer, CTRL_REJECT_GATEWAY_EXISTS, "the room waits for the gateway that lost its connection");
 		return;
 	}
 	if (old == NULL && is_lan_station(room, &peer->hello, now)) {

@@ -18,6 +18,8 @@
 /* An empty room keeps its TAP MTU and its peer id counter this long, so that the last peer may reconnect (and others
  * may still hold old ids) without the room changing under them. */
 #define RELAY_ROOM_GRACE_NS (60 * BASE_SECOND)
+/* So long the gateway's seat is kept for the gateway that lost its connection. */
+#define RELAY_SEAT_GRACE_NS (30 * BASE_SECOND)
 /* Frames of a peer that is not asked for datagrams (blocked, or about to time out) are aged at least this often. */
 #define RELAY_SWEEP_NS BASE_SECOND
 

@@ -151,6 +151,19 @@ static void log_left(const struct relay_peer *peer, enum ctrl_leave_reason reaso
 	obs_end(log);
 }
 
+/* A gateway that quits gives its seat up; else it will be back, on the same LAN. */
+static void leave_gateway_seat(struct relay_room *room, const struct relay_peer *peer, enum ctrl_leave_reason reason,
+                               uint64_t now) {
+	room->gateway = NULL;
+	room->lost_gateway_until = 0;
+	if (reason == CTRL_LEAVE_QUIT || !peer->hello.has_seat_key) {
+		relay_stations_clear(room->stations);
+		return;
+	}
+	room->lost_gateway = peer->hello;
+	room->lost_gateway_until = now + RELAY_SEAT_GRACE_NS;
+}
+
 void relay_room_leave(struct relay_peer *peer, enum ctrl_leave_reason reason, uint64_t now) {
 	struct relay_room *room = peer->room;
 	struct relay_totals *totals = &room->core->totals;
@@ -159,8 +172,7 @@ void relay_room_leave(struct relay_peer *peer, enum ctrl_leave_reason reason, ui
 	relay_egress_close(peer);
 	log_left(peer, reason, now);
 	if (room->gateway == peer) {
-		room->gateway = NULL;
-		relay_stations_clear(room->stations);
+		leave_gateway_seat(room, peer, reason, now);
 	} else {
 		base_map_remove(&room->clients, &peer->mac_node);
 	}

@@ -370,6 +370,33 @@ static void test_mac_of_a_lan_station(void **state) {
 	party_free(party);
 }
 
+/* Whoever is the gateway can be everybody's router: a lost connection is no chance for a guest. */
+static void test_gateway_seat_is_kept(void **state) {
+	struct ctrl_message quit = {.type = CTRL_DISCONNECT, .disconnect.reason = CTRL_LEAVE_QUIT};
+	struct party *party = party_new(NULL);
+	struct conn *gateway = party_join(party, "R", 0, 1);
+
+	(void)state;
+	party_join(party, "R", 7, 7); /* keeps the room open */
+	party_send(gateway, party_broadcast, party_mac(5), 60);
+	party_hang_up(gateway, CTRL_LEAVE_TIMEOUT);
+	party_assert_rejected(party_join(party, "R", 0, 2), CTRL_REJECT_GATEWAY_EXISTS, "another key");
+	party_assert_rejected(party_join(party, "R", 0, 0), CTRL_REJECT_GATEWAY_EXISTS, "no key");
+	party_assert_rejected(party_join(party, "R", 5, 5), CTRL_REJECT_DUPLICATE_MAC, "the router's MAC");
+	gateway = party_join(party, "R", 0, 1);
+	assert_non_null(party_last(gateway, CTRL_WELCOME));
+	/* It does not wait for ever ... */
+	party_hang_up(gateway, CTRL_LEAVE_CONNECTION_LOST);
+	party_run(party, RELAY_SEAT_GRACE_NS);
+	gateway = party_join(party, "R", 0, 2);
+	assert_non_null(party_last(gateway, CTRL_WELCOME));
+	/* ... and not at all for one that quits. */
+	party_say(gateway, &quit);
+	gateway = party_join(party, "R", 0, 3);
+	assert_non_null(party_last(gateway, CTRL_WELCOME));
+	party_free(party);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_who_may_join),
@@ -388,6 +415,7 @@ int main(void) {
 	    cmocka_unit_test(test_ids_run_out),
 	    cmocka_unit_test(test_bad_limits),
 	    cmocka_unit_test(test_mac_of_a_lan_station),
+	    cmocka_unit_test(test_gateway_seat_is_kept),
 	};
 
 	return cmocka_run_group_tests_name("relay/admission", tests, NULL, NULL);

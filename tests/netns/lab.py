@@ -215,8 +215,7 @@ class Lab:
     def _add_uplink(self, name):
         address, length, router, net6 = UPLINKS[name]
         if name in self.shaped:
-            from shaper import Shaper
-            self.shapers[name] = Shaper(self, ('inet', name), (name, 'up0'))
+            self.shapers[name] = self.make_shaper(('inet', name), (name, 'up0'))
         else:
             self.ip('inet', 'link', 'add', name, 'type', 'veth', 'peer', 'name', 'up0', 'netns', self.ns(name))
         for host, device, own4, own6 in (('inet', name, router, f'{net6}1'), (name, 'up0', address, f'{net6}2')):
@@ -225,6 +224,10 @@ class Lab:
             self.ip(host, 'link', 'set', device, 'up')
         self.ip(name, 'route', 'add', 'default', 'via', router)
         self.ip(name, '-6', 'route', 'add', 'default', 'via', f'{net6}1')
+
+    def make_shaper(self, *ends):
+        from shaper import Shaper
+        return Shaper(self, *ends)
 
     def plug(self, name, address=None):
         """A new cable from eth0 of the host to the LAN switch."""

@@ -104,6 +104,9 @@ struct quic_conn {
 void quic_path_to_ng(const struct base_path *path, ngtcp2_path_storage *ret);
 void quic_path_from_ng(const ngtcp2_path *path, struct base_path *ret);
 
+/* tls_global.c: frees what GnuTLS allocated for us. */
+void quic_tls_free(void *memory);
+
 /* tls_identity.c, tls_trust.c */
 struct quic_credentials {
 	gnutls_certificate_credentials_t certificates;

@@ -19,6 +19,12 @@ void quic_global_done(void) {
 	gnutls_global_deinit();
 }
 
+void quic_tls_free(void *memory) {
+	/* GnuTLS allocates with malloc as long as nobody replaces it. Its own gnutls_free is a data symbol, which a static
+	 * library on Windows does not offer. */
+	free(memory);
+}
+
 void quic_random(uint8_t *buf, size_t len) {
 	/* It fails only when the kernel has no randomness for us, and nothing here is safe without. */
 	if (gnutls_rnd(GNUTLS_RND_RANDOM, buf, len) != 0)

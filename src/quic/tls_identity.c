@@ -211,7 +211,7 @@ void quic_identity_unref(struct quic_identity *identity) {
 		gnutls_priority_deinit(identity->credentials.priority);
 	if (identity->key != NULL)
 		gnutls_x509_privkey_deinit(identity->key);
-	gnutls_free(identity->der.data);
+	quic_tls_free(identity->der.data);
 	free(identity);
 }
 
@@ -235,7 +235,7 @@ int quic_identity_secret(const struct quic_identity *identity, const char *label
 	if (code == 0) {
 		code = gnutls_hmac_fast(GNUTLS_MAC_SHA256, der.data, der.size, label, strlen(label), ret);
 		gnutls_memset(der.data, 0, der.size);
-		gnutls_free(der.data);
+		quic_tls_free(der.data);
 	}
 	return code == 0 ? 0 : BASE_E_TLS;
 }

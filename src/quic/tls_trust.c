@@ -76,13 +76,22 @@ static int add_one(struct quic_trust *trust, gnutls_x509_crt_t crt) {
 		return code;
 	if (quic_fingerprint(slice_of(der.data, der.size), pin) != 0 || add_pin(trust, pin) != 0)
 		code = GNUTLS_E_MEMORY_ERROR;
-	gnutls_free(der.data);
+	quic_tls_free(der.data);
 	return code;
 }
 
-static int import(struct slice bytes, gnutls_x509_crt_t **ret, unsigned *ret_count) {
+static bool is_pem(struct slice bytes) {
 	static const char marker[] = "-----BEGIN";
-	bool pem = memmem(bytes.data, bytes.len, marker, sizeof(marker) - 1) != NULL;
+	const size_t len = sizeof(marker) - 1;
+
+	for (size_t i = 0; i + len <= bytes.len; i++) {
+		if (memcmp(bytes.data + i, marker, len) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int import(struct slice bytes, gnutls_x509_crt_t **ret, unsigned *ret_count) {
 	gnutls_datum_t datum = {.size = (unsigned)bytes.len};
 	int code;
 
@@ -90,7 +99,8 @@ static int import(struct slice bytes, gnutls_x509_crt_t **ret, unsigned *ret_cou
 	if (datum.data == NULL)
 		return GNUTLS_E_MEMORY_ERROR;
 	memcpy(datum.data, bytes.data, bytes.len);
-	code = gnutls_x509_crt_list_import2(ret, ret_count, &datum, pem ? GNUTLS_X509_FMT_PEM : GNUTLS_X509_FMT_DER, 0);
+	code = gnutls_x509_crt_list_import2(ret, ret_count, &datum,
+	                                    is_pem(bytes) ? GNUTLS_X509_FMT_PEM : GNUTLS_X509_FMT_DER, 0);
 	free(datum.data);
 	return code;
 }
@@ -113,7 +123,7 @@ int quic_trust_add_certificate(struct quic_trust *trust, struct slice bytes, cha
 	}
 	for (unsigned i = 0; i < count; i++)
 		gnutls_x509_crt_deinit(list[i]);
-	gnutls_free(list);
+	quic_tls_free(list);
 	return code >= 0 ? 0 : fail(error, "certificate", code);
 }
 

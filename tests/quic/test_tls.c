@@ -6,6 +6,7 @@
 
 #include <gnutls/x509.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -65,7 +66,7 @@ static void authority_init(struct authority *authority) {
 static void authority_done(struct authority *authority) {
 	gnutls_x509_crt_deinit(authority->crt);
 	gnutls_x509_privkey_deinit(authority->key);
-	gnutls_free(authority->pem.data);
+	free(authority->pem.data);
 }
 
 static void issue(const struct authority *authority, const char *name, long from_days, long to_days, struct pem *ret) {
@@ -81,8 +82,8 @@ static void issue(const struct authority *authority, const char *name, long from
 }
 
 static void pem_done(struct pem *pem) {
-	gnutls_free(pem->certificate.data);
-	gnutls_free(pem->key.data);
+	free(pem->certificate.data);
+	free(pem->key.data);
 }
 
 static struct slice of(const gnutls_datum_t *datum) {

@@ -1,0 +1,2 @@
+/* See sys/socket.h. */
+#include <sys/socket.h>

@@ -1,5 +1,9 @@
 /* loop/loop.h: the event loop: descriptors, named timers, signals and the single `now`. One file per platform.
  *
+ * A descriptor is a file descriptor, on Windows the number of an event (HandleToLong; handles have 32 significant bits)
+ * that is reset by hand and set while there is something to do; at most 62 of them. There a source hears all of the
+ * events it asked for at once and never LOOP_GONE.
+ *
  * One turn: wait until something is ready or the earliest timer is due, read the clock once, run the descriptors that
  * are ready, run the timers that are due, then the `after` hook once (where everything that was queued is written). */
 #ifndef LOOP_LOOP_H

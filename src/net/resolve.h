@@ -18,7 +18,7 @@ struct net_resolver;
 
 /* Starts one lookup in a thread of its own. A literal endpoint answers at once. NULL when no thread can be had. */
 struct net_resolver *net_resolver_start(const struct net_endpoint *endpoint);
-/* A descriptor that becomes readable when the answer is there. */
+/* A descriptor for a loop (loop/loop.h) that becomes readable when the answer is there. */
 int net_resolver_fd(const struct net_resolver *resolver);
 /* 0 with addresses; BASE_E_AGAIN while it runs; BASE_E_NOT_FOUND with a text for a person. */
 int net_resolver_result(struct net_resolver *resolver, struct net_resolved *ret, char error[static NET_ERROR_BYTES]);

@@ -2,20 +2,16 @@
  * them frees; a pipe tells the loop. Nobody waits for a thread: getaddrinfo cannot be interrupted and may take minutes.
  */
 #include "base/error.h"
-#include "base/text.h"
+#include "net/lookup.h"
 #include "net/resolve.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 struct net_resolver {
@@ -38,7 +34,6 @@ static void release(struct net_resolver *resolver) {
 static void publish(struct net_resolver *resolver) {
 	ssize_t written;
 
-	net_resolve_interleave(&resolver->result);
 	atomic_store(&resolver->done, true);
 	/* One byte into an empty pipe that we hold both ends of: it always fits. */
 	do
@@ -46,91 +41,10 @@ static void publish(struct net_resolver *resolver) {
 	while (written < 0 && errno == EINTR);
 }
 
-static bool convert(const struct addrinfo *info, uint16_t port, struct base_addr *ret) {
-	struct base_addr addr = {.port = port};
-
-	if (info->ai_family == AF_INET && info->ai_addrlen >= sizeof(struct sockaddr_in)) {
-		struct sockaddr_in in;
-
-		memcpy(&in, info->ai_addr, sizeof(in));
-		addr.family = BASE_FAMILY_V4;
-		memcpy(addr.ip, &in.sin_addr, 4);
-	} else if (info->ai_family == AF_INET6 && info->ai_addrlen >= sizeof(struct sockaddr_in6)) {
-		struct sockaddr_in6 in6;
-
-		memcpy(&in6, info->ai_addr, sizeof(in6));
-		addr.family = BASE_FAMILY_V6;
-		memcpy(addr.ip, &in6.sin6_addr, 16);
-		addr.scope = in6.sin6_scope_id;
-	} else {
-		return false;
-	}
-	*ret = addr;
-	return true;
-}
-
-/* Names listed twice in the hosts file come twice. */
-static void add_once(struct net_resolved *result, const struct base_addr *addr) {
-	for (size_t i = 0; i < result->count; i++) {
-		if (base_addr_equal(&result->addrs[i], addr))
-			return;
-	}
-	if (result->count < NET_RESOLVE_ADDRS_MAX)
-		result->addrs[result->count++] = *addr;
-}
-
-static const char *reason_text(int code) {
-	switch (code) {
-	case EAI_NONAME:
-		return "name not known";
-#ifdef EAI_NODATA
-	case EAI_NODATA:
-		return "the name has no address";
-#endif
-	case EAI_AGAIN:
-		return "no name server answers (try again later)";
-	case EAI_FAIL:
-		return "the name server could not answer";
-	default:
-		return gai_strerror(code);
-	}
-}
-
-static void look_up(struct net_resolver *resolver) {
-	const struct addrinfo hints = {
-	    .ai_flags = AI_ADDRCONFIG,
-	    .ai_family = AF_UNSPEC,
-	    .ai_socktype = SOCK_DGRAM,
-	    .ai_protocol = IPPROTO_UDP,
-	};
-	struct addrinfo *list = NULL;
-	const char *reason = NULL;
-	int code = getaddrinfo(resolver->endpoint.host, NULL, &hints, &list);
-	struct base_text text;
-
-	if (code != 0) {
-		reason = reason_text(code);
-	} else {
-		for (const struct addrinfo *info = list; info != NULL; info = info->ai_next) {
-			struct base_addr addr;
-
-			if (convert(info, resolver->endpoint.port, &addr))
-				add_once(&resolver->result, &addr);
-		}
-		freeaddrinfo(list);
-		if (resolver->result.count == 0)
-			reason = "the name has no address";
-	}
-	if (reason != NULL) {
-		base_text_init(&text, resolver->error, sizeof(resolver->error));
-		base_text_addf(&text, "%.90s: %s", resolver->endpoint.host, reason);
-	}
-}
-
 static void *run(void *user) {
 	struct net_resolver *resolver = user;
 
-	look_up(resolver);
+	net_lookup(&resolver->endpoint, &resolver->result, resolver->error);
 	publish(resolver);
 	release(resolver);
 	return NULL;
@@ -166,7 +80,7 @@ struct net_resolver *net_resolver_start(const struct net_endpoint *endpoint) {
 	resolver->endpoint = *endpoint;
 	if (endpoint->is_literal) {
 		atomic_store(&resolver->owners, 1);
-		add_once(&resolver->result, &endpoint->addr);
+		resolver->result = (struct net_resolved){.addrs = {endpoint->addr}, .count = 1};
 		publish(resolver);
 		return resolver;
 	}

@@ -1,9 +1,8 @@
 #include "base/error.h"
 #include "net/resolve.h"
+#include "tests/system.h"
 #include "tests/unit.h"
 
-#include <fcntl.h>
-#include <poll.h>
 #include <string.h>
 
 static struct net_resolver *start(const char *text) {
@@ -17,12 +16,6 @@ static struct net_resolver *start(const char *text) {
 	return resolver;
 }
 
-static int wait_for(struct net_resolver *resolver, int timeout_ms) {
-	struct pollfd fd = {.fd = net_resolver_fd(resolver), .events = POLLIN};
-
-	return poll(&fd, 1, timeout_ms);
-}
-
 static void test_literal_answers_at_once(void **state) {
 	struct net_resolver *resolver = start("[2001:db8::1]:7");
 	struct net_resolved result;
@@ -30,12 +23,12 @@ static void test_literal_answers_at_once(void **state) {
 	int fd = net_resolver_fd(resolver);
 
 	(void)state;
-	assert_int_equal(wait_for(resolver, 0), 1);
+	assert_true(system_wait(net_resolver_fd(resolver), 0));
 	assert_int_equal(net_resolver_result(resolver, &result, error), 0);
 	assert_int_equal(result.count, 1);
 	assert_string_equal(base_addr_text(&result.addrs[0], buf), "[2001:db8::1]:7");
 	net_resolver_free(resolver);
-	assert_int_equal(fcntl(fd, F_GETFD), -1); /* closed */
+	assert_false(system_wait(fd, 0)); /* closed */
 }
 
 static void test_localhost(void **state) {
@@ -44,7 +37,7 @@ static void test_localhost(void **state) {
 	char error[NET_ERROR_BYTES];
 
 	(void)state;
-	assert_int_equal(wait_for(resolver, 10000), 1);
+	assert_true(system_wait(net_resolver_fd(resolver), 10000));
 	assert_int_equal(net_resolver_result(resolver, &result, error), 0);
 	assert_true(result.count >= 1);
 	for (size_t i = 0; i < result.count; i++) {
@@ -65,7 +58,7 @@ static void test_failure_has_a_text(void **state) {
 	memset(endpoint.host, 'a', sizeof(endpoint.host) - 1);
 	resolver = net_resolver_start(&endpoint);
 	assert_non_null(resolver);
-	assert_int_equal(wait_for(resolver, 10000), 1);
+	assert_true(system_wait(net_resolver_fd(resolver), 10000));
 	assert_int_equal(net_resolver_result(resolver, &result, error), BASE_E_NOT_FOUND);
 	assert_memory_equal(error, "aaaaaaaa", 8);
 	assert_non_null(strstr(error, ": "));

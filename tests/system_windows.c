@@ -1,0 +1,72 @@
+#include "tests/system.h"
+
+#include "tests/unit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <windows.h>
+
+static char folder[MAX_PATH];
+
+bool system_wait(int fd, int timeout_ms) {
+	return WaitForSingleObject(LongToHandle(fd), (DWORD)timeout_ms) == WAIT_OBJECT_0;
+}
+
+void system_signal_open(struct system_signal *signal) {
+	HANDLE event = CreateEventW(NULL, TRUE, FALSE, NULL);
+
+	assert_non_null(event);
+	*signal = (struct system_signal){.fd = HandleToLong(event)};
+}
+
+void system_signal_set(struct system_signal *signal) {
+	assert_true(SetEvent(LongToHandle(signal->fd)));
+}
+
+void system_signal_clear(struct system_signal *signal) {
+	assert_true(ResetEvent(LongToHandle(signal->fd)));
+}
+
+void system_signal_close(struct system_signal *signal) {
+	assert_true(CloseHandle(LongToHandle(signal->fd)));
+}
+
+const char *system_folder_make(void) {
+	char base[MAX_PATH];
+	DWORD len = GetTempPathA(sizeof(base), base);
+
+	assert_in_range(len, 1, sizeof(base) - 40);
+	snprintf(folder, sizeof(folder), "%slanparty-test-%lu-%lu", base, GetCurrentProcessId(), GetTickCount());
+	assert_true(CreateDirectoryA(folder, NULL));
+	for (char *c = folder; *c != '\0'; c++) {
+		if (*c == '\\')
+			*c = '/';
+	}
+	return folder;
+}
+
+static void remove_tree(const char *path) {
+	char name[2 * MAX_PATH];
+	WIN32_FIND_DATAA found;
+	HANDLE search;
+
+	snprintf(name, sizeof(name), "%s/*", path);
+	search = FindFirstFileA(name, &found);
+	assert_true(search != INVALID_HANDLE_VALUE);
+	do {
+		if (strcmp(found.cFileName, ".") == 0 || strcmp(found.cFileName, "..") == 0)
+			continue;
+		snprintf(name, sizeof(name), "%s/%s", path, found.cFileName);
+		if ((found.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY) != 0)
+			remove_tree(name);
+		else
+			assert_true(DeleteFileA(name));
+	} while (FindNextFileA(search, &found));
+	FindClose(search);
+	assert_true(RemoveDirectoryA(path));
+}
+
+void system_folder_remove(void) {
+	remove_tree(folder);
+}

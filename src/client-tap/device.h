@@ -32,7 +32,8 @@ int tapwin_device_mtu(struct tapwin_device *device, uint32_t *ret, char error[st
 /* Plugs the cable in, and posts the reads; or out. */
 int tapwin_device_set_media(struct tapwin_device *device, bool up, char error[static TAPWIN_ERROR_BYTES]);
 
-/* The event (a HANDLE, the device's) that is set while a finished read waits. */
+/* The event (a HANDLE, the device's, manual reset) that is set while a finished read waits: leaving frames for the next
+ * turn is fine. Only tapwin_device_read() resets it. */
 void *tapwin_device_event(const struct tapwin_device *device);
 /* The oldest finished frame, valid until the next call. 0; BASE_E_AGAIN: none; BASE_E_STATE, once: the driver is not
  * ready (media down or asleep) and reads pause until tapwin_device_resume(); BASE_E_IO, with the system's number in
@@ -40,8 +41,8 @@ void *tapwin_device_event(const struct tapwin_device *device);
 int tapwin_device_read(struct tapwin_device *device, struct slice *ret);
 /* Posts reads again after BASE_E_STATE: call it about once a second while that lasts. */
 void tapwin_device_resume(struct tapwin_device *device);
-/* Hands a frame to the driver, never waits. 0; BASE_E_FULL, BASE_E_RUNT, BASE_E_TOO_BIG: dropped and counted;
- * BASE_E_IO as for reads, also for a write before this one. */
+/* Hands a frame to the driver, never waits. 0; BASE_E_FULL, BASE_E_RUNT, BASE_E_TOO_BIG, BASE_E_STATE (the driver is
+ * not ready): dropped and counted; BASE_E_IO as for reads, also for a write before this one. */
 int tapwin_device_write(struct tapwin_device *device, struct slice frame);
 
 const struct tapwin_device_counters *tapwin_device_counters(const struct tapwin_device *device);

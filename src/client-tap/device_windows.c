@@ -1,0 +1,356 @@
+#include "client-tap/device.h"
+#include "client-tap/words.h"
+
+#include "base/error.h"
+#include "proto/ether.h"
+
+#include <windows.h>
+#include <winioctl.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#define IOCTL_OF(number) CTL_CODE(FILE_DEVICE_UNKNOWN, number, METHOD_BUFFERED, FILE_ANY_ACCESS)
+#define IOCTL_GET_MAC IOCTL_OF(1)
+#define IOCTL_GET_VERSION IOCTL_OF(2)
+#define IOCTL_GET_MTU IOCTL_OF(3)
+#define IOCTL_SET_MEDIA IOCTL_OF(6)
+
+#define ANSWER_MS_MAX 5000 /* what a driver may take for an IOCTL, or for giving cancelled requests back */
+
+struct slot {
+	OVERLAPPED io;
+	uint8_t bytes[TAPWIN_FRAME_BYTES_MAX];
+};
+
+/* Requests in the order they were posted: `count` of them, from `oldest` on. The driver finishes them in that order. */
+struct ring {
+	struct slot *slots;
+	size_t cap, oldest, count;
+};
+
+struct tapwin_device {
+	HANDLE file, read_event, ioctl_event;
+	struct ring reads, writes;
+	struct slot read_slots[TAPWIN_READS], write_slots[TAPWIN_WRITES];
+	bool paused;     /* the driver is not ready: no reads are posted */
+	bool pause_told; /* the caller knows */
+	DWORD failure;   /* beyond use since this error */
+	const char *failed_call;
+	struct tapwin_device_counters counters;
+};
+
+static struct slot *ring_oldest(const struct ring *ring) {
+	return &ring->slots[ring->oldest];
+}
+
+static struct slot *ring_next_free(const struct ring *ring) {
+	return &ring->slots[(ring->oldest + ring->count) % ring->cap];
+}
+
+static void ring_drop_oldest(struct ring *ring) {
+	ring->oldest = (ring->oldest + 1) % ring->cap;
+	ring->count--;
+}
+
+/* ERROR_IO_INCOMPLETE while the driver has it. */
+static DWORD result_of(const struct tapwin_device *device, struct slot *slot, DWORD *ret_len) {
+	return GetOverlappedResult(device->file, &slot->io, ret_len, FALSE) ? ERROR_SUCCESS : GetLastError();
+}
+
+static void break_down(struct tapwin_device *device, const char *call, DWORD code) {
+	if (device->failure != 0)
+		return;
+	device->failure = code;
+	device->failed_call = call;
+}
+
+static HANDLE open_file(const char *guid) {
+	char path[64];
+	wchar_t wide[64];
+	struct base_text text;
+
+	base_text_init(&text, path, sizeof(path));
+	base_text_addf(&text, "\\\\.\\Global\\%s.tap", guid);
+	tapwin_widen(path, wide, sizeof(wide) / sizeof(wide[0]));
+	return CreateFileW(wide, GENERIC_READ | GENERIC_WRITE, 0, NULL, OPEN_EXISTING,
+	                   FILE_ATTRIBUTE_SYSTEM | FILE_FLAG_OVERLAPPED, NULL);
+}
+
+int tapwin_device_open(const char *guid, struct tapwin_device **ret, char error[static TAPWIN_ERROR_BYTES]) {
+	struct tapwin_device *device = calloc(1, sizeof(*device));
+	DWORD code = ERROR_NOT_ENOUGH_MEMORY;
+
+	if (device != NULL) {
+		device->reads = (struct ring){.slots = device->read_slots, .cap = TAPWIN_READS};
+		device->writes = (struct ring){.slots = device->write_slots, .cap = TAPWIN_WRITES};
+		device->paused = device->pause_told = true; /* until media is up */
+		device->read_event = CreateEventW(NULL, TRUE, FALSE, NULL);
+		device->ioctl_event = CreateEventW(NULL, TRUE, FALSE, NULL);
+		device->file = INVALID_HANDLE_VALUE;
+		if (device->read_event != NULL && device->ioctl_event != NULL) {
+			device->file = open_file(guid);
+			code = GetLastError();
+		}
+		if (device->file != INVALID_HANDLE_VALUE) {
+			*ret = device;
+			return 0;
+		}
+		tapwin_device_close(device);
+	}
+	return tapwin_fail(error, "opening the TAP adapter", code);
+}
+
+/* Until the driver has given every request of the ring back. */
+static bool ring_wait(struct ring *ring) {
+	for (unsigned ms = 0; ring->count > 0; ring_drop_oldest(ring)) {
+		while (!HasOverlappedIoCompleted(&ring_oldest(ring)->io)) {
+			if (ms++ >= ANSWER_MS_MAX)
+				return false;
+			Sleep(1);
+		}
+	}
+	return true;
+}
+
+void tapwin_device_close(struct tapwin_device *device) {
+	char ignored[TAPWIN_ERROR_BYTES];
+	bool given_back = true;
+
+	if (device == NULL)
+		return;
+	if (device->file != INVALID_HANDLE_VALUE) {
+		(void)tapwin_device_set_media(device, false, ignored);
+		(void)CancelIoEx(device->file, NULL);
+		given_back = ring_wait(&device->reads) && ring_wait(&device->writes);
+		CloseHandle(device->file);
+	}
+	if (device->read_event != NULL)
+		CloseHandle(device->read_event);
+	if (device->ioctl_event != NULL)
+		CloseHandle(device->ioctl_event);
+	/* A driver that still has buffers of ours would write into whatever comes there next: then they are not freed. */
+	if (given_back)
+		free(device);
+}
+
+/* The same buffer in and out, and never an empty one: some driver versions insist. */
+static int ask(struct tapwin_device *device, const char *what, DWORD code, void *buf, DWORD len,
+               char error[static TAPWIN_ERROR_BYTES]) {
+	OVERLAPPED io = {.hEvent = device->ioctl_event};
+	DWORD got = 0, err = ERROR_SUCCESS;
+
+	if (!DeviceIoControl(device->file, code, buf, len, buf, len, &got, &io)) {
+		err = GetLastError();
+		if (err == ERROR_IO_PENDING) {
+			const bool late = WaitForSingleObject(device->ioctl_event, ANSWER_MS_MAX) != WAIT_OBJECT_0;
+
+			if (late)
+				(void)CancelIoEx(device->file, &io);
+			err = GetOverlappedResult(device->file, &io, &got, TRUE) ? ERROR_SUCCESS : GetLastError();
+			if (late && err != ERROR_SUCCESS)
+				err = WAIT_TIMEOUT;
+		}
+	}
+	if (err == ERROR_SUCCESS && got < len && code != IOCTL_SET_MEDIA)
+		err = ERROR_INVALID_DATA;
+	return err == ERROR_SUCCESS ? 0 : tapwin_fail(error, what, err);
+}
+
+int tapwin_device_version(struct tapwin_device *device, uint32_t ret[static 3], char error[static TAPWIN_ERROR_BYTES]) {
+	uint32_t version[3] = {0, 0, 0};
+	int err = ask(device, "asking the TAP driver for its version", IOCTL_GET_VERSION, version, sizeof(version), error);
+
+	if (err == 0)
+		memcpy(ret, version, sizeof(version));
+	return err;
+}
+
+int tapwin_device_mac(struct tapwin_device *device, struct proto_mac *ret, char error[static TAPWIN_ERROR_BYTES]) {
+	uint8_t mac[PROTO_MAC_BYTES] = {0};
+	int err = ask(device, "asking the TAP driver for its MAC", IOCTL_GET_MAC, mac, sizeof(mac), error);
+
+	if (err == 0)
+		*ret = proto_mac_of(mac);
+	return err;
+}
+
+int tapwin_device_mtu(struct tapwin_device *device, uint32_t *ret, char error[static TAPWIN_ERROR_BYTES]) {
+	uint32_t mtu = 0;
+	int err = ask(device, "asking the TAP driver for its MTU", IOCTL_GET_MTU, &mtu, sizeof(mtu), error);
+
+	if (err == 0)
+		*ret = mtu;
+	return err;
+}
+
+int tapwin_device_set_media(struct tapwin_device *device, bool up, char error[static TAPWIN_ERROR_BYTES]) {
+	uint32_t status = up ? 1 : 0;
+	int err = ask(device, up ? "connecting the TAP adapter's media" : "disconnecting the TAP adapter's media",
+	              IOCTL_SET_MEDIA, &status, sizeof(status), error);
+
+	if (err == 0 && up)
+		tapwin_device_resume(device);
+	return err;
+}
+
+void *tapwin_device_event(const struct tapwin_device *device) {
+	return device->read_event;
+}
+
+static void pause_reads(struct tapwin_device *device) {
+	if (!device->paused)
+		device->pause_told = false;
+	device->paused = true;
+}
+
+static void post_reads(struct tapwin_device *device) {
+	struct ring *ring = &device->reads;
+
+	while (!device->paused && device->failure == 0 && ring->count < ring->cap) {
+		struct slot *slot = ring_next_free(ring);
+		DWORD code = ERROR_SUCCESS;
+
+		slot->io = (OVERLAPPED){.hEvent = device->read_event};
+		if (!ReadFile(device->file, slot->bytes, sizeof(slot->bytes), NULL, &slot->io))
+			code = GetLastError();
+		if (code == ERROR_OPERATION_ABORTED)
+			pause_reads(device);
+		else if (code == ERROR_MORE_DATA)
+			device->counters.bad_frame++; /* finished at once, and lost */
+		else if (code != ERROR_SUCCESS && code != ERROR_IO_PENDING)
+			break_down(device, "reading from the TAP adapter", code);
+		else
+			ring->count++;
+	}
+}
+
+void tapwin_device_resume(struct tapwin_device *device) {
+	device->paused = false;
+	post_reads(device);
+}
+
+/* Whether a frame is finished. The event was reset by posting, or now: from here on it tells of what finishes later. */
+static bool oldest_finished(struct tapwin_device *device, DWORD *ret_code, DWORD *ret_len) {
+	struct ring *ring = &device->reads;
+
+	for (int look = 0; look < 2 && ring->count > 0; look++) {
+		*ret_code = result_of(device, ring_oldest(ring), ret_len);
+		if (*ret_code != ERROR_IO_INCOMPLETE)
+			return true;
+		if (look == 0)
+			ResetEvent(device->read_event);
+	}
+	return false;
+}
+
+/* Posting and resetting may have wiped out the news of the next frame. */
+static void keep_event(struct tapwin_device *device) {
+	struct ring *ring = &device->reads;
+	DWORD len;
+
+	if (ring->count > 0 && result_of(device, ring_oldest(ring), &len) != ERROR_IO_INCOMPLETE)
+		SetEvent(device->read_event);
+}
+
+int tapwin_device_read(struct tapwin_device *device, struct slice *ret) {
+	DWORD code, len = 0;
+
+	for (;;) {
+		struct slot *slot;
+
+		post_reads(device);
+		if (device->failure != 0)
+			return BASE_E_IO;
+		if (!oldest_finished(device, &code, &len))
+			break;
+		slot = ring_oldest(&device->reads);
+		ring_drop_oldest(&device->reads);
+		if (code == ERROR_OPERATION_ABORTED)
+			pause_reads(device);
+		else if (code == ERROR_MORE_DATA || (code == ERROR_SUCCESS && len < PROTO_ETHER_HEADER_BYTES))
+			device->counters.bad_frame++;
+		else if (code != ERROR_SUCCESS)
+			break_down(device, "reading from the TAP adapter", code);
+		else {
+			device->counters.frames_read++;
+			keep_event(device);
+			*ret = slice_of(slot->bytes, len);
+			return 0;
+		}
+	}
+	if (!device->paused || device->pause_told)
+		return BASE_E_AGAIN;
+	device->pause_told = true;
+	return BASE_E_STATE;
+}
+
+static void reap_write(struct tapwin_device *device, DWORD code) {
+	if (code == ERROR_SUCCESS)
+		device->counters.frames_written++;
+	else if (code == ERROR_OPERATION_ABORTED)
+		device->counters.write_refused++;
+	else if (code == ERROR_INSUFFICIENT_BUFFER)
+		device->counters.bad_frame++;
+	else
+		break_down(device, "writing to the TAP adapter", code);
+}
+
+static void reap_writes(struct tapwin_device *device) {
+	struct ring *ring = &device->writes;
+	DWORD code, len;
+
+	for (; ring->count > 0; ring_drop_oldest(ring)) {
+		code = result_of(device, ring_oldest(ring), &len);
+		if (code == ERROR_IO_INCOMPLETE)
+			return;
+		reap_write(device, code);
+	}
+}
+
+static int reject(struct tapwin_device *device, int err) {
+	uint64_t *counter = err == BASE_E_FULL ? &device->counters.write_full : &device->counters.bad_frame;
+
+	(*counter)++;
+	return err;
+}
+
+int tapwin_device_write(struct tapwin_device *device, struct slice frame) {
+	struct ring *ring = &device->writes;
+	struct slot *slot;
+	DWORD code;
+
+	reap_writes(device);
+	if (device->failure != 0)
+		return BASE_E_IO;
+	if (frame.len < PROTO_ETHER_HEADER_BYTES)
+		return reject(device, BASE_E_RUNT);
+	if (frame.len > TAPWIN_FRAME_BYTES_MAX)
+		return reject(device, BASE_E_TOO_BIG);
+	if (ring->count == ring->cap)
+		return reject(device, BASE_E_FULL);
+	slot = ring_next_free(ring);
+	memcpy(slot->bytes, frame.data, frame.len);
+	slot->io = (OVERLAPPED){.hEvent = NULL};
+	if (WriteFile(device->file, slot->bytes, (DWORD)frame.len, NULL, &slot->io)) {
+		ring->count++;
+		return 0;
+	}
+	code = GetLastError();
+	if (code == ERROR_IO_PENDING) {
+		ring->count++;
+		return 0;
+	}
+	reap_write(device, code);
+	if (device->failure != 0)
+		return BASE_E_IO;
+	return code == ERROR_OPERATION_ABORTED ? BASE_E_STATE : BASE_E_RUNT;
+}
+
+const struct tapwin_device_counters *tapwin_device_counters(const struct tapwin_device *device) {
+	return &device->counters;
+}
+
+void tapwin_device_error(const struct tapwin_device *device, char error[static TAPWIN_ERROR_BYTES]) {
+	(void)tapwin_fail(error, device->failure != 0 ? device->failed_call : "TAP adapter", device->failure);
+}

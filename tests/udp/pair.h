@@ -4,10 +4,10 @@
 #define TESTS_UDP_PAIR_H
 
 #include "base/error.h"
+#include "tests/system.h"
 #include "tests/unit.h"
 #include "udp/udp.h"
 
-#include <poll.h>
 #include <string.h>
 
 #define DATAGRAMS_MAX 1024
@@ -46,12 +46,6 @@ static inline struct udp_socket *open_at(const char *ip, bool no_offload, bool l
 	return opened;
 }
 
-static inline bool wait_readable(const struct udp_socket *from, int timeout_ms) {
-	struct pollfd fd = {.fd = udp_fd(from), .events = POLLIN};
-
-	return poll(&fd, 1, timeout_ms) == 1;
-}
-
 static inline void collect_chunk(struct inbox *inbox, const struct udp_chunk *chunk) {
 	assert_true(chunk->segment > 0 && chunk->segment <= chunk->bytes.len);
 	inbox->chunks++;
@@ -74,7 +68,7 @@ static inline void receive(struct udp_socket *from, struct inbox *inbox, size_t 
 	struct udp_chunk chunks[UDP_RX_CHUNKS_MAX];
 
 	inbox->count = inbox->chunks = 0;
-	while (inbox->count < expected && wait_readable(from, 1000)) {
+	while (inbox->count < expected && system_wait(udp_fd(from), 1000)) {
 		int count = udp_recv(from, chunks);
 
 		assert_true(count >= 0);

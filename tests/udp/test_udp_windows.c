@@ -1,0 +1,71 @@
+/* What the Windows socket does beyond test_udp.c. */
+#include "tests/udp/pair.h"
+#include "udp/socket_windows.h"
+
+static uint8_t payload[100 * 1200];
+
+static DWORD get_dword(const struct udp_socket *of, int level, int name) {
+	DWORD value = 77;
+	int len = sizeof(value);
+
+	assert_int_equal(getsockopt(of->socket, level, name, (char *)&value, &len), 0);
+	return value;
+}
+
+static void test_options(void **state) {
+	struct udp_socket *dual = open_at("::", false, false), *v4 = open_at("127.0.0.1", false, false);
+
+	(void)state;
+	assert_int_equal(get_dword(v4, IPPROTO_IP, IP_DONTFRAGMENT), TRUE);
+	assert_int_equal(get_dword(dual, IPPROTO_IP, IP_DONTFRAGMENT), TRUE);
+	assert_true(get_dword(v4, SOL_SOCKET, SO_RCVBUF) >= 1 << 20);
+	udp_close(dual);
+	udp_close(v4);
+}
+
+/* SO_REUSEADDR of Windows would give the port to whoever comes last. */
+static void test_no_shared_ports(void **state) {
+	const struct udp_options options = {.local = addr_of("127.0.0.1", 0), .reuse_port = true};
+	struct udp_socket *opened = NULL;
+
+	(void)state;
+	assert_int_equal(udp_open(&options, &opened), BASE_E_UNSUPPORTED);
+	assert_null(opened);
+}
+
+/* Segmentation that turns out not to work is given up, and nothing is lost: Wine takes the request and sends one long
+ * datagram, unless the probe finds out. */
+static void test_probe_is_honest(void **state) {
+	static struct inbox inbox;
+	struct udp_socket *sender = open_at("127.0.0.1", false, false), *receiver = open_at("127.0.0.1", true, false);
+	struct udp_burst burst = burst_to(udp_local(receiver), payload, 5 * 1000, 1000);
+
+	(void)state;
+	assert_int_equal(udp_send(sender, &burst, 1), 1);
+	receive(receiver, &inbox, 5);
+	assert_int_equal(inbox.chunks, 5);
+	udp_close(sender);
+	udp_close(receiver);
+}
+
+/* Room is reported as soon as it is there, also when it came before anybody waited for it. */
+static void test_room_is_reported(void **state) {
+	struct udp_socket *sender = open_at("127.0.0.1", false, false);
+
+	(void)state;
+	assert_false(system_wait(udp_fd(sender), 0));
+	assert_true(udp_select_events(sender, true)); /* as after a full buffer */
+	assert_true(system_wait(udp_fd(sender), 1000));
+	udp_close(sender);
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_options),
+	    cmocka_unit_test(test_no_shared_ports),
+	    cmocka_unit_test(test_probe_is_honest),
+	    cmocka_unit_test(test_room_is_reported),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

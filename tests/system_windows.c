@@ -3,7 +3,7 @@
 #include "tests/unit.h"
 
 #include <stdio.h>
-#include <string.h>
+#include <wchar.h>
 
 #include <windows.h>
 
@@ -46,27 +46,30 @@ const char *system_folder_make(void) {
 	return folder;
 }
 
-static void remove_tree(const char *path) {
-	char name[2 * MAX_PATH];
-	WIN32_FIND_DATAA found;
+static void remove_tree(const wchar_t *path) {
+	wchar_t name[2 * MAX_PATH];
+	WIN32_FIND_DATAW found;
 	HANDLE search;
 
-	snprintf(name, sizeof(name), "%s/*", path);
-	search = FindFirstFileA(name, &found);
+	swprintf(name, 2 * MAX_PATH, L"%ls\\*", path);
+	search = FindFirstFileW(name, &found);
 	assert_true(search != INVALID_HANDLE_VALUE);
 	do {
-		if (strcmp(found.cFileName, ".") == 0 || strcmp(found.cFileName, "..") == 0)
+		if (wcscmp(found.cFileName, L".") == 0 || wcscmp(found.cFileName, L"..") == 0)
 			continue;
-		snprintf(name, sizeof(name), "%s/%s", path, found.cFileName);
+		swprintf(name, 2 * MAX_PATH, L"%ls\\%ls", path, found.cFileName);
 		if ((found.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY) != 0)
 			remove_tree(name);
 		else
-			assert_true(DeleteFileA(name));
-	} while (FindNextFileA(search, &found));
+			assert_true(DeleteFileW(name));
+	} while (FindNextFileW(search, &found));
 	FindClose(search);
-	assert_true(RemoveDirectoryA(path));
+	assert_true(RemoveDirectoryW(path));
 }
 
 void system_folder_remove(void) {
-	remove_tree(folder);
+	wchar_t wide[MAX_PATH];
+
+	swprintf(wide, MAX_PATH, L"%hs", folder);
+	remove_tree(wide);
 }

@@ -1,5 +1,5 @@
 /* host/host.h: the few things binaries need from the operating system: whole files, dropping privilege, where state is
- * kept. One file per platform; nothing that runs per frame. */
+ * kept. Texts and paths are UTF-8. One file per platform; nothing that runs per frame. */
 #ifndef HOST_HOST_H
 #define HOST_HOST_H
 
@@ -13,7 +13,8 @@
 int host_read_file(const char *path, size_t max, uint8_t **ret, size_t *ret_len, char error[static HOST_ERROR_BYTES]);
 
 /* Writes a temporary file beside `path`, syncs it, renames it over: readers see the old or the new bytes, never half.
- * `mode` are permission bits (0600). Missing parent directories are made (0755). 0, BASE_E_DENIED or BASE_E_IO. */
+ * `mode` are permission bits (0600); Windows knows of them whether others may read. Missing parent directories are made
+ * (0755). 0, BASE_E_DENIED or BASE_E_IO. */
 int host_write_file(const char *path, struct slice bytes, unsigned mode, char error[static HOST_ERROR_BYTES]);
 
 /* Writes a whole line to standard error; a log sink. What a closed or full pipe does not take is lost. */

@@ -20,4 +20,7 @@ void system_signal_close(struct system_signal *signal);
 const char *system_folder_make(void);
 void system_folder_remove(void);
 
+/* Whether nobody beyond the owner (and the administrators) may read it. */
+bool system_is_private(const char *path);
+
 #endif

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define FOLDER "/tmp/lanparty-test-XXXXXX"
@@ -51,4 +52,11 @@ void system_folder_remove(void) {
 
 	snprintf(command, sizeof(command), "rm -rf %s", folder);
 	assert_int_equal(system(command), 0);
+}
+
+bool system_is_private(const char *path) {
+	struct stat info;
+
+	assert_int_equal(stat(path, &info), 0);
+	return (info.st_mode & 077) == 0;
 }

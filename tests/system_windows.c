@@ -3,9 +3,13 @@
 #include "tests/unit.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <wchar.h>
 
 #include <windows.h>
+
+#include <aclapi.h>
+#include <sddl.h>
 
 static char folder[MAX_PATH];
 
@@ -72,4 +76,31 @@ void system_folder_remove(void) {
 
 	swprintf(wide, MAX_PATH, L"%hs", folder);
 	remove_tree(wide);
+}
+
+bool system_is_private(const char *path) {
+	static const char *const others[] = {"S-1-1-0" /* everyone */, "S-1-5-32-545" /* users */, "S-1-5-11"};
+	char name[MAX_PATH];
+	PSECURITY_DESCRIPTOR descriptor;
+	bool found = false;
+	PACL list;
+
+	snprintf(name, sizeof(name), "%s", path); /* (the function wants to write to it) */
+	assert_int_equal(
+	    GetNamedSecurityInfoA(name, SE_FILE_OBJECT, DACL_SECURITY_INFORMATION, NULL, NULL, &list, NULL, &descriptor),
+	    0);
+	assert_non_null(list);
+	for (WORD i = 0; i < list->AceCount; i++) {
+		ACCESS_ALLOWED_ACE *entry;
+		char *text;
+
+		assert_true(GetAce(list, i, (void **)&entry));
+		assert_int_equal(entry->Header.AceType, ACCESS_ALLOWED_ACE_TYPE);
+		assert_true(ConvertSidToStringSidA((PSID)&entry->SidStart, &text));
+		for (size_t j = 0; j < sizeof(others) / sizeof(others[0]); j++)
+			found = found || strcmp(text, others[j]) == 0;
+		LocalFree(text);
+	}
+	LocalFree(descriptor);
+	return !found;
 }

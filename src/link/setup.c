@@ -179,13 +179,21 @@ static bool read_session(struct link_setup *setup, const struct link_setup_optio
 	return true;
 }
 
+static bool is_absolute(const char *path) {
+	bool has_drive = ((path[0] >= 'a' && path[0] <= 'z') || (path[0] >= 'A' && path[0] <= 'Z')) && path[1] == ':';
+
+	if (has_drive)
+		path += 2;
+	return path[0] == '/' || (has_drive && path[0] == '\\');
+}
+
 /* --identity, or the table's file name in the state directory that the service manager made. */
 static bool identity_path(const struct link_setup *setup, const char *state_directory,
                           char path[static PATH_BYTES_MAX]) {
 	const char *given = cli_text(setup->values, "identity");
 	struct base_text text;
 	base_text_init(&text, path, PATH_BYTES_MAX);
-	if (state_directory != NULL && state_directory[0] == '/' && !cli_given(setup->values, "identity")) {
+	if (state_directory != NULL && is_absolute(state_directory) && !cli_given(setup->values, "identity")) {
 		const char *leaf = strrchr(given, '/');
 		assert(leaf != NULL);
 		base_text_add(&text, state_directory);

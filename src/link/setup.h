@@ -75,7 +75,8 @@ struct link_setup_options {
 	const char *version;
 	enum ctrl_role role;
 	const char *host_name;       /* default of --name; what does not fit a name is left out */
-	const char *state_directory; /* where the default identity file is kept instead; NULL: as the table says */
+	const char *state_directory; /* absolute: where the default identity file (the part behind its last '/') is kept
+	                              * instead; NULL or relative: as the table says */
 };
 
 struct link_setup {

@@ -4,13 +4,16 @@
 
 #include "base/text.h"
 #include "quic/tls.h"
+#include "tests/system.h"
 #include "tests/unit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+#define ARGUMENTS_MAX 16
+#define PATH_BYTES 300
 
 static const struct cli_option options[] = {
     LINK_SETUP_OPTIONS("an interface", "if0", "/nonexistent/default-identity.json"),
@@ -19,10 +22,9 @@ static const struct cli_option options[] = {
 static const struct cli_table table = {
     .program = "test", .summary = "A test.", .options = options, .count = sizeof(options) / sizeof(options[0])};
 
-static char folder[] = "/tmp/lanparty-setup-XXXXXX";
-static char certificate[64], config[64], identity[64];
+static const char *folder;
+static char certificate[PATH_BYTES], config[PATH_BYTES], identity[PATH_BYTES], below_file[PATH_BYTES];
 
-#define ARGUMENTS_MAX 16
 #define IDENTITY "{\"version\":1,\"mac\":\"02:11:22:33:44:55\",\"seat_key\":\"00112233445566778899aabbccddeeff\"}\n"
 
 static void write_text(const char *path, const char *text, size_t len) {
@@ -38,9 +40,10 @@ static int make_folder(void **state) {
 	char error[QUIC_ERROR_BYTES];
 	(void)state;
 	assert_int_equal(quic_global_init(), 0);
-	assert_non_null(mkdtemp(folder));
+	folder = system_folder_make();
 	(void)snprintf(certificate, sizeof(certificate), "%s/relay.der", folder);
 	(void)snprintf(config, sizeof(config), "%s/client.conf", folder);
+	(void)snprintf(below_file, sizeof(below_file), "%s/relay.der/below/id.json", folder);
 	(void)snprintf(identity, sizeof(identity), "%s/identity.json", folder);
 	assert_int_equal(quic_identity_self_signed(names, 1, loop_wall_clock(), &made, error), 0);
 	struct slice der = quic_identity_der(made);
@@ -58,20 +61,33 @@ static int remove_folder(void **state) {
 	return rmdir(folder);
 }
 
-/* Splits at blanks; "@cert", "@conf", "@id" stand for the files. */
+static const char *stands_for(const char *word) {
+	const struct {
+		const char *word, *path;
+	} places[] = {
+	    {"@cert", certificate}, {"@conf", config}, {"@id", identity}, {"@dir", folder}, {"@below", below_file}};
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		if (strcmp(word, places[i].word) == 0)
+			return places[i].path;
+	}
+	return word;
+}
+
+/* Splits at blanks. */
 static bool init(struct link_setup *setup, const char *line, enum ctrl_role role, const char *state_directory) {
 	static char words[1024];
 	const char *argv[ARGUMENTS_MAX] = {"test"};
 	int argc = 1;
 	(void)snprintf(words, sizeof(words), "%s", line);
-	for (char *rest = words, *word; (word = strsep(&rest, " ")) != NULL;) {
+	for (char *word = words, *end; *word != '\0'; word = end) {
+		end = word + strcspn(word, " ");
+		if (*end != '\0')
+			*end++ = '\0';
 		if (word[0] == '\0')
 			continue;
 		assert_true(argc < ARGUMENTS_MAX);
-		argv[argc++] = strcmp(word, "@cert") == 0   ? certificate
-		               : strcmp(word, "@conf") == 0 ? config
-		               : strcmp(word, "@id") == 0   ? identity
-		                                            : word;
+		argv[argc++] = stands_for(word);
 	}
 	const struct link_setup_options setup_options = {.table = &table,
 	                                                 .version = "1.2.3",
@@ -85,8 +101,7 @@ static bool init(struct link_setup *setup, const char *line, enum ctrl_role role
 
 static void test_good(void **state) {
 	struct link_setup setup;
-	char text[256];
-	struct stat info;
+	char text[PATH_BYTES + 32];
 	(void)state;
 	write_text(config, "room = ROOM1\nname = console\ncongestion = cubic\n", 47);
 	assert_true(init(&setup, "--relay relay.example:444 --relay-ca-cert @cert --identity @id --config @conf --no-retry",
@@ -102,8 +117,7 @@ static void test_good(void **state) {
 	assert_true(proto_mac_is_local(setup.driver.session.mac));
 	const struct proto_mac mac = setup.driver.session.mac;
 	link_setup_done(&setup);
-	assert_int_equal(stat(identity, &info), 0);
-	assert_int_equal(info.st_mode & 0777, 0600);
+	assert_true(system_is_private(identity));
 
 	assert_true(init(&setup, GOOD, CTRL_ROLE_CLIENT, NULL)); /* the same again */
 	assert_false(setup.identity_created);
@@ -146,12 +160,13 @@ static void test_bad(void **state) {
 	    {GOOD "--congestion none", CLIENT_EXIT_USAGE, "'none'"},
 	    {GOOD "--relay-fingerprint abc", CLIENT_EXIT_USAGE, "'abc'"},
 	    {GOOD "--relay-ca-cert /nonexistent.pem", CLIENT_EXIT_TLS, "/nonexistent.pem"},
-	    {GOOD "--relay-ca-cert /dev/null", CLIENT_EXIT_TLS, "/dev/null"},
+	    {GOOD "--relay-ca-cert @dir", CLIENT_EXIT_TLS, "is not a regular file"},
 	    {GOOD "--config /nonexistent.conf", CLIENT_EXIT_USAGE, "/nonexistent.conf"},
 	    {GOOD "--config @conf", CLIENT_EXIT_USAGE, "client.conf:2"},
-	    {"--relay relay.example --relay-ca-cert @cert --room R --identity /proc/nothing/id.json", CLIENT_EXIT_FAILURE,
-	     "/proc/nothing"},
-	    {"--relay relay.example --relay-ca-cert @cert --room R --identity /proc", CLIENT_EXIT_FAILURE, "/proc"},
+	    {"--relay relay.example --relay-ca-cert @cert --room R --identity @below", CLIENT_EXIT_FAILURE,
+	     "relay.der/below"},
+	    {"--relay relay.example --relay-ca-cert @cert --room R --identity @dir", CLIENT_EXIT_FAILURE,
+	     "is not a regular file"},
 	};
 	(void)state;
 	write_text(config, "no-retry = yes\nwhat = ever\n", 27);

@@ -128,7 +128,7 @@ size_t udp_send(struct udp_socket *self, const struct udp_burst *bursts, size_t 
 		}
 	}
 	/* Selecting anew reports room at once if there is some again. */
-	if (full != self->wants_room || full)
+	if (full || self->wants_room)
 		udp_select_events(self, full);
 	return taken;
 }

@@ -1,5 +1,5 @@
 /* udp/udp_windows.c: opening the socket and finding out what it can do. Features are probed, versions never compared:
- * setsockopt refuses what the system does not have. */
+ * the system refuses options it does not have. */
 #include "base/error.h"
 #include "udp/socket_windows.h"
 
@@ -12,7 +12,7 @@
 
 static int map_error(int code) {
 	switch (code) {
-	case WSAEACCES: /* also for an address that somebody holds exclusively, which a client's free port is not */
+	case WSAEACCES:
 		return BASE_E_DENIED;
 	case WSAEADDRINUSE:
 		return BASE_E_EXISTS;
@@ -72,9 +72,11 @@ static bool set_ip_options(struct udp_socket *self, bool packet_info) {
 	return good;
 }
 
-/* A segment size of 0 sends as before: each burst names its own. */
 static void probe_offload(struct udp_socket *self) {
-	self->features.gso = set_dword(self->socket, IPPROTO_UDP, UDP_SEND_MSG_SIZE, 0);
+	DWORD segment;
+	int len = sizeof(segment);
+
+	self->features.gso = getsockopt(self->socket, IPPROTO_UDP, UDP_SEND_MSG_SIZE, (char *)&segment, &len) == 0;
 	self->features.gro = set_dword(self->socket, IPPROTO_UDP, UDP_RECV_MAX_COALESCED_SIZE, UDP_URO_SLOT_BYTES - 1);
 }
 

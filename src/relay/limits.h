@@ -56,39 +56,36 @@ struct relay_limits {
 	struct relay_rate bandwidth;         /* bytes from one client */
 };
 
-#define RELAY_LIMITS_DEFAULT                                                                                           \
-	{                                                                                                                  \
-		.peers_max = 4096, /* 6 KiB each before the hello: 24 MiB; the same number as in quic/server.h */              \
-		    .address_peers_max = 256, .rooms_max = 1024, .room_peers_max = 64,                                         \
-		/* a broadcast costs one encryption a peer; LAN parties are smaller */ /* 1366 bytes of budget fit UDP         \
-		                                                                        * payloads of 1406, which              \
-		                                                                        * PPPoE, DS-Lite and common            \
-		                                                                        * VPN paths still carry: a             \
-		                                                                        * first peer on a perfect path         \
-		                                                                        * must not lock out the                \
-		                                                                        * others. */                           \
-		    .room_mtu_max = 1344,                                                                                      \
-		.pool_frames = 8192,                                                                                           \
-		/* 13 MiB when all are used; a room may take at most half (forward.c) */ /* An older game frame is             \
-		                                                                            worthless, and TCP                 \
-		                                                                            should hear early that             \
-		                                                                            the path is full. */               \
-		    .egress = {.frames_max = 1024,                                                                             \
-		               .bytes_max = 1024 * 1024,                                                                       \
-		               .age_ns_max = 200 * BASE_MS},    /* A peer sends hello, stats every 10 s and disconnect. */     \
-		    .control = {.per_second = 20, .burst = 50}, /* Bit errors do not pass QUIC's authentication: whoever sends \
-		                                                   64 in 10 s is broken or hostile. */                         \
-		    .malformed = {.per_second = 6, .burst = 64},    /* Old IPX games broadcast every tick: 35 a second and     \
-		                                                       player. Discovery comes in bursts. */                   \
-		    .broadcast = {.per_second = 300, .burst = 600}, /* A whole LAN's ARP, mDNS and discovery; a video          \
-		                                                       multicast must not fill every player's downlink. */     \
-		    .gateway_broadcast = {.per_second = 2000,                                                                  \
-		                          .burst = 4000}, /* A station is unknown until its first frame comes through the      \
-		                                           * gateway, one round trip after ARP. The burst carries a running    \
-		                                           * download over the moment after a gateway's reconnect. */          \
-		    .unknown_unicast = {.per_second = 1000,                                                                    \
-		                        .burst = 1000}, /* QUIC's congestion control already shares the relay's line. */       \
-		    .bandwidth = {.per_second = 0, .burst = 0},                                                                \
-	}
+/* clang-format off: each limit with its reason, on lines of their own */
+#define RELAY_LIMITS_DEFAULT {                                                                                         \
+	/* 6 KiB each before the hello: 24 MiB; the same number as in quic/server.h */                                     \
+	.peers_max = 4096,                                                                                                 \
+	.address_peers_max = 256,                                                                                          \
+	.rooms_max = 1024,                                                                                                 \
+	/* A broadcast costs one encryption a peer; LAN parties are smaller. */                                            \
+	.room_peers_max = 64,                                                                                              \
+	/* 1366 bytes of budget fit UDP payloads of 1406, which PPPoE, DS-Lite and common VPN paths still carry: a first   \
+	 * peer on a perfect path must not lock out the others. */                                                         \
+	.room_mtu_max = 1344,                                                                                              \
+	/* 13 MiB when all are used; a room may take at most half (forward.c). */                                          \
+	.pool_frames = 8192,                                                                                               \
+	/* An older game frame is worthless, and TCP should hear early that the path is full. Four times as much in frames \
+	 * and bytes carried no more. */                                                                                   \
+	.egress = {.frames_max = 1024, .bytes_max = 1024 * 1024, .age_ns_max = 200 * BASE_MS},                             \
+	/* A peer sends hello, stats every 10 s and disconnect. */                                                         \
+	.control = {.per_second = 20, .burst = 50},                                                                        \
+	/* Bit errors do not pass QUIC's authentication: whoever sends 64 in 10 s is broken or hostile. */                 \
+	.malformed = {.per_second = 6, .burst = 64},                                                                       \
+	/* Old IPX games broadcast every tick: 35 a second and player. Discovery comes in bursts. */                       \
+	.broadcast = {.per_second = 300, .burst = 600},                                                                    \
+	/* A whole LAN's ARP, mDNS and discovery; a video multicast must not fill every player's downlink. */              \
+	.gateway_broadcast = {.per_second = 2000, .burst = 4000},                                                          \
+	/* A station is unknown until its first frame comes through the gateway, one round trip after ARP. The burst       \
+	 * carries a running download over the moment after a gateway's reconnect. */                                      \
+	.unknown_unicast = {.per_second = 1000, .burst = 1000},                                                            \
+	/* Unlimited: QUIC's congestion control already shares the relay's line. */                                        \
+	.bandwidth = {.per_second = 0, .burst = 0},                                                                        \
+}
+/* clang-format on */
 
 #endif

@@ -1,0 +1,106 @@
+#include "client-win/adapter.h"
+
+#include "base/error.h"
+#include "client-win/limits.h"
+
+#include <string.h>
+
+#include <windows.h>
+
+static int choose(const char *instance_id, struct obs_log *log, struct tapwin_adapter *ret,
+                  char error[static TAPWIN_ERROR_BYTES]) {
+	static struct tapwin_adapter adapters[TAPWIN_ADAPTERS_MAX]; /* big for a stack; used once a start */
+	char warning[TAPWIN_ERROR_BYTES];
+	size_t count, chosen;
+	int err = tapwin_registry_read(adapters, &count, warning, error);
+	if (err < 0)
+		return err;
+	if (warning[0] != '\0')
+		obs_note(log, OBS_WARN, "tap_adapter", warning);
+	err = tapwin_choose(adapters, count, instance_id, &chosen, error);
+	if (err == 0)
+		*ret = adapters[chosen];
+	return err;
+}
+
+/* After a restart the device is back within seconds; before that there is nothing to open. */
+static int open_device(const struct tapwin_adapter *adapter, unsigned tries, struct tapwin_device **ret,
+                       char error[static TAPWIN_ERROR_BYTES]) {
+	int err = tapwin_device_open(adapter->guid, ret, error);
+	while (err < 0 && err != BASE_E_DENIED && --tries > 0) {
+		Sleep(WINMAIN_REOPEN_WAIT_MS);
+		err = tapwin_device_open(adapter->guid, ret, error);
+	}
+	return err;
+}
+
+/* Open, cable out, and what MAC it has. On failure nothing stays open. */
+static int open_and_ask(const struct tapwin_adapter *adapter, unsigned tries, struct tapwin_device **ret,
+                        struct proto_mac *ret_mac, char error[static TAPWIN_ERROR_BYTES]) {
+	struct tapwin_device *device;
+	int err = open_device(adapter, tries, &device, error);
+	if (err < 0)
+		return err;
+	err = tapwin_device_set_media(device, false, error);
+	if (err == 0)
+		err = tapwin_device_mac(device, ret_mac, error);
+	if (err < 0)
+		tapwin_device_close(device);
+	else
+		*ret = device;
+	return err;
+}
+
+static bool restart(const struct tapwin_adapter *adapter, struct obs_log *log, char why[static TAPWIN_ERROR_BYTES]) {
+	obs_note(log, OBS_INFO, "tap_restart", adapter->guid);
+	why[0] = '\0';
+	int err = tapwin_adapter_restart(adapter, why);
+	if (err < 0 && why[0] == '\0')
+		(void)strcpy_s(why, TAPWIN_ERROR_BYTES, base_error_text(err));
+	return err == 0;
+}
+
+static void say_open(struct obs_log *log, const struct tapwin_adapter *adapter, struct proto_mac mac) {
+	if (!obs_on(log, OBS_INFO))
+		return;
+	obs_begin(log, OBS_INFO, "tap_opened");
+	obs_str(log, "adapter", adapter->name[0] != '\0' ? adapter->name : adapter->description);
+	obs_str(log, "guid", adapter->guid);
+	obs_str(log, "driver", adapter->version);
+	obs_mac(log, "mac", mac.b);
+	obs_end(log);
+}
+
+enum client_exit winmain_adapter_open(const char *instance_id, struct proto_mac mac, struct obs_log *log,
+                                      struct tapwin_adapter *ret_adapter, struct tapwin_device **ret_device,
+                                      char error[static TAPWIN_ERROR_BYTES]) {
+	char why[TAPWIN_ERROR_BYTES] = "";
+	struct tapwin_device *device = NULL;
+	struct proto_mac driver;
+	bool changed, restarted = false;
+	int err = choose(instance_id, log, ret_adapter, error);
+	if (err == 0)
+		err = tapwin_registry_set_mac(ret_adapter, mac, &changed, error);
+	if (err == 0 && changed)
+		restarted = restart(ret_adapter, log, why);
+	if (err == 0)
+		err = open_and_ask(ret_adapter, restarted ? WINMAIN_REOPEN_TRIES : 1, &device, &driver, error);
+	if (err == 0 && !proto_mac_equal(driver, mac) && !changed) {
+		/* The registry has been right for long, and the driver has not looked since. */
+		tapwin_device_close(device);
+		restarted = restart(ret_adapter, log, why);
+		err = open_and_ask(ret_adapter, restarted ? WINMAIN_REOPEN_TRIES : 1, &device, &driver, error);
+	}
+	if (err < 0)
+		return winmain_exit_of_adapter(err);
+	if (!proto_mac_equal(driver, mac)) {
+		struct base_text text;
+		base_text_init(&text, error, TAPWIN_ERROR_BYTES);
+		winmain_advise_mac(&text, ret_adapter, driver, mac, why);
+		tapwin_device_close(device);
+		return CLIENT_EXIT_DEVICE;
+	}
+	say_open(log, ret_adapter, mac);
+	*ret_device = device;
+	return CLIENT_EXIT_OK;
+}

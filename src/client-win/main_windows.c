@@ -1,0 +1,5 @@
+#include "client-win/run.h"
+
+int main(void) {
+	return winmain_run();
+}

@@ -1,0 +1,192 @@
+#include "client-win/run.h"
+
+#include "base/error.h"
+#include "client-core/session.h"
+#include "client-route/apply.h"
+#include "client-tap/registry.h"
+#include "client-win/advice.h"
+#include "client-win/client.h"
+#include "client-win/command_line.h"
+#include "client-win/limits.h"
+#include "client-win/service.h"
+#include "client-win/system.h"
+#include "host/host.h"
+#include "link/setup.h"
+#include "loop/loop.h"
+#include "quic/quic.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define LIST_BYTES ((size_t)64 * 1024)
+
+struct program {
+	struct winmain_table table;
+	char state_directory[WINMAIN_PATH_BYTES];
+	char host_name[256];
+	int argc;
+	char **argv;
+};
+
+static int fail(enum client_exit status, const char *text) {
+	(void)fprintf(stderr, "%s: %s\n", winmain_options.program, text);
+	return (int)status;
+}
+
+static const char *const *arguments(const struct program *program) {
+	return (const char *const *)program->argv;
+}
+
+static int list_adapters(void) {
+	static struct tapwin_adapter adapters[TAPWIN_ADAPTERS_MAX];
+	static char list[LIST_BYTES];
+	char warning[TAPWIN_ERROR_BYTES], error[TAPWIN_ERROR_BYTES];
+	struct base_text text;
+	size_t count;
+	int err = tapwin_registry_read(adapters, &count, warning, error);
+	if (err < 0)
+		return fail(winmain_exit_of_adapter(err), error);
+	if (warning[0] != '\0')
+		(void)fail(CLIENT_EXIT_OK, warning);
+	base_text_init(&text, list, sizeof(list));
+	tapwin_list_text(adapters, count, &text);
+	(void)fputs(list, stdout);
+	return count > 0 ? CLIENT_EXIT_OK : CLIENT_EXIT_DEVICE;
+}
+
+static int recover(const struct program *program) {
+	char path[WINMAIN_PATH_BYTES], error[ROUTE_ERROR_BYTES];
+	if (winmain_claim_instance() == BASE_E_EXISTS)
+		return fail(CLIENT_EXIT_DEVICE, "a lanparty-client runs on this PC: it puts everything back when it ends");
+	struct obs_log *log = obs_log_new(OBS_INFO, OBS_FORMAT_TEXT, host_stderr_sink, loop_wall_clock, NULL);
+	(void)snprintf(path, sizeof(path), "%s" WINMAIN_ROUTE_STATE_FILE, program->state_directory);
+	struct route_scope *scope = route_scope_new(route_system_native(), path, log);
+	int err = scope != NULL ? route_recover(scope, error) : BASE_E_NOMEM;
+	route_scope_free(scope);
+	obs_log_free(log);
+	if (err == 0)
+		return CLIENT_EXIT_OK;
+	return fail(err == BASE_E_DENIED ? CLIENT_EXIT_PRIVILEGE : CLIENT_EXIT_FAILURE,
+	            err == BASE_E_NOMEM ? base_error_text(err) : error);
+}
+
+static int run_client(void *user) {
+	const struct program *program = user;
+	const struct winmain_start start = {.table = &program->table.table,
+	                                    .state_directory = program->state_directory,
+	                                    .host_name = program->host_name,
+	                                    .argc = program->argc,
+	                                    .argv = arguments(program)};
+	if (quic_global_init() < 0)
+		return fail(CLIENT_EXIT_FAILURE, "the TLS library cannot be set up");
+	int status = winmain_client_run(&start);
+	quic_global_done();
+	return status;
+}
+
+static int run_service(struct program *program) {
+	char path[WINMAIN_PATH_BYTES];
+	(void)snprintf(path, sizeof(path), "%s\\client.log", program->state_directory);
+	(void)winmain_log_to_file(path, WINMAIN_LOG_BYTES_MAX);
+	if (winmain_service_run(run_client, program) < 0)
+		return fail(CLIENT_EXIT_USAGE, "--service run: only Windows starts this; use --service install");
+	return CLIENT_EXIT_OK;
+}
+
+/* Everything the service will need is looked at now, while somebody reads the answer. */
+static int install_service(const struct program *program) {
+	static char command[WINMAIN_COMMAND_LINE_BYTES];
+	char path[WINMAIN_PATH_BYTES], error[WINMAIN_ERROR_BYTES];
+	const struct link_setup_options options = {.table = &program->table.table,
+	                                           .version = LANPARTY_VERSION,
+	                                           .role = CTRL_ROLE_CLIENT,
+	                                           .host_name = program->host_name};
+	struct link_setup setup;
+	struct base_text text;
+	int status = CLIENT_EXIT_OK;
+	if (quic_global_init() < 0)
+		return fail(CLIENT_EXIT_FAILURE, "the TLS library cannot be set up");
+	if (!link_setup_init(&setup, &options, program->argc, arguments(program)))
+		status = fail(setup.status, setup.text);
+	link_setup_done(&setup);
+	quic_global_done();
+	if (status != CLIENT_EXIT_OK)
+		return status;
+	base_text_init(&text, command, sizeof(command));
+	if (!winmain_program_path(path, sizeof(path)) ||
+	    !winmain_service_command(&text, path, program->argc, arguments(program), winmain_absolute_path, NULL))
+		return fail(CLIENT_EXIT_USAGE, "--service install: the options are too long, or name a file that cannot be");
+	int err = winmain_service_install(command, error);
+	if (err < 0)
+		return fail(err == BASE_E_DENIED ? CLIENT_EXIT_PRIVILEGE : CLIENT_EXIT_FAILURE, error);
+	(void)printf("The service lanparty-client runs, and starts with Windows. Its log: %s\\client.log\n",
+	             program->state_directory);
+	return CLIENT_EXIT_OK;
+}
+
+static int remove_service(void) {
+	char error[WINMAIN_ERROR_BYTES];
+	bool found;
+	int err = winmain_service_remove(&found, error);
+	if (err < 0)
+		return fail(err == BASE_E_DENIED ? CLIENT_EXIT_PRIVILEGE : CLIENT_EXIT_FAILURE, error);
+	(void)puts(found ? "The service lanparty-client is removed." : "There is no service lanparty-client.");
+	return CLIENT_EXIT_OK;
+}
+
+/* Bad command lines are left to whoever reads all of it, for one wording of the error. */
+static enum client_exit find_task(const struct program *program, enum winmain_task *ret, bool *ret_asks) {
+	char error[CLI_ERROR_BYTES];
+	struct cli_values *values;
+	*ret = WINMAIN_RUN;
+	*ret_asks = true;
+	if (cli_parse_args(&program->table.table, program->argc, arguments(program), &values, error) < 0)
+		return CLIENT_EXIT_OK;
+	int err = winmain_task_of(values, ret, error);
+	*ret_asks = cli_flag(values, "help") || cli_flag(values, "version");
+	cli_values_free(values);
+	return err < 0 ? (enum client_exit)fail(CLIENT_EXIT_USAGE, error) : CLIENT_EXIT_OK;
+}
+
+static int perform(struct program *program, enum winmain_task task, bool asks) {
+	char error[WINMAIN_ERROR_BYTES];
+	if (task == WINMAIN_LIST_ADAPTERS)
+		return list_adapters();
+	if (!asks) {
+		if (!winmain_is_elevated())
+			return fail(CLIENT_EXIT_PRIVILEGE,
+			            "this needs administrator rights: open the Start menu, type \"cmd\", choose "
+			            "\"Run as administrator\", and start it there");
+		if (winmain_own_directory(program->state_directory, error) < 0)
+			return fail(CLIENT_EXIT_FAILURE, error);
+	}
+	switch (task) {
+	case WINMAIN_RECOVER:
+		return recover(program);
+	case WINMAIN_SERVICE_INSTALL:
+		return install_service(program);
+	case WINMAIN_SERVICE_REMOVE:
+		return remove_service();
+	case WINMAIN_SERVICE_RUN:
+		return run_service(program);
+	default:
+		return run_client(program);
+	}
+}
+
+int winmain_run(void) {
+	static struct program program;
+	enum winmain_task task;
+	bool asks;
+	winmain_system_init();
+	program.argv = winmain_arguments(&program.argc);
+	if (program.argv == NULL || !winmain_state_directory(program.state_directory, sizeof(program.state_directory)))
+		return fail(CLIENT_EXIT_FAILURE, "cannot read the command line or find the ProgramData folder");
+	winmain_host_name(program.host_name, sizeof(program.host_name));
+	winmain_table_init(&program.table, program.state_directory);
+	int status = (int)find_task(&program, &task, &asks);
+	if (status == CLIENT_EXIT_OK)
+		status = perform(&program, task, asks);
+	winmain_arguments_free(program.argv);
+	return status;
+}

@@ -1,0 +1,42 @@
+/* client-win/system.h: what the Windows client asks of Windows itself: rights, folders, arguments, one instance. Texts
+ * are UTF-8. */
+#ifndef CLIENT_WIN_SYSTEM_H
+#define CLIENT_WIN_SYSTEM_H
+
+#include "base/text.h"
+
+#define WINMAIN_ERROR_BYTES 320
+
+/* Messages in UTF-8, whatever the console's code page; and libraries only from Windows' own folder. */
+void winmain_system_init(void);
+
+/* The arguments of this process, as UTF-8; free with winmain_arguments_free(). NULL when memory is out. */
+char **winmain_arguments(int *ret_argc);
+void winmain_arguments_free(char **argv);
+
+/* With the rights of an administrator (or of the system's own account). */
+bool winmain_is_elevated(void);
+
+/* Where state is kept: lanparty under ProgramData. False when it does not fit. */
+bool winmain_state_directory(char *buf, size_t cap);
+/* Makes the folder, and makes it belong to administrators and the system alone: any user may make folders under
+ * ProgramData, also one of this name beforehand. 0, BASE_E_DENIED or BASE_E_IO with `error`. */
+int winmain_own_directory(const char *path, char error[static WINMAIN_ERROR_BYTES]);
+
+void winmain_host_name(char *buf, size_t cap);
+/* This program's own path. */
+bool winmain_program_path(char *buf, size_t cap);
+/* For winmain_service_command(). */
+bool winmain_absolute_path(void *user, const char *path, struct base_text *out);
+
+/* One client per PC: two would restore each other's routes. BASE_E_EXISTS: another one runs. The handle is kept until
+ * the process ends. */
+int winmain_claim_instance(void);
+
+/* A service has no console: standard error goes to this file from now on; one that is big is kept as path.old first. */
+int winmain_log_to_file(const char *path, uint64_t bytes_max);
+
+/* Adds Windows' own words for an error number. */
+void winmain_add_system_error(struct base_text *out, unsigned long number);
+
+#endif

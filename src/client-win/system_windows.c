@@ -1,0 +1,195 @@
+#include "client-win/system.h"
+
+#include "base/error.h"
+
+#include <fcntl.h>
+#include <io.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <windows.h>
+
+#include <aclapi.h>
+#include <sddl.h>
+#include <shlobj.h>
+
+#define WIDE_PATH 1024
+/* Full control for the system and administrators, inherited by what is inside; nothing for anybody else. */
+#define STATE_OWNER_AND_ACCESS L"O:BAD:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)"
+#define INSTANCE_NAME L"Global\\lanparty-client"
+
+static bool to_wide(const char *text, wchar_t *buf, int cap) {
+	return MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, text, -1, buf, cap) > 0;
+}
+
+static bool to_utf8(const wchar_t *text, char *buf, size_t cap) {
+	return WideCharToMultiByte(CP_UTF8, 0, text, -1, buf, (int)cap, NULL, NULL) > 0;
+}
+
+void winmain_system_init(void) {
+	/* An elevated program must not load a library that lies beside it or in the current folder. */
+	(void)SetDefaultDllDirectories(LOAD_LIBRARY_SEARCH_SYSTEM32);
+	(void)SetConsoleOutputCP(CP_UTF8);
+}
+
+char **winmain_arguments(int *ret_argc) {
+	int argc;
+	wchar_t **wide = CommandLineToArgvW(GetCommandLineW(), &argc);
+	char **argv = wide != NULL ? calloc((size_t)argc + 1, sizeof(*argv)) : NULL;
+	for (int i = 0; argv != NULL && i < argc; i++) {
+		int len = WideCharToMultiByte(CP_UTF8, 0, wide[i], -1, NULL, 0, NULL, NULL);
+		argv[i] = len > 0 ? malloc((size_t)len) : NULL;
+		if (argv[i] == NULL || WideCharToMultiByte(CP_UTF8, 0, wide[i], -1, argv[i], len, NULL, NULL) != len) {
+			winmain_arguments_free(argv);
+			argv = NULL;
+		}
+	}
+	if (wide != NULL)
+		(void)LocalFree(wide);
+	*ret_argc = argc;
+	return argv;
+}
+
+void winmain_arguments_free(char **argv) {
+	for (char **each = argv; each != NULL && *each != NULL; each++)
+		free(*each);
+	free(argv);
+}
+
+bool winmain_is_elevated(void) {
+	SID_IDENTIFIER_AUTHORITY authority = {SECURITY_NT_AUTHORITY};
+	BOOL member = FALSE;
+	PSID administrators;
+	if (!AllocateAndInitializeSid(&authority, 2, SECURITY_BUILTIN_DOMAIN_RID, DOMAIN_ALIAS_RID_ADMINS, 0, 0, 0, 0, 0, 0,
+	                              &administrators))
+		return false;
+	/* Before elevation the group is in the token for denials only, which does not count here. */
+	if (!CheckTokenMembership(NULL, administrators, &member))
+		member = FALSE;
+	(void)FreeSid(administrators);
+	return member;
+}
+
+bool winmain_state_directory(char *buf, size_t cap) {
+	wchar_t *folder;
+	char path[WIDE_PATH];
+	struct base_text text;
+	base_text_init(&text, buf, cap);
+	if (FAILED(SHGetKnownFolderPath(&FOLDERID_ProgramData, 0, NULL, &folder)))
+		return false;
+	bool fits = to_utf8(folder, path, sizeof(path));
+	CoTaskMemFree(folder);
+	if (!fits)
+		return false;
+	base_text_addf(&text, "%s\\lanparty", path);
+	return !text.truncated;
+}
+
+static int fail(char error[static WINMAIN_ERROR_BYTES], const char *path, DWORD number) {
+	struct base_text text;
+	base_text_init(&text, error, WINMAIN_ERROR_BYTES);
+	base_text_addf(&text, "%s: ", path);
+	winmain_add_system_error(&text, number);
+	return number == ERROR_ACCESS_DENIED ? BASE_E_DENIED : BASE_E_IO;
+}
+
+int winmain_own_directory(const char *path, char error[static WINMAIN_ERROR_BYTES]) {
+	wchar_t wide[WIDE_PATH];
+	SECURITY_ATTRIBUTES attributes = {.nLength = sizeof(attributes)};
+	PACL acl = NULL;
+	PSID owner = NULL;
+	BOOL present, defaulted;
+	DWORD number = 0;
+	if (!to_wide(path, wide, WIDE_PATH))
+		return fail(error, path, ERROR_INVALID_NAME);
+	if (!ConvertStringSecurityDescriptorToSecurityDescriptorW(STATE_OWNER_AND_ACCESS, SDDL_REVISION_1,
+	                                                          &attributes.lpSecurityDescriptor, NULL))
+		return fail(error, path, GetLastError());
+	if (!CreateDirectoryW(wide, &attributes)) {
+		number = GetLastError();
+		DWORD found = GetFileAttributesW(wide);
+		/* A link somebody put there would lead the state, and the rights, elsewhere. */
+		if (number == ERROR_ALREADY_EXISTS && (found & FILE_ATTRIBUTE_DIRECTORY) != 0 &&
+		    (found & FILE_ATTRIBUTE_REPARSE_POINT) == 0 &&
+		    GetSecurityDescriptorDacl(attributes.lpSecurityDescriptor, &present, &acl, &defaulted) &&
+		    GetSecurityDescriptorOwner(attributes.lpSecurityDescriptor, &owner, &defaulted))
+			number = SetNamedSecurityInfoW(wide, SE_FILE_OBJECT,
+			                               OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION |
+			                                   PROTECTED_DACL_SECURITY_INFORMATION,
+			                               owner, NULL, acl, NULL);
+	}
+	(void)LocalFree(attributes.lpSecurityDescriptor);
+	return number == 0 ? 0 : fail(error, path, number);
+}
+
+void winmain_host_name(char *buf, size_t cap) {
+	wchar_t wide[256];
+	DWORD len = 256;
+	buf[0] = '\0';
+	if (!GetComputerNameExW(ComputerNameDnsHostname, wide, &len) || !to_utf8(wide, buf, cap))
+		buf[0] = '\0';
+}
+
+bool winmain_program_path(char *buf, size_t cap) {
+	wchar_t wide[WIDE_PATH];
+	DWORD len = GetModuleFileNameW(NULL, wide, WIDE_PATH);
+	return len > 0 && len < WIDE_PATH && to_utf8(wide, buf, cap);
+}
+
+bool winmain_absolute_path(void *user, const char *path, struct base_text *out) {
+	wchar_t wide[WIDE_PATH], full[WIDE_PATH];
+	char utf8[WIDE_PATH * 3];
+	(void)user;
+	if (path[0] == '\0' || !to_wide(path, wide, WIDE_PATH))
+		return false;
+	DWORD len = GetFullPathNameW(wide, WIDE_PATH, full, NULL);
+	if (len == 0 || len >= WIDE_PATH || !to_utf8(full, utf8, sizeof(utf8)))
+		return false;
+	base_text_add(out, utf8);
+	return true;
+}
+
+int winmain_claim_instance(void) {
+	HANDLE mutex = CreateMutexW(NULL, FALSE, INSTANCE_NAME);
+	/* Denied: the other one belongs to the system's account. */
+	if (mutex == NULL)
+		return GetLastError() == ERROR_ACCESS_DENIED ? BASE_E_EXISTS : BASE_E_IO;
+	return GetLastError() == ERROR_ALREADY_EXISTS ? BASE_E_EXISTS : 0;
+}
+
+int winmain_log_to_file(const char *path, uint64_t bytes_max) {
+	wchar_t wide[WIDE_PATH], old[WIDE_PATH + 8];
+	WIN32_FILE_ATTRIBUTE_DATA found;
+	if (!to_wide(path, wide, WIDE_PATH))
+		return BASE_E_INVALID;
+	(void)_snwprintf(old, WIDE_PATH + 8, L"%ls.old", wide);
+	if (GetFileAttributesExW(wide, GetFileExInfoStandard, &found) &&
+	    ((uint64_t)found.nFileSizeHigh << 32 | found.nFileSizeLow) > bytes_max)
+		(void)MoveFileExW(wide, old, MOVEFILE_REPLACE_EXISTING);
+	HANDLE file = CreateFileW(wide, FILE_APPEND_DATA, FILE_SHARE_READ | FILE_SHARE_DELETE, NULL, OPEN_ALWAYS,
+	                          FILE_ATTRIBUTE_NORMAL, NULL);
+	if (file == INVALID_HANDLE_VALUE)
+		return BASE_E_IO;
+	(void)SetStdHandle(STD_ERROR_HANDLE, file);
+	int fd = _open_osfhandle((intptr_t)file, _O_APPEND | _O_BINARY);
+	if (fd < 0)
+		return BASE_E_IO;
+	if (fd != 2 && _dup2(fd, 2) != 0)
+		return BASE_E_IO;
+	return 0;
+}
+
+void winmain_add_system_error(struct base_text *out, unsigned long number) {
+	wchar_t wide[256];
+	char text[512];
+	DWORD len =
+	    FormatMessageW(FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS | FORMAT_MESSAGE_MAX_WIDTH_MASK, NULL,
+	                   number, 0, wide, 256, NULL);
+	while (len > 0 && (wide[len - 1] == L' ' || wide[len - 1] == L'.'))
+		wide[--len] = L'\0';
+	if (len > 0 && to_utf8(wide, text, sizeof(text)))
+		base_text_addf(out, "%s (%lu)", text, number);
+	else
+		base_text_addf(out, "Windows error %lu", number);
+}

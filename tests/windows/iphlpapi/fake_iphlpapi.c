@@ -4,7 +4,7 @@
  *
  * The folder named by FAKE_IPHLPAPI holds: table.txt, what was changed (it outlives the program, as in a real system);
  * calls.txt, each change in order with its result; fail.txt, made by tests: lines "FUNCTION CODE" or "FUNCTION/6 CODE"
- * (IPv6 only), such calls fail. With FAKE_IPHLPAPI_MIRROR, a UDP port on 127.0.0.1, tests/windows/mirror.py makes the
+ * (IPv6 only), such calls fail. With FAKE_IPHLPAPI_MIRROR, a UDP port on 127.0.0.1, mirror.py makes the
  * changes in Linux as well. */
 #include <winsock2.h>
 #include <ws2tcpip.h>

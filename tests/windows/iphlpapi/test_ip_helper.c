@@ -162,6 +162,68 @@ static void test_failures(void **state) {
 	assert_string_equal(f->error, "GetBestRoute2: no route leads there (Windows error 1231)");
 }
 
+/* Stands in for mirror.py: writes down what is asked, and answers what the test says. */
+struct mirror {
+	SOCKET udp;
+	const char *answer;
+	char requests[1024];
+	struct base_text text;
+};
+
+static DWORD WINAPI run_mirror(void *user) {
+	struct mirror *mirror = user;
+	struct sockaddr_in from;
+	char buf[256];
+
+	for (;;) {
+		int from_len = sizeof(from),
+		    len = recvfrom(mirror->udp, buf, sizeof(buf), 0, (struct sockaddr *)&from, &from_len);
+
+		if (len <= 0 || (len == 4 && memcmp(buf, "quit", 4) == 0))
+			return 0;
+		base_text_add_bytes(&mirror->text, slice_of(buf, (size_t)len));
+		base_text_add_char(&mirror->text, '\n');
+		(void)sendto(mirror->udp, mirror->answer, (int)strlen(mirror->answer), 0, (struct sockaddr *)&from, from_len);
+	}
+}
+
+static void test_mirror(void **state) {
+	struct fixture *f = *state;
+	struct sockaddr_in self = {.sin_family = AF_INET, .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
+	struct route_entry pin = pin_of(f, "203.0.113.5", "127.0.0.9", 32);
+	struct route_settings settings;
+	struct mirror mirror = {.answer = "ok"};
+	int self_len = sizeof(self);
+	WSADATA data;
+	HANDLE thread;
+	char port[64];
+
+	assert_int_equal(WSAStartup(MAKEWORD(2, 2), &data), 0);
+	base_text_init(&mirror.text, mirror.requests, sizeof(mirror.requests));
+	mirror.udp = socket(AF_INET, SOCK_DGRAM, 0);
+	assert_int_equal(bind(mirror.udp, (const struct sockaddr *)&self, sizeof(self)), 0);
+	assert_int_equal(getsockname(mirror.udp, (struct sockaddr *)&self, &self_len), 0);
+	(void)snprintf(port, sizeof(port), "FAKE_IPHLPAPI_MIRROR=%u", ntohs(self.sin_port));
+	assert_int_equal(_putenv(port), 0);
+	thread = CreateThread(NULL, 0, run_mirror, &mirror, 0, NULL);
+	assert_int_equal(f->system->add(NULL, &pin, f->error), 0);
+	assert_int_equal(f->system->get_settings(NULL, f->luid, 4, &settings, f->error), 0);
+	settings.mtu = 1400;
+	assert_int_equal(f->system->set_settings(NULL, f->luid, 4, &settings, f->error), 0);
+	mirror.answer = "no";
+	assert_int_equal(f->system->remove(NULL, &pin, f->error), BASE_E_IO); /* what Linux refuses did not happen */
+	mirror.answer = "ok";
+	assert_int_equal(f->system->remove(NULL, &pin, f->error), 0);
+	assert_int_equal(_putenv("FAKE_IPHLPAPI_MIRROR="), 0);
+	assert_int_equal(sendto(mirror.udp, "quit", 4, 0, (const struct sockaddr *)&self, sizeof(self)), 4);
+	assert_int_equal(WaitForSingleObject(thread, 5000), WAIT_OBJECT_0);
+	CloseHandle(thread);
+	closesocket(mirror.udp);
+	WSACleanup();
+	assert_string_equal(mirror.requests, "add 203.0.113.5/32 127.0.0.9 lo\nmtu lo 1400\n"
+	                                     "del 203.0.113.5/32 127.0.0.9 lo\ndel 203.0.113.5/32 127.0.0.9 lo\n");
+}
+
 static void test_addresses(void **state) {
 	struct route_unicast *list, found;
 	struct fixture *f = *state;
@@ -178,7 +240,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(test_interfaces, setup), cmocka_unit_test_setup(test_routes, setup),
 	    cmocka_unit_test_setup(test_settings, setup),   cmocka_unit_test_setup(test_failures, setup),
-	    cmocka_unit_test_setup(test_addresses, setup),
+	    cmocka_unit_test_setup(test_mirror, setup),     cmocka_unit_test_setup(test_addresses, setup),
 	};
 
 	if (_putenv("FAKE_IPHLPAPI=" FOLDER) != 0)

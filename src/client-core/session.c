@@ -418,6 +418,10 @@ void client_session_report_device(struct client_session *session, bool ready, co
 	session->device_address = address != NULL ? *address : (struct base_addr){0};
 }
 
+void client_session_report_route(struct client_session *session, bool pinned) {
+	session->route_pinned = pinned;
+}
+
 void client_session_diagnostics(const struct client_session *session, struct obs_diagnostics *ret) {
 	const struct client_transport *transport = session->transport;
 	bool joined = session->state == CLIENT_JOINED;

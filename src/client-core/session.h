@@ -158,5 +158,6 @@ uint64_t client_session_unknown_messages(const struct client_session *session);
 void client_session_diagnostics(const struct client_session *session, struct obs_diagnostics *ret);
 /* What the next stats messages say about the device. */
 void client_session_report_device(struct client_session *session, bool ready, const struct base_addr *address);
+void client_session_report_route(struct client_session *session, bool pinned);
 
 #endif

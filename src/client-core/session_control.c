@@ -282,12 +282,15 @@ static void ip_text(const struct base_addr *addr, char *buf, size_t cap) {
 
 void client_session_send_stats(struct client_session *session, uint64_t now) {
 	char error[CTRL_ERROR_BYTES] = "";
+	size_t budget = session->transport->budget(session->transport_user);
 	struct ctrl_message message = {.type = CTRL_STATS};
 	struct ctrl_stats *stats = &message.stats;
 
 	*stats = (struct ctrl_stats){
 	    .counters = session->counters,
 	    .rtt_us = session->transport->rtt_ns(session->transport_user) / BASE_US,
+	    .datagram_budget = (uint16_t)(budget < UINT16_MAX ? budget : UINT16_MAX),
+	    .route_pinned = session->route_pinned,
 	    .tap_ready = session->device_ready,
 	};
 	ip_text(&session->device_address, stats->tap_address, sizeof(stats->tap_address));

@@ -67,7 +67,7 @@ struct client_session {
 	struct queue_egress_stats seen; /* of the queue's own counters: already in ours */
 	struct obs_counters counters;
 
-	bool device_reported, device_ready;
+	bool device_reported, device_ready, route_pinned;
 	struct base_addr device_address;
 };
 

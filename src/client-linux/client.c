@@ -115,6 +115,7 @@ static void diagnose(struct lintap *client) {
 	memset(plain, 0, sizeof(plain));
 	collect(client, &diagnostics);
 	client_session_report_device(client->session, client->carrier, &diagnostics.tap_address);
+	client_session_report_route(client->session, diagnostics.route_pinned == OBS_YES);
 	size_t count = obs_diagnostics_lines(&diagnostics, lines);
 	diagnostics.rtt_ns = 0;
 	(void)obs_diagnostics_lines(&diagnostics, plain);

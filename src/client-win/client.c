@@ -146,6 +146,7 @@ static void diagnose(struct winmain_client *client) {
 	diagnostics.tap_ready = client->media ? OBS_YES : OBS_NO;
 	diagnostics.tap_address = client->address;
 	client_session_report_device(client->session, client->media, &diagnostics.tap_address);
+	client_session_report_route(client->session, diagnostics.route_pinned == OBS_YES);
 	size_t count = obs_diagnostics_lines(&diagnostics, lines);
 	diagnostics.rtt_ns = 0;
 	(void)obs_diagnostics_lines(&diagnostics, plain);

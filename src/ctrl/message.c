@@ -84,6 +84,8 @@ static const struct ctrl_field stats_fields[] = {
     {"counters", .kind = &ctrl_kind_counters, PLACE(stats, counters.value)},
     {"drops", .kind = &ctrl_kind_drops, PLACE(stats, counters.drop)},
     {"rtt_us", NUMBER(0, UINT64_MAX), PLACE(stats, rtt_us)},
+    {"datagram_budget", NUMBER(0, UINT16_MAX), PLACE(stats, datagram_budget)},
+    {"route_pinned", .kind = &ctrl_kind_flag, PLACE(stats, route_pinned)},
     {"tap_ready", .kind = &ctrl_kind_flag, PLACE(stats, tap_ready)},
     {"tap_address", TEXT(ctrl_kind_address, 0, CTRL_ADDRESS_BYTES_MAX), PLACE(stats, tap_address)},
 };

@@ -114,6 +114,8 @@ struct ctrl_stats {
 	struct obs_counters counters; /* unknown names are ignored, absent ones 0, zeros are not printed; numbers over
 	                               * INT64_MAX are printed as INT64_MAX */
 	uint64_t rtt_us;              /* 0: unknown */
+	uint16_t datagram_budget; /* 0: unknown */
+	bool route_pinned;
 	bool tap_ready;
 	char tap_address[CTRL_ADDRESS_BYTES_MAX]; /* an IP address without port; "" for none */
 };

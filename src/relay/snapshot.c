@@ -48,6 +48,8 @@ static json_t *stats_json(const struct relay_peer *peer, uint64_t now) {
 
 	set_age(object, "age_ms", peer->stats_at, now);
 	set_u64(object, "rtt_us", peer->stats.rtt_us);
+	set_u64(object, "datagram_budget", peer->stats.datagram_budget);
+	json_object_set_new(object, "route_pinned", json_boolean(peer->stats.route_pinned));
 	json_object_set_new(object, "tap_ready", json_boolean(peer->stats.tap_ready));
 	if (peer->stats.tap_address[0] != '\0')
 		set_text(object, "tap_address", peer->stats.tap_address);

@@ -285,6 +285,7 @@ static void test_stats_cadence(void **state) {
 	harness_run(&h, CLIENT_STATS_NS - 1);
 	assert_false(harness_sent(&h, &message));
 	client_session_report_device(h.session, true, &v4);
+	client_session_report_route(h.session, true);
 	harness_run(&h, 1);
 	assert_true(harness_sent(&h, &message));
 	assert_int_equal(message.type, CTRL_STATS);
@@ -292,12 +293,16 @@ static void test_stats_cadence(void **state) {
 	assert_int_equal(message.stats.counters.drop[OBS_DROP_NOT_FOR_US], 3);
 	assert_int_equal(message.stats.rtt_us, 20000);
 	assert_true(message.stats.tap_ready);
+	assert_true(message.stats.route_pinned);
+	assert_int_equal(message.stats.datagram_budget, h.budget);
 	assert_string_equal(message.stats.tap_address, "10.0.0.5");
 	assert_false(harness_sent(&h, &message));
 	client_session_report_device(h.session, false, &v6);
+	client_session_report_route(h.session, false);
 	harness_run(&h, CLIENT_STATS_NS);
 	assert_true(harness_sent(&h, &message));
 	assert_false(message.stats.tap_ready);
+	assert_false(message.stats.route_pinned);
 	assert_string_equal(message.stats.tap_address, "fe80::1");
 	h.control_result = BASE_E_FULL; /* a stuck stream is told, not fatal */
 	harness_run(&h, CLIENT_STATS_NS);

@@ -44,19 +44,22 @@ static bool describe(const struct faketap_adapter *adapter) {
 }
 
 static bool start(SC_HANDLE service) {
-	for (int attempt = 0; attempt < 20; attempt++) {
-		DWORD code;
+	DWORD code = 0;
+
+	for (int attempt = 0; attempt < 60; attempt++) {
 
 		if (StartServiceW(service, 0, NULL))
 			return true;
 		code = GetLastError();
 		if (code == ERROR_SERVICE_ALREADY_RUNNING)
 			return true;
-		if (code != ERROR_SERVICE_DATABASE_LOCKED && code != ERROR_SERVICE_REQUEST_TIMEOUT)
-			return complain("starting the driver", code);
-		Sleep(250); /* Wine is starting services of its own */
+		/* Wine is still starting services of its own; in a new prefix a driver may fail outright until they run. */
+		if (code != ERROR_SERVICE_DATABASE_LOCKED && code != ERROR_SERVICE_REQUEST_TIMEOUT &&
+		    code != ERROR_GEN_FAILURE)
+			break;
+		Sleep(250);
 	}
-	return complain("starting the driver", ERROR_SERVICE_DATABASE_LOCKED);
+	return complain("starting the driver", code);
 }
 
 bool faketap_install(const struct faketap_adapter *adapter) {

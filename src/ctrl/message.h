@@ -44,6 +44,7 @@ enum ctrl_role { CTRL_ROLE_CLIENT, CTRL_ROLE_GATEWAY };
 	X(ROOM_FULL, "room_full", "the room is full", true)                                                                \
 	X(TOO_MANY_ROOMS, "too_many_rooms", "the relay has no place for another room", true)                               \
 	X(MTU, "mtu", "the path cannot carry the room's frames", true)                                                     \
+	X(RATE, "rate", "too many peers joined lately", true)                                                              \
 	X(SHUTTING_DOWN, "shutting_down", "the relay is shutting down", true)                                              \
 	X(INTERNAL, "internal", "the relay could not serve the request", true)
 

@@ -59,27 +59,31 @@ static void reject_mtu(struct relay_peer *peer, size_t budget, const char *who, 
 	relay_peer_reject(peer, CTRL_REJECT_MTU, buf);
 }
 
-/* The room to enter, made when nobody is there yet; NULL after a reject. */
-static struct relay_room *find_or_open(struct relay_peer *peer, size_t budget, uint64_t now) {
-	struct relay_core *core = peer->core;
-	struct relay_room *room = relay_room_find(core, peer->hello.room);
-	uint16_t mtu;
+/* The MTU of the room that is there, or of the one to be made; false after a reject. */
+static bool find_mtu(struct relay_peer *peer, const struct relay_room *room, size_t budget, uint16_t *ret) {
+	size_t needed;
 
-	if (room != NULL) {
-		size_t needed = proto_budget_for_tap_mtu(room->mtu);
-
-		if (budget >= needed)
-			return room;
+	if (room == NULL) {
+		if (proto_tap_mtu_from_budget(budget, ret) != 0) {
+			reject_mtu(peer, budget, "a room", PROTO_BUDGET_MIN, PROTO_TAP_MTU_MIN);
+			return false;
+		}
+		if (*ret > peer->core->limits.room_mtu_max)
+			*ret = peer->core->limits.room_mtu_max;
+		return true;
+	}
+	*ret = room->mtu;
+	needed = proto_budget_for_tap_mtu(room->mtu);
+	if (budget < needed)
 		reject_mtu(peer, budget, "this room", needed, room->mtu);
-		return NULL;
-	}
-	if (proto_tap_mtu_from_budget(budget, &mtu) != 0) {
-		reject_mtu(peer, budget, "a room", PROTO_BUDGET_MIN, PROTO_TAP_MTU_MIN);
-		return NULL;
-	}
-	if (mtu > core->limits.room_mtu_max)
-		mtu = core->limits.room_mtu_max;
-	room = relay_room_open(core, peer->hello.room, mtu, now);
+	return budget >= needed;
+}
+
+/* NULL after a reject. */
+static struct relay_room *open_room(struct relay_peer *peer, uint16_t mtu, uint64_t now) {
+	struct relay_core *core = peer->core;
+	struct relay_room *room = relay_room_open(core, peer->hello.room, mtu, now);
+
 	if (room == NULL)
 		reject(peer, core->rooms.len >= core->limits.rooms_max ? CTRL_REJECT_TOO_MANY_ROOMS : CTRL_REJECT_INTERNAL);
 	return room;
@@ -126,31 +130,54 @@ static bool is_kept_for_another(const struct relay_room *room, const struct ctrl
 	       !is_same_seat(&room->lost_gateway, hello);
 }
 
+/* Whether the seat this peer wants, of which nobody sits in now, is to be had; false after a reject. */
+static bool is_seat_free(struct relay_peer *peer, const struct relay_room *room, uint64_t now) {
+	if (is_kept_for_another(room, &peer->hello, now))
+		relay_peer_reject(peer, CTRL_REJECT_GATEWAY_EXISTS, "the room waits for the gateway that lost its connection");
+	else if (is_lan_station(room, &peer->hello, now))
+		relay_peer_reject(peer, CTRL_REJECT_DUPLICATE_MAC, "a station of the LAN has this MAC address");
+	else if (room->peer_count >= room->core->limits.room_peers_max)
+		reject(peer, CTRL_REJECT_ROOM_FULL);
+	else
+		return true;
+	return false;
+}
+
+/* Whether the peer finds a seat in a room that is there; false after a reject. */
+static bool has_seat(struct relay_peer *peer, const struct relay_room *room, const struct relay_peer *old,
+                     uint64_t now) {
+	if (old == NULL)
+		return is_seat_free(peer, room, now);
+	if (is_same_seat(&old->hello, &peer->hello))
+		return true;
+	reject(peer, peer->hello.role == CTRL_ROLE_GATEWAY ? CTRL_REJECT_GATEWAY_EXISTS : CTRL_REJECT_DUPLICATE_MAC);
+	return false;
+}
+
+/* The address is asked first: one that joins too often must not use up what a room has for others. */
+static bool is_in_rate(struct relay_peer *peer, struct relay_room *room, bool is_known, uint64_t now) {
+	const struct relay_limits *limits = &peer->core->limits;
+
+	if (!relay_sources_take(peer->core->sources, &peer->remote, &limits->address_joins, RELAY_JOIN_TOKENS, now)) {
+		relay_peer_reject(peer, CTRL_REJECT_RATE, "too many peers joined from this address lately");
+		return false;
+	}
+	if (room == NULL || is_known || relay_bucket_take(&room->join_rate, &limits->room_joins, RELAY_JOIN_TOKENS, now))
+		return true;
+	relay_peer_reject(peer, CTRL_REJECT_RATE, "too many peers joined this room lately");
+	return false;
+}
+
 static void decide(struct relay_peer *peer, uint64_t now) {
 	size_t own = own_budget(peer);
 	size_t budget = own < peer->hello.budget ? own : peer->hello.budget;
-	struct relay_room *room = find_or_open(peer, budget, now);
-	struct relay_peer *old;
+	struct relay_room *room = relay_room_find(peer->core, peer->hello.room);
+	struct relay_peer *old = room != NULL ? occupant(room, &peer->hello) : NULL;
+	uint16_t mtu;
 
-	if (room == NULL)
+	if (!find_mtu(peer, room, budget, &mtu) || (room != NULL && !has_seat(peer, room, old, now)) ||
+	    !is_in_rate(peer, room, old != NULL, now) || (room == NULL && (room = open_room(peer, mtu, now)) == NULL))
 		return;
-	old = occupant(room, &peer->hello);
-	if (old != NULL && !is_same_seat(&old->hello, &peer->hello)) {
-		reject(peer, peer->hello.role == CTRL_ROLE_GATEWAY ? CTRL_REJECT_GATEWAY_EXISTS : CTRL_REJECT_DUPLICATE_MAC);
-		return;
-	}
-	if (old == NULL && is_kept_for_another(room, &peer->hello, now)) {
-		relay_peer_reject(peer, CTRL_REJECT_GATEWAY_EXISTS, "the room waits for the gateway that lost its connection");
-		return;
-	}
-	if (old == NULL && is_lan_station(room, &peer->hello, now)) {
-		relay_peer_reject(peer, CTRL_REJECT_DUPLICATE_MAC, "a station of the LAN has this MAC address");
-		return;
-	}
-	if (old == NULL && room->peer_count >= room->core->limits.room_peers_max) {
-		reject(peer, CTRL_REJECT_ROOM_FULL);
-		return;
-	}
 	if (room->next_id == 0) { /* 2^32 peers were here; an id must not come back while somebody may remember it */
 		reject(peer, CTRL_REJECT_INTERNAL);
 		return;

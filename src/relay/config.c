@@ -66,6 +66,18 @@ static const struct cli_option options[] = {
      .min = 1,
      .max = 1000000,
      .help = "those of one IPv4 address or one IPv6 /56"},
+    {.name = "room-join-rate",
+     .kind = CLI_NUMBER,
+     .value = "N",
+     .fallback = "120",
+     .max = RATE_MAX,
+     .help = "peers a minute that are new to a room, twice as many or a\nwhole room at once; 0: no limit"},
+    {.name = "address-join-rate",
+     .kind = CLI_NUMBER,
+     .value = "N",
+     .fallback = "60",
+     .max = RATE_MAX,
+     .help = "the same for all peers of one IPv4 address or IPv6 /56,\nin whatever rooms"},
     {.name = "broadcast-rate",
      .kind = CLI_NUMBER,
      .value = "N",
@@ -209,6 +221,13 @@ static struct relay_rate rate_of(const struct cli_values *values, const char *na
 	return (struct relay_rate){per_second, per_second * burst_seconds};
 }
 
+static struct relay_rate join_rate_of(const struct cli_values *values, const char *name, uint64_t whole_room) {
+	uint64_t a_minute = cli_number(values, name);
+	uint64_t at_once = 2 * a_minute > whole_room ? 2 * a_minute : whole_room;
+
+	return (struct relay_rate){a_minute, at_once * RELAY_JOIN_TOKENS};
+}
+
 static void read_limits(struct relay_config *config) {
 	const struct cli_values *values = config->values;
 	struct relay_limits *limits = &config->limits;
@@ -220,6 +239,8 @@ static void read_limits(struct relay_config *config) {
 	limits->room_peers_max = cli_number(values, "max-peers-per-room");
 	limits->peers_max = cli_number(values, "max-connections");
 	limits->address_peers_max = cli_number(values, "max-connections-per-address");
+	limits->room_joins = join_rate_of(values, "room-join-rate", limits->room_peers_max);
+	limits->address_joins = join_rate_of(values, "address-join-rate", limits->room_peers_max);
 	limits->broadcast = rate_of(values, "broadcast-rate", 2);
 	limits->gateway_broadcast = rate_of(values, "gateway-broadcast-rate", 2);
 	limits->unknown_unicast = rate_of(values, "unknown-unicast-rate", 1);

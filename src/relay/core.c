@@ -10,7 +10,8 @@
 
 static bool limits_are_sane(const struct relay_limits *limits) {
 	const struct relay_rate *const rates[] = {&limits->control,           &limits->malformed,       &limits->broadcast,
-	                                          &limits->gateway_broadcast, &limits->unknown_unicast, &limits->bandwidth};
+	                                          &limits->gateway_broadcast, &limits->unknown_unicast, &limits->bandwidth,
+	                                          &limits->room_joins,        &limits->address_joins};
 
 	for (size_t i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) {
 		if (rates[i]->per_second > RELAY_RATE_MAX || rates[i]->burst > RELAY_RATE_MAX)
@@ -40,7 +41,10 @@ int relay_core_new(const struct relay_core_options *options, struct relay_core *
 	base_list_init(&core->empty_rooms);
 	base_heap_init(&core->timers);
 	core->pool = queue_pool_new(options->limits.pool_frames);
-	if (core->pool == NULL || base_map_init(&core->rooms, core->seed) != 0) {
+	core->own_sources = options->sources == NULL ? relay_sources_new(core->seed) : NULL;
+	core->sources = options->sources != NULL ? options->sources : core->own_sources;
+	if (core->pool == NULL || core->sources == NULL || base_map_init(&core->rooms, core->seed) != 0) {
+		relay_sources_free(core->own_sources);
 		queue_pool_free(core->pool);
 		free(core);
 		return BASE_E_NOMEM;
@@ -72,6 +76,7 @@ void relay_core_free(struct relay_core *core) {
 	base_map_done(&core->rooms);
 	base_heap_done(&core->timers);
 	queue_pool_free(core->pool);
+	relay_sources_free(core->own_sources);
 	free(core);
 }
 

@@ -59,6 +59,7 @@ struct relay_room {
 	struct base_list empty_link; /* core->empty_rooms while nobody is in it */
 	uint64_t empty_until;
 	uint64_t opened_at;
+	struct relay_bucket join_rate;
 };
 
 struct relay_peer {
@@ -101,6 +102,7 @@ struct relay_core {
 	struct relay_limits limits;
 	const struct relay_transport *transport;
 	void *transport_user;
+	struct relay_sources *sources, *own_sources; /* own_sources: NULL when they are shared */
 	struct obs_log *log;
 	uint64_t seed[2];
 	bool no_policy;

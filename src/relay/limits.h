@@ -30,6 +30,12 @@
  * treat more destinations as unknown. 1024 * 16 bytes, only in rooms with a gateway. */
 #define RELAY_STATIONS_MAX 1024
 
+/* A join takes as many tokens, so that rates of joins are numbers a minute. */
+#define RELAY_JOIN_TOKENS 60
+/* Buckets that the networks of the world share, eight bytes each: with a thousand of them joining, one in eight meets
+ * another. */
+#define RELAY_SOURCES 8192
+
 /* Frames a second (or bytes a second for bandwidth). per_second 0: unlimited. */
 struct relay_rate {
 	uint64_t per_second;
@@ -54,6 +60,8 @@ struct relay_limits {
 	struct relay_rate gateway_broadcast; /* group frames from the gateway */
 	struct relay_rate unknown_unicast;   /* from one client to stations never heard */
 	struct relay_rate bandwidth;         /* bytes from one client */
+	struct relay_rate room_joins;        /* RELAY_JOIN_TOKENS each: of peers that are new to a room */
+	struct relay_rate address_joins;     /* ... of all peers of one IPv4 address or IPv6 /56 */
 };
 
 /* clang-format off: each limit with its reason, on lines of their own */
@@ -85,6 +93,13 @@ struct relay_limits {
 	.unknown_unicast = {.per_second = 1000, .burst = 1000},                                                            \
 	/* Unlimited: QUIC's congestion control already shares the relay's line. */                                        \
 	.bandwidth = {.per_second = 0, .burst = 0},                                                                        \
+	/* Every join shows a new MAC to the LAN's switches. 240 at once and 120 a minute are 840 in the 300 s for which a \
+	 * switch remembers them: less than the smallest have room for. A relay that was started again is joined by whole  \
+	 * rooms at once. */                                                                                               \
+	.room_joins = {.per_second = 120, .burst = 240 * RELAY_JOIN_TOKENS},                                               \
+	/* Half of it, so that one stranger with the room's code does not keep others out; a whole room behind one NAT     \
+	 * comes in at once all the same. */                                                                               \
+	.address_joins = {.per_second = 60, .burst = 120 * RELAY_JOIN_TOKENS},                                             \
 }
 /* clang-format on */
 

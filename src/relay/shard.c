@@ -141,6 +141,7 @@ int relay_shard_new(const struct relay_shard_options *options, struct relay_shar
 	    .limits = options->limits,
 	    .transport = &transport,
 	    .transport_user = shard,
+	    .sources = options->sources,
 	    .log = options->log,
 	    .seed = {options->seed[0], options->seed[1]},
 	    .unsafe_no_policy = options->unsafe_no_policy,

@@ -127,6 +127,8 @@ struct conn *party_connect(struct party *party) {
 	struct base_addr remote = {.family = BASE_FAMILY_V4, .ip = {192, 0, 2, (uint8_t)party->conn_count}, .port = 999};
 
 	assert_true(party->conn_count <= PARTY_CONNS);
+	if (party->one_address)
+		remote.ip[3] = 200;
 	*conn = (struct conn){.party = party, .budget = PARTY_BUDGET, .settled = true, .flushed = true};
 	ctrl_stream_init(&conn->stream);
 	conn->peer = relay_core_accept(party->core, conn, &remote, party->now);

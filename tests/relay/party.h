@@ -37,6 +37,7 @@ struct party {
 	uint64_t now;
 	struct conn conns[PARTY_CONNS];
 	size_t conn_count;
+	bool one_address; /* the connections to come are all from it */
 };
 
 /* All connections have this budget unless a test changes it: the TAP MTU cap and headroom fit. */

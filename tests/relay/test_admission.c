@@ -123,6 +123,70 @@ static void test_connections_are_bounded(void **state) {
 	party_free(party);
 }
 
+/* New peers of a room come at the room's rate, from wherever; those whom it knows and other rooms do not wait. */
+static void test_room_joins_are_limited(void **state) {
+	struct relay_limits limits = RELAY_LIMITS_DEFAULT;
+	struct party *party;
+	struct conn *known;
+
+	(void)state;
+	limits.room_joins = (struct relay_rate){60, 2 * RELAY_JOIN_TOKENS};
+	party = party_new(&limits);
+	known = party_join(party, "R", 1, 1); /* opens the room */
+	assert_non_null(party_last(party_join(party, "R", 2, 2), CTRL_WELCOME));
+	assert_non_null(party_last(party_join(party, "R", 0, 3), CTRL_WELCOME));
+	party_assert_rejected(party_join(party, "R", 4, 4), CTRL_REJECT_RATE, "client");
+	assert_non_null(party_last(party_join(party, "S", 4, 4), CTRL_WELCOME));
+	assert_non_null(party_last(party_join(party, "R", 1, 1), CTRL_WELCOME)); /* takes its seat over */
+	assert_true(known->close_asked);
+	party_run(party, BASE_SECOND - RELAY_LINGER_NS);
+	assert_non_null(party_last(party_join(party, "R", 4, 4), CTRL_WELCOME));
+	party_assert_rejected(party_join(party, "R", 5, 5), CTRL_REJECT_RATE, "one a second");
+	assert_int_equal(relay_core_totals(party->core)->rejected[CTRL_REJECT_RATE], 2);
+	party_free(party);
+}
+
+/* Joins of one address are counted in all rooms together, and one that joins too often costs a room nothing. */
+static void test_address_joins_are_limited(void **state) {
+	struct relay_limits limits = RELAY_LIMITS_DEFAULT;
+	struct party *party;
+	const struct heard *heard;
+
+	(void)state;
+	limits.room_joins = (struct relay_rate){60, 3 * RELAY_JOIN_TOKENS};
+	limits.address_joins = (struct relay_rate){60, 2 * RELAY_JOIN_TOKENS};
+	party = party_new(&limits);
+	party_join(party, "R", 1, 0);
+	party->one_address = true;
+	assert_non_null(party_last(party_join(party, "R", 2, 0), CTRL_WELCOME));
+	assert_non_null(party_last(party_join(party, "S", 3, 0), CTRL_WELCOME));
+	for (unsigned i = 0; i < 5; i++) {
+		struct conn *conn = party_join(party, i % 2 == 0 ? "R" : "T", 4 + i, 0);
+
+		heard = party_last(conn, CTRL_REJECT);
+		assert_non_null(heard);
+		assert_int_equal(heard->message.reject.code, CTRL_REJECT_RATE);
+		assert_string_equal(heard->message.reject.text, "too many peers joined from this address lately");
+	}
+	assert_int_equal(relay_core_room_count(party->core), 2); /* and opens none */
+	party->one_address = false;
+	assert_non_null(party_last(party_join(party, "R", 11, 0), CTRL_WELCOME));
+	assert_non_null(party_last(party_join(party, "R", 12, 0), CTRL_WELCOME));
+	party_free(party);
+}
+
+/* As after a restart of the relay, in the worst case from behind one NAT. */
+static void test_whole_room_joins_at_once(void **state) {
+	const struct relay_limits limits = RELAY_LIMITS_DEFAULT;
+	struct party *party = party_new(NULL);
+
+	(void)state;
+	party->one_address = true;
+	for (unsigned i = 0; i < limits.room_peers_max; i++)
+		assert_non_null(party_last(party_join(party, "R", i, i + 1), CTRL_WELCOME));
+	party_free(party);
+}
+
 static struct conn *join_with(struct party *party, unsigned mac, size_t own, size_t announced) {
 	struct conn *conn = party_connect(party);
 	struct ctrl_message hello = party_hello("R", CTRL_ROLE_CLIENT, mac, 0);
@@ -404,6 +468,9 @@ int main(void) {
 	    cmocka_unit_test(test_room_and_relay_full),
 	    cmocka_unit_test(test_empty_room_gives_way),
 	    cmocka_unit_test(test_connections_are_bounded),
+	    cmocka_unit_test(test_room_joins_are_limited),
+	    cmocka_unit_test(test_address_joins_are_limited),
+	    cmocka_unit_test(test_whole_room_joins_at_once),
 	    cmocka_unit_test(test_mtu),
 	    cmocka_unit_test(test_mtu_reject_has_numbers),
 	    cmocka_unit_test(test_failed_takeover_leaves_the_seat),

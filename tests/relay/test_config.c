@@ -74,6 +74,8 @@ static void test_defaults_are_those_of_limits_h(void **state) {
 	assert_memory_equal(&config.limits.broadcast, &defaults.broadcast, sizeof(defaults.broadcast));
 	assert_memory_equal(&config.limits.gateway_broadcast, &defaults.gateway_broadcast, sizeof(defaults.broadcast));
 	assert_memory_equal(&config.limits.unknown_unicast, &defaults.unknown_unicast, sizeof(defaults.broadcast));
+	assert_memory_equal(&config.limits.room_joins, &defaults.room_joins, sizeof(defaults.room_joins));
+	assert_memory_equal(&config.limits.address_joins, &defaults.address_joins, sizeof(defaults.address_joins));
 	assert_int_equal(config.limits.bandwidth.per_second, defaults.bandwidth.per_second);
 	assert_int_equal(config.congestion, QUIC_CC_BBR);
 	assert_false(config.unsafe_no_policy);

@@ -31,15 +31,6 @@ static bool is_ready(const struct relay_peer *peer, uint64_t now) {
 	       core->transport->budget_settled(core->transport_user, peer->conn, now);
 }
 
-/* Compares in constant time: a stranger must not find a key byte by byte. */
-static bool is_same_seat(const struct ctrl_hello *a, const struct ctrl_hello *b) {
-	uint8_t difference = 0;
-
-	for (size_t i = 0; i < CTRL_SEAT_KEY_BYTES; i++)
-		difference |= (uint8_t)(a->seat_key[i] ^ b->seat_key[i]);
-	return a->has_seat_key && b->has_seat_key && difference == 0;
-}
-
 /* Who sits where this peer wants to sit. */
 static struct relay_peer *occupant(const struct relay_room *room, const struct ctrl_hello *hello) {
 	return hello->role == CTRL_ROLE_GATEWAY ? room->gateway : relay_room_client(room, hello->mac);
@@ -125,15 +116,17 @@ static void log_joined(const struct relay_peer *peer, size_t budget) {
 	obs_end(log);
 }
 
-static bool is_kept_for_another(const struct relay_room *room, const struct ctrl_hello *hello, uint64_t now) {
-	return hello->role == CTRL_ROLE_GATEWAY && now < room->lost_gateway_until &&
-	       !is_same_seat(&room->lost_gateway, hello);
+static void reject_kept(struct relay_peer *peer) {
+	if (peer->hello.role == CTRL_ROLE_GATEWAY)
+		relay_peer_reject(peer, CTRL_REJECT_GATEWAY_EXISTS, "the room waits for the gateway that lost its connection");
+	else
+		relay_peer_reject(peer, CTRL_REJECT_DUPLICATE_MAC, "this MAC address is kept for the client that had it");
 }
 
 /* Whether the seat this peer wants, of which nobody sits in now, is to be had; false after a reject. */
 static bool is_seat_free(struct relay_peer *peer, const struct relay_room *room, uint64_t now) {
-	if (is_kept_for_another(room, &peer->hello, now))
-		relay_peer_reject(peer, CTRL_REJECT_GATEWAY_EXISTS, "the room waits for the gateway that lost its connection");
+	if (relay_holds_ask(room->holds, &peer->hello, now) == RELAY_HOLD_OTHER)
+		reject_kept(peer);
 	else if (is_lan_station(room, &peer->hello, now))
 		relay_peer_reject(peer, CTRL_REJECT_DUPLICATE_MAC, "a station of the LAN has this MAC address");
 	else if (room->peer_count >= room->core->limits.room_peers_max)
@@ -148,21 +141,22 @@ static bool has_seat(struct relay_peer *peer, const struct relay_room *room, con
                      uint64_t now) {
 	if (old == NULL)
 		return is_seat_free(peer, room, now);
-	if (is_same_seat(&old->hello, &peer->hello))
+	if (relay_same_key(&old->hello, &peer->hello))
 		return true;
 	reject(peer, peer->hello.role == CTRL_ROLE_GATEWAY ? CTRL_REJECT_GATEWAY_EXISTS : CTRL_REJECT_DUPLICATE_MAC);
 	return false;
 }
 
 /* The address is asked first: one that joins too often must not use up what a room has for others. */
-static bool is_in_rate(struct relay_peer *peer, struct relay_room *room, bool is_known, uint64_t now) {
+static bool is_in_rate(struct relay_peer *peer, struct relay_room *room, const struct relay_peer *old, uint64_t now) {
 	const struct relay_limits *limits = &peer->core->limits;
 
 	if (!relay_sources_take(peer->core->sources, &peer->remote, &limits->address_joins, RELAY_JOIN_TOKENS, now)) {
 		relay_peer_reject(peer, CTRL_REJECT_RATE, "too many peers joined from this address lately");
 		return false;
 	}
-	if (room == NULL || is_known || relay_bucket_take(&room->join_rate, &limits->room_joins, RELAY_JOIN_TOKENS, now))
+	if (room == NULL || old != NULL || relay_holds_ask(room->holds, &peer->hello, now) == RELAY_HOLD_OWN ||
+	    relay_bucket_take(&room->join_rate, &limits->room_joins, RELAY_JOIN_TOKENS, now))
 		return true;
 	relay_peer_reject(peer, CTRL_REJECT_RATE, "too many peers joined this room lately");
 	return false;
@@ -176,7 +170,7 @@ static void decide(struct relay_peer *peer, uint64_t now) {
 	uint16_t mtu;
 
 	if (!find_mtu(peer, room, budget, &mtu) || (room != NULL && !has_seat(peer, room, old, now)) ||
-	    !is_in_rate(peer, room, old != NULL, now) || (room == NULL && (room = open_room(peer, mtu, now)) == NULL))
+	    !is_in_rate(peer, room, old, now) || (room == NULL && (room = open_room(peer, mtu, now)) == NULL))
 		return;
 	if (room->next_id == 0) { /* 2^32 peers were here; an id must not come back while somebody may remember it */
 		reject(peer, CTRL_REJECT_INTERNAL);

@@ -16,6 +16,7 @@
 #include "ctrl/stream.h"
 #include "queue/egress.h"
 #include "relay/core.h"
+#include "relay/holds.h"
 #include "relay/limiter.h"
 #include "relay/stations.h"
 
@@ -47,10 +48,7 @@ struct relay_room {
 	size_t peer_count;
 	struct base_map clients; /* by MAC */
 	struct relay_peer *gateway;
-	/* Who lost the gateway's seat without giving it up, and until when nobody else may take it: whoever is gateway can
-	 * be everybody's router and DHCP server. */
-	struct ctrl_hello lost_gateway;
-	uint64_t lost_gateway_until;
+	struct relay_holds *holds;       /* made when the first seat is to be kept */
 	struct relay_stations *stations; /* made with the first gateway */
 	uint16_t mtu;
 	size_t frame_bytes_max;

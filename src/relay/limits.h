@@ -18,8 +18,14 @@
 /* An empty room keeps its TAP MTU and its peer id counter this long, so that the last peer may reconnect (and others
  * may still hold old ids) without the room changing under them. */
 #define RELAY_ROOM_GRACE_NS (60 * BASE_SECOND)
-/* So long the gateway's seat is kept for the gateway that lost its connection. */
-#define RELAY_SEAT_GRACE_NS (30 * BASE_SECOND)
+/* So long the gateway's seat is kept for the gateway that lost its connection: another one may have to stand in. */
+#define RELAY_GATEWAY_HOLD_NS (30 * BASE_SECOND)
+/* So long a client's MAC is kept for it. Who lost its connection may be out of reach for a while, and the LAN's
+ * switches and neighbour tables point to its MAC for minutes; who quit may be about to be started again. */
+#define RELAY_CLIENT_HOLD_NS (300 * BASE_SECOND)
+#define RELAY_QUIT_HOLD_NS (30 * BASE_SECOND)
+/* Seats kept in one room: a full one twice over; 5 KiB, only in rooms that somebody left. */
+#define RELAY_HOLDS_MAX 128
 /* Frames of a peer that is not asked for datagrams (blocked, or about to time out) are aged at least this often. */
 #define RELAY_SWEEP_NS BASE_SECOND
 

@@ -26,6 +26,7 @@ void relay_room_free(struct relay_room *room) {
 	base_list_remove(&room->empty_link);
 	base_map_done(&room->clients);
 	relay_stations_free(room->stations);
+	relay_holds_free(room->holds);
 	free(room);
 }
 
@@ -127,6 +128,8 @@ int relay_room_enter(struct relay_room *room, struct relay_peer *peer, uint64_t 
 	room->peer_count++;
 	base_list_remove(&room->empty_link);
 	room->core->totals.joined++;
+	if (room->holds != NULL)
+		relay_holds_release(room->holds, &peer->hello);
 	return 0;
 }
 
@@ -151,17 +154,31 @@ static void log_left(const struct relay_peer *peer, enum ctrl_leave_reason reaso
 	obs_end(log);
 }
 
-/* A gateway that quits gives its seat up; else it will be back, on the same LAN. */
+static void keep_seat(struct relay_room *room, const struct relay_peer *peer, uint64_t stayed_ns, uint64_t hold_ns,
+                      uint64_t now) {
+	if (room->holds == NULL)
+		room->holds = relay_holds_new();
+	if (room->holds != NULL)
+		relay_holds_keep(room->holds, &peer->hello, stayed_ns, now + hold_ns, now);
+}
+
+/* A gateway that quits gives its seat up; else it will be back, on the same LAN. Whoever has the seat can be
+ * everybody's router and DHCP server, so no client's seat pushes it out of the holds. */
 static void leave_gateway_seat(struct relay_room *room, const struct relay_peer *peer, enum ctrl_leave_reason reason,
                                uint64_t now) {
 	room->gateway = NULL;
-	room->lost_gateway_until = 0;
-	if (reason == CTRL_LEAVE_QUIT || !peer->hello.has_seat_key) {
+	if (reason == CTRL_LEAVE_QUIT || !peer->hello.has_seat_key)
 		relay_stations_clear(room->stations);
-		return;
-	}
-	room->lost_gateway = peer->hello;
-	room->lost_gateway_until = now + RELAY_SEAT_GRACE_NS;
+	else
+		keep_seat(room, peer, BASE_NEVER, RELAY_GATEWAY_HOLD_NS, now);
+}
+
+static void leave_client_seat(struct relay_room *room, struct relay_peer *peer, enum ctrl_leave_reason reason,
+                              uint64_t now) {
+	base_map_remove(&room->clients, &peer->mac_node);
+	if (peer->hello.has_seat_key)
+		keep_seat(room, peer, now - peer->joined_at,
+		          reason == CTRL_LEAVE_QUIT ? RELAY_QUIT_HOLD_NS : RELAY_CLIENT_HOLD_NS, now);
 }
 
 void relay_room_leave(struct relay_peer *peer, enum ctrl_leave_reason reason, uint64_t now) {
@@ -171,11 +188,10 @@ void relay_room_leave(struct relay_peer *peer, enum ctrl_leave_reason reason, ui
 	assert(peer->state == RELAY_PEER_JOINED);
 	relay_egress_close(peer);
 	log_left(peer, reason, now);
-	if (room->gateway == peer) {
+	if (room->gateway == peer)
 		leave_gateway_seat(room, peer, reason, now);
-	} else {
-		base_map_remove(&room->clients, &peer->mac_node);
-	}
+	else
+		leave_client_seat(room, peer, reason, now);
 	base_list_remove(&peer->room_link);
 	room->peer_count--;
 	peer->room = NULL;

@@ -106,6 +106,7 @@ static json_t *room_json(const struct relay_room *room, uint64_t now) {
 		set_u64(object, "lan_stations", relay_stations_count(room->stations, now));
 	}
 	set_u64(object, "buffers", room->frames_held);
+	set_u64(object, "kept_seats", relay_holds_count(room->holds, now));
 	for (struct base_list *item = room->peers.next; item != &room->peers; item = item->next)
 		json_array_append_new(peers, peer_json(BASE_CONTAINER(item, struct relay_peer, room_link), now));
 	json_object_set_new(object, "peers", peers);

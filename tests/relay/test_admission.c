@@ -451,13 +451,75 @@ static void test_gateway_seat_is_kept(void **state) {
 	assert_non_null(party_last(gateway, CTRL_WELCOME));
 	/* It does not wait for ever ... */
 	party_hang_up(gateway, CTRL_LEAVE_CONNECTION_LOST);
-	party_run(party, RELAY_SEAT_GRACE_NS);
+	party_run(party, RELAY_GATEWAY_HOLD_NS);
 	gateway = party_join(party, "R", 0, 2);
 	assert_non_null(party_last(gateway, CTRL_WELCOME));
 	/* ... and not at all for one that quits. */
 	party_say(gateway, &quit);
 	gateway = party_join(party, "R", 0, 3);
 	assert_non_null(party_last(gateway, CTRL_WELCOME));
+	party_free(party);
+}
+
+/* The MAC of a client that has gone is kept for it: its own key comes in at once, everybody else waits. */
+static void test_client_seat_is_kept(void **state) {
+	static const struct {
+		const char *label;
+		bool quits;
+		uint64_t kept_ns; /* 0: not at all */
+		unsigned key;
+	} cases[] = {
+	    {"lost its connection", false, RELAY_CLIENT_HOLD_NS, 1},
+	    {"quit", true, RELAY_QUIT_HOLD_NS, 1},
+	    {"lost its connection, has no key", false, 0, 0},
+	    {"quit, has no key", true, 0, 0},
+	};
+	struct ctrl_message quit = {.type = CTRL_DISCONNECT, .disconnect.reason = CTRL_LEAVE_QUIT};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		for (unsigned owner = 0; owner < (cases[i].kept_ns > 0 ? 2 : 1); owner++) {
+			struct party *party = party_new(NULL);
+			struct conn *conn;
+
+			party_join(party, "R", 0, 9); /* keeps the room open */
+			conn = party_join(party, "R", 1, cases[i].key);
+			if (cases[i].quits)
+				party_say(conn, &quit);
+			else
+				party_hang_up(conn, CTRL_LEAVE_TIMEOUT);
+			if (cases[i].kept_ns > 0) {
+				party_assert_rejected(party_join(party, "R", 1, 2), CTRL_REJECT_DUPLICATE_MAC, cases[i].label);
+				party_assert_rejected(party_join(party, "R", 1, 0), CTRL_REJECT_DUPLICATE_MAC, cases[i].label);
+				party_run(party, cases[i].kept_ns - 2 * RELAY_LINGER_NS - 1);
+				if (owner == 1)
+					welcome_of(party_join(party, "R", 1, 1), cases[i].label);
+				party_assert_rejected(party_join(party, "R", 1, 2), CTRL_REJECT_DUPLICATE_MAC, cases[i].label);
+				party_run(party, 1);
+			}
+			/* Whoever came back has the seat for as long as it likes. */
+			if (owner == 1)
+				party_assert_rejected(party_join(party, "R", 1, 2), CTRL_REJECT_DUPLICATE_MAC, cases[i].label);
+			else
+				welcome_of(party_join(party, "R", 1, 2), cases[i].label);
+			welcome_of(party_join(party, "S", 1, 3), cases[i].label);
+			party_free(party);
+		}
+	}
+}
+
+/* Whoever comes back to a kept seat does not wait for the rate of new peers. */
+static void test_kept_seat_is_not_new(void **state) {
+	struct relay_limits limits = RELAY_LIMITS_DEFAULT;
+	struct party *party;
+
+	(void)state;
+	limits.room_joins = (struct relay_rate){60, RELAY_JOIN_TOKENS};
+	party = party_new(&limits);
+	party_join(party, "R", 0, 9);
+	party_hang_up(party_join(party, "R", 1, 1), CTRL_LEAVE_CONNECTION_LOST);
+	party_assert_rejected(party_join(party, "R", 2, 2), CTRL_REJECT_RATE, "new");
+	welcome_of(party_join(party, "R", 1, 1), "known");
 	party_free(party);
 }
 
@@ -483,6 +545,8 @@ int main(void) {
 	    cmocka_unit_test(test_bad_limits),
 	    cmocka_unit_test(test_mac_of_a_lan_station),
 	    cmocka_unit_test(test_gateway_seat_is_kept),
+	    cmocka_unit_test(test_client_seat_is_kept),
+	    cmocka_unit_test(test_kept_seat_is_not_new),
 	};
 
 	return cmocka_run_group_tests_name("relay/admission", tests, NULL, NULL);

@@ -298,6 +298,38 @@ static void run_duplicate_mac(const char *name, uint64_t seed) {
 }
 SIM_TEST(duplicate_mac, 1)
 
+/* The MAC of a client that vanished is kept for it, that of one that quit for a moment; other clients never see the
+ * copy in between. */
+static void run_kept_mac(const char *name, uint64_t seed) {
+	struct sim_party *party = sim_party_new(name, seed, &sim_good_link);
+	struct sim_member *first = sim_client(party, 1), *copy = sim_client(party, 1), *gateway = sim_gateway(party, 1);
+	uint64_t left_at;
+
+	copy->mac = first->mac; /* but another key */
+	sim_relay_start(party);
+	sim_member_start(gateway);
+	sim_member_start(first);
+	sim_settle(party, 5 * BASE_SECOND);
+	sim_member_crash(first);
+	sim_net_run(&party->net, 30 * BASE_SECOND);
+	assert_int_equal(sim_totals(party)->left[CTRL_LEAVE_TIMEOUT], 1);
+	sim_member_start(copy); /* tries again and again */
+	sim_net_run(&party->net, 60 * BASE_SECOND);
+	assert_true(copy->newest == NULL);
+	assert_true(sim_totals(party)->rejected[CTRL_REJECT_DUPLICATE_MAC] > 0);
+	sim_member_start(first);
+	sim_net_run(&party->net, 5 * BASE_SECOND);
+	assert_int_equal(first->joins, 2);
+	assert_int_equal(gateway->view.present, 1);
+	sim_member_leave(first);
+	left_at = party->net.now;
+	sim_settle(party, RELAY_QUIT_HOLD_NS + 20 * BASE_SECOND);
+	assert_int_equal(copy->joins, 1);
+	assert_true(copy->newest->joined_at >= left_at + RELAY_QUIT_HOLD_NS);
+	sim_party_finish(party);
+}
+SIM_TEST(kept_mac, 2)
+
 /* Whoever has the MAC of a machine of the LAN stays out until that one has not been heard for long. */
 static void run_lan_station(const char *name, uint64_t seed) {
 	struct sim_party *party = sim_party_new(name, seed, &sim_good_link);
@@ -325,5 +357,6 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(quiet),         cmocka_unit_test(rooms),         cmocka_unit_test(hostile),
     cmocka_unit_test(address_theft), cmocka_unit_test(malformed),     cmocka_unit_test(mtu),
     cmocka_unit_test(two_gateways),  cmocka_unit_test(duplicate_mac), cmocka_unit_test(lan_station),
+    cmocka_unit_test(kept_mac),
 };
 SIM_MAIN(tests)

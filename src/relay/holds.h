@@ -1,0 +1,34 @@
+/* relay/holds.h: the seats of a room whose peers have left and may come back: the MAC of a client, the place of the
+ * gateway. While a seat is kept nobody else gets it, so that a stranger who knows the room's code cannot be who has
+ * just gone. Only peers with a seat key can be told from others, so only theirs are kept.
+ *
+ * Fixed size. When it is full the seat that was sat in for the shortest time goes: whoever comes and goes to push out
+ * the seat of another has to stay as long as that one did. */
+#ifndef RELAY_HOLDS_H
+#define RELAY_HOLDS_H
+
+#include "ctrl/message.h"
+
+struct relay_holds;
+
+enum relay_hold {
+	RELAY_HOLD_NONE,
+	RELAY_HOLD_OWN, /* kept for whoever has the key of this hello */
+	RELAY_HOLD_OTHER
+};
+
+struct relay_holds *relay_holds_new(void); /* NULL when memory is out */
+void relay_holds_free(struct relay_holds *holds);
+/* The seat that the peer with this hello, which must have a key, has left after `stayed_ns`. It was not kept before. */
+void relay_holds_keep(struct relay_holds *holds, const struct ctrl_hello *hello, uint64_t stayed_ns, uint64_t until,
+                      uint64_t now);
+/* Somebody sits there again. */
+void relay_holds_release(struct relay_holds *holds, const struct ctrl_hello *hello);
+/* For whom the seat this hello asks for is kept. `holds` may be NULL in these two. */
+enum relay_hold relay_holds_ask(const struct relay_holds *holds, const struct ctrl_hello *hello, uint64_t now);
+size_t relay_holds_count(const struct relay_holds *holds, uint64_t now);
+
+/* Whether both have a key and it is the same, in constant time: a stranger must not find a key byte by byte. */
+bool relay_same_key(const struct ctrl_hello *a, const struct ctrl_hello *b);
+
+#endif

@@ -184,6 +184,11 @@ int lintap_tap_read(struct lintap_tap *tap, uint64_t now) {
 		ssize_t got = read(tap->fd, tap->rx, sizeof(tap->rx));
 		if (got < 0 && errno == EINTR)
 			continue;
+		if (got < 0 && errno == EINVAL) {
+			/* A super-frame of a kind for which its header has no number: it is gone. */
+			link_capture_lost(&tap->capture, 0);
+			continue;
+		}
 		if (got < 0)
 			return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -errno;
 		if (got == 0)

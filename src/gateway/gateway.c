@@ -172,8 +172,20 @@ static void check_remotes(struct gateway *gateway, uint64_t now) {
 		check_remote(gateway, remote, now);
 }
 
+static void check_overruns(struct gateway *gateway, uint64_t now) {
+	uint64_t frames = gateway_lan_port_overruns(gateway->port);
+	if (frames == 0 || !obs_on(gateway->log, OBS_WARN))
+		return;
+	obs_begin(gateway->log, OBS_WARN, "lan_port_overrun");
+	obs_u64(gateway->log, "frames", frames);
+	obs_str(gateway->log, "message", "the LAN sends faster than this machine reads");
+	obs_flood_key(gateway->log, 0, now);
+	obs_end(gateway->log);
+}
+
 static void on_check_due(void *user, uint64_t now) {
 	struct gateway *gateway = user;
+	check_overruns(gateway, now);
 	check_port(gateway);
 	check_remotes(gateway, now);
 	obs_log_tick(gateway->log, now);

@@ -74,6 +74,7 @@ void gateway_lan_port_attach(struct gateway_lan_port *port, const struct gateway
 void gateway_lan_port_detach(struct gateway_lan_port *port) {
 	if (port->socket.fd < 0)
 		return;
+	(void)gateway_lan_port_overruns(port); /* the last chance to ask */
 	(void)close(port->socket.fd);
 	port->socket = (struct gateway_packet_socket){.fd = -1};
 	port->counters->drop[OBS_DROP_DEVICE_FULL] += offload_merger_frame_count(port->merger);
@@ -146,15 +147,18 @@ static ssize_t read_one(struct gateway_lan_port *port, uint64_t now) {
 	                         .msg_control = &control,
 	                         .msg_controllen = sizeof(control)};
 	ssize_t got = recvmsg(port->socket.fd, &message, MSG_DONTWAIT);
+	if (got < 0 && errno == EINVAL && header > 0) {
+		/* A super-frame of a kind for which the header has no number (SCTP, or UDP before Linux 6.2): it is gone. */
+		link_capture_lost(&port->capture, 0);
+		return 0;
+	}
 	if (got < 0)
 		return -errno;
 	struct offload_vnet vnet = {.gso = OFFLOAD_GSO_NONE};
 	size_t len = (size_t)got > header ? (size_t)got - header : 0;
 	if (header > 0 &&
 	    offload_vnet_decode(slice_of(port->vnet, (size_t)got < header ? (size_t)got : header), &vnet) < 0) {
-		port->counters->value[OBS_DEVICE_RX_FRAMES]++;
-		port->counters->value[OBS_DEVICE_RX_BYTES] += len;
-		port->counters->drop[OBS_DROP_OFFLOAD]++;
+		link_capture_lost(&port->capture, len);
 		return got;
 	}
 	uint16_t type, tag;
@@ -184,6 +188,16 @@ int gateway_lan_port_read(struct gateway_lan_port *port, uint64_t now) {
 		bytes += (size_t)got;
 	}
 	return 0;
+}
+
+uint64_t gateway_lan_port_overruns(struct gateway_lan_port *port) {
+	struct tpacket_stats stats = {0}; /* the kernel starts over with each answer */
+	socklen_t len = sizeof(stats);
+	if (port->socket.fd < 0 || getsockopt(port->socket.fd, SOL_PACKET, PACKET_STATISTICS, &stats, &len) < 0)
+		return 0;
+	port->counters->value[OBS_DEVICE_RX_FRAMES] += stats.tp_drops;
+	port->counters->drop[OBS_DROP_DEVICE_OVERRUN] += stats.tp_drops;
+	return stats.tp_drops;
 }
 
 void gateway_lan_port_write(struct gateway_lan_port *port, struct slice frame) {

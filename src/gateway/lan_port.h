@@ -12,7 +12,7 @@ struct gateway_lan_port_options {
 	void (*deliver)(void *user, struct slice frame, uint64_t now);
 	void *user;
 	bool no_offload;               /* frames leave as they came, none merged */
-	struct obs_counters *counters; /* DEVICE_TX and DEVICE_FULL are counted here */
+	struct obs_counters *counters; /* what the device did not take or give is counted here */
 };
 
 /* NULL when memory is out. Starts without a socket. */
@@ -34,6 +34,9 @@ struct proto_mac gateway_lan_port_mac(const struct gateway_lan_port *port); /* z
 
 /* Delivers what is there, up to the bound of a turn. 0, or the negative errno of a socket that reports trouble. */
 int gateway_lan_port_read(struct gateway_lan_port *port, uint64_t now);
+/* Counts the frames that the kernel has dropped since the last call because we read too slowly, and returns how many.
+ */
+uint64_t gateway_lan_port_overruns(struct gateway_lan_port *port);
 /* Queues one frame; without a socket it is counted as refused. */
 void gateway_lan_port_write(struct gateway_lan_port *port, struct slice frame);
 void gateway_lan_port_flush(struct gateway_lan_port *port);

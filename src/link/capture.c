@@ -3,7 +3,7 @@
 #include "base/error.h"
 
 /* Keeps the balance: what was read is a frame that was read, and dropped. */
-static void drop(struct link_capture *capture, size_t len) {
+void link_capture_lost(struct link_capture *capture, size_t len) {
 	capture->counters->value[OBS_DEVICE_RX_FRAMES]++;
 	capture->counters->value[OBS_DEVICE_RX_BYTES] += len;
 	capture->counters->drop[OBS_DROP_OFFLOAD]++;
@@ -17,7 +17,7 @@ void link_capture_frame(struct link_capture *capture, uint8_t *frame, size_t len
 	}
 	struct offload_splitter splitter;
 	if (offload_splitter_init(&splitter, frame, len, vnet) < 0) {
-		drop(capture, len);
+		link_capture_lost(capture, len);
 		return;
 	}
 	struct slice finished;
@@ -25,13 +25,13 @@ void link_capture_frame(struct link_capture *capture, uint8_t *frame, size_t len
 	while ((got = offload_splitter_next(&splitter, capture->segment, sizeof(capture->segment), &finished)) > 0)
 		capture->deliver(capture->user, finished, now);
 	if (got < 0)
-		drop(capture, len);
+		link_capture_lost(capture, len);
 }
 
 void link_capture_read(struct link_capture *capture, uint8_t *bytes, size_t len, uint64_t now) {
 	struct offload_vnet vnet;
 	if (offload_vnet_decode(slice_of(bytes, len), &vnet) < 0) {
-		drop(capture, len);
+		link_capture_lost(capture, len);
 		return;
 	}
 	link_capture_frame(capture, bytes + OFFLOAD_VNET_HEADER_BYTES, len - OFFLOAD_VNET_HEADER_BYTES, &vnet, now);

@@ -16,6 +16,8 @@ struct link_capture {
 /* One captured frame, modified in place. `vnet` may be NULL: the frame is finished. */
 void link_capture_frame(struct link_capture *capture, uint8_t *frame, size_t len, const struct offload_vnet *vnet,
                         uint64_t now);
+/* A frame that was read, or would have been, and cannot be finished. */
+void link_capture_lost(struct link_capture *capture, size_t len);
 /* One read with its virtio-net header in front. */
 void link_capture_read(struct link_capture *capture, uint8_t *bytes, size_t len, uint64_t now);
 

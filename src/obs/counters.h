@@ -57,6 +57,7 @@
 	X(NO_BUFFER, "no_buffer")                                                                                          \
 	X(NOT_JOINED, "not_joined")               /* no room yet, or no longer */                                          \
 	X(OFFLOAD, "offload")                     /* a super-frame that could not be segmented */                          \
+	X(DEVICE_OVERRUN, "device_overrun")       /* the kernel had no room for it until we would have read it */          \
 	X(DEVICE_FULL, "device_full")             /* TAP or LAN port would not take it */
 
 enum obs_counter {

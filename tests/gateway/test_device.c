@@ -229,6 +229,29 @@ static void test_merging_keeps_to_the_mtu(void **state) {
 	assert_int_equal(fixture->counters.drop[OBS_DROP_DEVICE_FULL], 5);
 }
 
+/* What does not fit the kernel's buffer is lost before it is read, and counted once. */
+static void test_counts_overruns(void **state) {
+	struct fixture *fixture = *state;
+	const int small = 4096;
+	const unsigned sent = 40;
+	uint64_t lost;
+	assert_int_equal(setsockopt(gateway_lan_port_fd(fixture->port), SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
+	assert_int_equal(gateway_lan_port_overruns(fixture->port), 0);
+	for (unsigned i = 0; i < sent; i++)
+		arrive(fixture, FINISHED OTHERS HOST "88b5 z0400");
+	assert_int_equal(gateway_lan_port_read(fixture->port, 1), 0);
+	lost = gateway_lan_port_overruns(fixture->port);
+	assert_in_range(lost, 1, sent - 1);
+	assert_int_equal(fixture->seen + lost, sent);
+	assert_int_equal(fixture->counters.drop[OBS_DROP_DEVICE_OVERRUN], lost);
+	assert_int_equal(fixture->counters.value[OBS_DEVICE_RX_FRAMES], lost); /* the others are the bridge's to count */
+	assert_int_equal(gateway_lan_port_overruns(fixture->port), 0);
+	for (unsigned i = 0; i < sent; i++)
+		arrive(fixture, FINISHED OTHERS HOST "88b5 z0400");
+	gateway_lan_port_detach(fixture->port);
+	assert_true(fixture->counters.drop[OBS_DROP_DEVICE_OVERRUN] > lost);
+}
+
 static void expect_state(enum gateway_port_state wanted) {
 	char error[GATEWAY_PORT_ERROR_BYTES];
 	unit_assert_int(gateway_port_state(GATEWAY_SYSFS, "lan0", error), wanted, gateway_port_state_name(wanted));
@@ -280,6 +303,7 @@ int main(void) {
 	    ON_VETH(test_a_refused_frame_is_alone),
 	    ON_VETH(test_writes_super_frames),
 	    ON_VETH(test_merging_keeps_to_the_mtu),
+	    ON_VETH(test_counts_overruns),
 	    cmocka_unit_test(test_states),
 	};
 	if (!private_net_enter("gateway-device"))

@@ -4,11 +4,25 @@
 #include "gateway/limits.h"
 #include "tests/policy/frames.h"
 
+#include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define FINISHED "00 00 0000 0000 0000 0000"
 #define FRAME HOST ME "88b5 0102030405"
+
+/* The linker sends the port's reads here: what a kernel does with a super-frame for which it has no words. */
+static unsigned reads_refused;
+ssize_t __real_recvmsg(int fd, struct msghdr *message, int flags);
+ssize_t __wrap_recvmsg(int fd, struct msghdr *message, int flags);
+ssize_t __wrap_recvmsg(int fd, struct msghdr *message, int flags) {
+	ssize_t got = __real_recvmsg(fd, message, flags);
+	if (got < 0 || reads_refused == 0)
+		return got;
+	reads_refused--;
+	errno = EINVAL;
+	return -1;
+}
 
 struct fixture {
 	struct gateway_lan_port *port;
@@ -79,6 +93,28 @@ static void test_read_rubbish(void **state) {
 	assert_int_equal(fixture.counters.drop[OBS_DROP_OFFLOAD], 2);
 	assert_int_equal(fixture.counters.value[OBS_DEVICE_RX_FRAMES], 2);
 	assert_int_equal(fixture.seen, 2);
+	teardown(&fixture);
+}
+
+static void test_read_what_the_kernel_cannot_describe(void **state) {
+	struct fixture fixture;
+	(void)state;
+	setup(&fixture, true);
+	for (int i = 0; i < 3; i++)
+		arrive(&fixture, FINISHED FRAME);
+	reads_refused = 2;
+	assert_int_equal(gateway_lan_port_read(fixture.port, 1), 0);
+	assert_int_equal(reads_refused, 0);
+	assert_int_equal(fixture.counters.drop[OBS_DROP_OFFLOAD], 2);
+	assert_int_equal(fixture.counters.value[OBS_DEVICE_RX_FRAMES], 2);
+	assert_int_equal(fixture.seen, 1);
+	teardown(&fixture);
+	/* Without the header the kernel has nothing to describe: then it is trouble. */
+	setup(&fixture, false);
+	arrive(&fixture, FRAME);
+	reads_refused = 1;
+	assert_int_equal(gateway_lan_port_read(fixture.port, 1), -EINVAL);
+	assert_int_equal(fixture.counters.drop[OBS_DROP_OFFLOAD], 0);
 	teardown(&fixture);
 }
 
@@ -160,6 +196,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_read),
 	    cmocka_unit_test(test_read_rubbish),
+	    cmocka_unit_test(test_read_what_the_kernel_cannot_describe),
 	    cmocka_unit_test(test_a_turn_is_bounded),
 	    cmocka_unit_test(test_write_in_batches),
 	    cmocka_unit_test(test_every_frame_sent_or_refused),

@@ -326,10 +326,15 @@ static int check(struct route_scope *scope, bool anew, char error[static ROUTE_E
 
 int route_pin(struct route_scope *scope, const struct base_addr *relay, uint64_t tap_luid,
               char error[static ROUTE_ERROR_BYTES]) {
-	int err = unpin(scope, error);
+	struct base_addr wanted = *relay;
+	int err;
 
-	scope->relay = *relay;
-	scope->relay.port = 0;
+	wanted.port = 0;
+	if (scope->state == OBS_YES && (!scope->ours || scope->follows) && scope->tap_luid == tap_luid &&
+	    base_addr_equal(&scope->relay, &wanted) && route_check_pin(scope, error) == 0)
+		return 0; /* a new connection to the same relay: no gap in which it has no pin */
+	err = unpin(scope, error);
+	scope->relay = wanted;
 	scope->tap_luid = tap_luid;
 	scope->needless = false;
 	scope->state = OBS_UNKNOWN;

@@ -44,7 +44,8 @@ void route_scope_free(struct route_scope *scope); /* restores what is left; acce
  * file and in the scope. */
 int route_recover(struct route_scope *scope, char error[static ROUTE_ERROR_BYTES]);
 
-/* Pins the relay's address outside of the tunnel adapter; a pin for another relay is taken back first. */
+/* Pins the relay's address outside of the tunnel adapter; a pin for another relay is taken back first, one that is
+ * good stays. */
 int route_pin(struct route_scope *scope, const struct base_addr *relay, uint64_t tap_luid,
               char error[static ROUTE_ERROR_BYTES]);
 /* Looks whether the relay still goes by the pin, and repairs what can be repaired. 0: it does. BASE_E_STATE: nothing

@@ -350,6 +350,7 @@ static void test_check_repairs(void **state) {
 	assert_int_equal(route_check_pin(f->scope, f->error), BASE_E_STATE);
 	assert_int_equal(route_pin(f->scope, &relay, TAP, f->error), 0);
 	assert_int_equal(route_check_pin(f->scope, f->error), 0);
+	assert_int_equal(route_pin(f->scope, &relay, TAP, f->error), 0); /* the relay was lost and is found again */
 	expect_calls(f, "add 100 1 [1]\n");
 	m->count = 1; /* somebody took it out */
 	assert_int_equal(route_check_pin(f->scope, f->error), 0);

@@ -293,7 +293,7 @@ static void on_ended(void *user, enum client_exit status, const char *why, uint6
 	client->ended = true;
 	if (status != CLIENT_EXIT_OK) {
 		client->status = status;
-		(void)fprintf(stderr, "%s: %s\n", winmain_options.program, why);
+		winmain_complain(why);
 	}
 	loop_stop(client->loop);
 }
@@ -442,7 +442,7 @@ static int run(struct winmain_client *client, const struct winmain_start *option
 		if (client->setup.help != NULL)
 			(void)fputs(client->setup.help, stdout);
 		if (client->setup.text[0] != '\0')
-			(void)fprintf(stderr, "%s: %s\n", winmain_options.program, client->setup.text);
+			winmain_complain(client->setup.text);
 		return (int)client->setup.status;
 	}
 	(void)loop_run(client->loop);
@@ -454,7 +454,7 @@ static int run(struct winmain_client *client, const struct winmain_start *option
 int winmain_client_run(const struct winmain_start *options) {
 	struct winmain_client *client = calloc(1, sizeof(*client)); /* all zero is safe to free */
 	if (client == NULL) {
-		(void)fprintf(stderr, "%s: out of memory\n", winmain_options.program);
+		winmain_complain("out of memory");
 		return CLIENT_EXIT_FAILURE;
 	}
 	int status = run(client, options);

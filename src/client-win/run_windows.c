@@ -29,7 +29,7 @@ struct program {
 };
 
 static int fail(enum client_exit status, const char *text) {
-	(void)fprintf(stderr, "%s: %s\n", winmain_options.program, text);
+	winmain_complain(text);
 	return (int)status;
 }
 
@@ -84,11 +84,16 @@ static int run_client(void *user) {
 	return status;
 }
 
-static int run_service(struct program *program) {
+static int run_with_log_file(void *user) {
+	const struct program *program = user;
 	char path[WINMAIN_PATH_BYTES];
 	(void)snprintf(path, sizeof(path), "%s\\client.log", program->state_directory);
 	(void)winmain_log_to_file(path, WINMAIN_LOG_BYTES_MAX);
-	if (winmain_service_run(run_client, program) < 0)
+	return run_client(user);
+}
+
+static int run_service(struct program *program) {
+	if (winmain_service_run(run_with_log_file, program) < 0)
 		return fail(CLIENT_EXIT_USAGE, "--service run: only Windows starts this; use --service install");
 	return CLIENT_EXIT_OK;
 }

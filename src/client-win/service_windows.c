@@ -11,6 +11,8 @@
 #define DESCRIPTION L"Makes this PC a station of a remote LAN (lanparty-client)."
 /* The tunnel needs an IP stack; nothing else of Windows. */
 #define DEPENDENCIES L"Tcpip\0"
+#define START_TRIES 60
+#define START_WAIT_MS 500
 #define STOP_TRIES 100
 #define STOP_WAIT_MS 100
 #define STOP_HINT_MS 10000
@@ -44,8 +46,10 @@ static bool set_recovery(SC_HANDLE service) {
 	wchar_t words[] = DESCRIPTION;
 	SERVICE_DESCRIPTIONW description = {.lpDescription = words};
 	(void)ChangeServiceConfig2W(service, SERVICE_CONFIG_DESCRIPTION, &description);
-	return ChangeServiceConfig2W(service, SERVICE_CONFIG_FAILURE_ACTIONS, &failure) &&
-	       ChangeServiceConfig2W(service, SERVICE_CONFIG_FAILURE_ACTIONS_FLAG, &also_on_errors);
+	/* Wine knows neither of the other two, which is no reason not to run there. */
+	return (ChangeServiceConfig2W(service, SERVICE_CONFIG_FAILURE_ACTIONS, &failure) &&
+	        ChangeServiceConfig2W(service, SERVICE_CONFIG_FAILURE_ACTIONS_FLAG, &also_on_errors)) ||
+	       GetLastError() == ERROR_INVALID_LEVEL;
 }
 
 static SC_HANDLE make(SC_HANDLE manager, const wchar_t *command) {
@@ -78,6 +82,18 @@ static bool stop(SC_HANDLE service) {
 	return false;
 }
 
+/* The database is locked while other services start, also at boot. */
+static bool start(SC_HANDLE service) {
+	for (unsigned i = 0; i < START_TRIES; i++) {
+		if (StartServiceW(service, 0, NULL))
+			return true;
+		if (GetLastError() != ERROR_SERVICE_DATABASE_LOCKED)
+			return false;
+		Sleep(START_WAIT_MS);
+	}
+	return false;
+}
+
 int winmain_service_install(const char *command, char error[static WINMAIN_ERROR_BYTES]) {
 	static wchar_t wide[WINMAIN_COMMAND_LINE_BYTES];
 	int err = 0;
@@ -93,7 +109,7 @@ int winmain_service_install(const char *command, char error[static WINMAIN_ERROR
 		(void)stop(service); /* renewed: the old command line still runs */
 		if (!set_recovery(service))
 			err = fail("restart of the service after a failure", error);
-		else if (!StartServiceW(service, 0, NULL))
+		else if (!start(service))
 			err = fail("start of the service", error);
 		(void)CloseServiceHandle(service);
 	}
@@ -108,7 +124,20 @@ static int stop_and_delete(SC_HANDLE service, char error[static WINMAIN_ERROR_BY
 		base_text_add(&text, "the service does not stop");
 		return BASE_E_TIMEOUT;
 	}
-	return DeleteService(service) ? 0 : fail("removal of the service", error);
+	if (DeleteService(service) || GetLastError() == ERROR_SERVICE_MARKED_FOR_DELETE)
+		return 0;
+	return fail("removal of the service", error);
+}
+
+/* It goes when the last program that looks at it lets go; only then there can be a new one. */
+static void wait_until_gone(SC_HANDLE manager) {
+	for (unsigned i = 0; i < STOP_TRIES; i++) {
+		SC_HANDLE service = OpenServiceW(manager, SERVICE_NAME, SERVICE_QUERY_STATUS);
+		if (service == NULL)
+			return;
+		(void)CloseServiceHandle(service);
+		Sleep(STOP_WAIT_MS);
+	}
 }
 
 int winmain_service_remove(bool *ret_found, char error[static WINMAIN_ERROR_BYTES]) {
@@ -121,6 +150,8 @@ int winmain_service_remove(bool *ret_found, char error[static WINMAIN_ERROR_BYTE
 	if (service != NULL) {
 		err = stop_and_delete(service, error);
 		(void)CloseServiceHandle(service);
+		if (err == 0)
+			wait_until_gone(manager);
 	} else if (GetLastError() != ERROR_SERVICE_DOES_NOT_EXIST) {
 		err = fail("service lanparty-client", error);
 	}

@@ -36,6 +36,9 @@ int winmain_claim_instance(void);
 /* A service has no console: standard error goes to this file from now on; one that is big is kept as path.old first. */
 int winmain_log_to_file(const char *path, uint64_t bytes_max);
 
+/* One line on standard error, for a person. */
+void winmain_complain(const char *message);
+
 /* Adds Windows' own words for an error number. */
 void winmain_add_system_error(struct base_text *out, unsigned long number);
 

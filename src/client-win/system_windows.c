@@ -1,9 +1,8 @@
 #include "client-win/system.h"
 
 #include "base/error.h"
+#include "host/host.h"
 
-#include <fcntl.h>
-#include <io.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include <shlobj.h>
 
 #define WIDE_PATH 1024
+#define LINE_BYTES 2048
 /* Full control for the system and administrators, inherited by what is inside; nothing for anybody else. */
 #define STATE_OWNER_AND_ACCESS L"O:BAD:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)"
 #define INSTANCE_NAME L"Global\\lanparty-client"
@@ -169,15 +169,16 @@ int winmain_log_to_file(const char *path, uint64_t bytes_max) {
 		(void)MoveFileExW(wide, old, MOVEFILE_REPLACE_EXISTING);
 	HANDLE file = CreateFileW(wide, FILE_APPEND_DATA, FILE_SHARE_READ | FILE_SHARE_DELETE, NULL, OPEN_ALWAYS,
 	                          FILE_ATTRIBUTE_NORMAL, NULL);
-	if (file == INVALID_HANDLE_VALUE)
-		return BASE_E_IO;
-	(void)SetStdHandle(STD_ERROR_HANDLE, file);
-	int fd = _open_osfhandle((intptr_t)file, _O_APPEND | _O_BINARY);
-	if (fd < 0)
-		return BASE_E_IO;
-	if (fd != 2 && _dup2(fd, 2) != 0)
-		return BASE_E_IO;
-	return 0;
+	return file != INVALID_HANDLE_VALUE && SetStdHandle(STD_ERROR_HANDLE, file) ? 0 : BASE_E_IO;
+}
+
+/* Not through the C library: in a service its standard error has no file. */
+void winmain_complain(const char *message) {
+	char line[LINE_BYTES];
+	struct base_text text;
+	base_text_init(&text, line, sizeof(line));
+	base_text_addf(&text, "lanparty-client: %s\n", message);
+	host_stderr_sink(NULL, slice_of((const uint8_t *)line, text.len));
 }
 
 void winmain_add_system_error(struct base_text *out, unsigned long number) {

@@ -1,0 +1,121 @@
+/* tests/windows/faketap_tool.c: fake adapters from a script.
+ *
+ *   faketap_tool install DRIVER GUID SUBKEY NAME MAC VERSION      (NAME as the network settings show it, MAC 12 digits)
+ *   faketap_tool hold                                             until it is ended: Wine's services stay as long
+ *   faketap_tool bridge GUID PORT PEER-PORT [FIELD=NUMBER ...]    copies frames between the adapter and UDP on loopback
+ *
+ * A FIELD is one of struct faketap_config's switches. A datagram that says "set FIELD=NUMBER" changes one later. */
+#include "tests/windows/faketap_client.h"
+
+#include <winsock2.h>
+
+#include <windows.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COMMAND "set "
+
+static void *wire;
+static SOCKET udp;
+static struct sockaddr_in peer;
+
+static int complain(const char *what) {
+	(void)fprintf(stderr, "faketap_tool: %s\n", what);
+	return 1;
+}
+
+static void say_ready(void) {
+	(void)puts("ready");
+	(void)fflush(stdout);
+}
+
+/* "fail_read=0xc000009d" */
+static bool set_field(const char *text) {
+	static const struct {
+		const char *name;
+		size_t offset;
+	} fields[] = {
+	    {"fail_read=", offsetof(struct faketap_config, fail_read)},
+	    {"fail_write=", offsetof(struct faketap_config, fail_write)},
+	    {"fail_media=", offsetof(struct faketap_config, fail_media)},
+	    {"hold_writes=", offsetof(struct faketap_config, hold_writes)},
+	    {"asleep=", offsetof(struct faketap_config, asleep)},
+	};
+	struct faketap_config config;
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		size_t len = strlen(fields[i].name);
+		if (strncmp(text, fields[i].name, len) != 0)
+			continue;
+		uint32_t value = (uint32_t)strtoul(text + len, NULL, 0);
+		if (!faketap_wire_ask(wire, FAKETAP_GET_CONFIG, &config, sizeof(config)))
+			return false;
+		memcpy((char *)&config + fields[i].offset, &value, sizeof(value));
+		return faketap_wire_ask(wire, FAKETAP_SET_CONFIG, &config, sizeof(config));
+	}
+	(void)complain(text);
+	return false;
+}
+
+static DWORD WINAPI from_udp(LPVOID unused) {
+	char bytes[FAKETAP_FRAME_BYTES_MAX + 1];
+	(void)unused;
+	while (udp != INVALID_SOCKET) {
+		int len = recv(udp, bytes, FAKETAP_FRAME_BYTES_MAX, 0);
+		if (len <= 0)
+			continue; /* nobody at the other end yet */
+		bytes[len] = '\0';
+		if (strncmp(bytes, COMMAND, strlen(COMMAND)) == 0)
+			(void)set_field(bytes + strlen(COMMAND));
+		else
+			(void)faketap_wire_send(wire, bytes, (size_t)len);
+	}
+	return 0;
+}
+
+static int bridge(int argc, char **argv) {
+	struct sockaddr_in own = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	char frame[FAKETAP_FRAME_BYTES_MAX];
+	WSADATA data;
+	wire = faketap_wire_open(argv[2]);
+	if (wire == NULL || WSAStartup(MAKEWORD(2, 2), &data) != 0)
+		return complain("no such adapter");
+	peer = own;
+	own.sin_port = htons((u_short)strtoul(argv[3], NULL, 10));
+	peer.sin_port = htons((u_short)strtoul(argv[4], NULL, 10));
+	udp = socket(AF_INET, SOCK_DGRAM, 0);
+	if (bind(udp, (const struct sockaddr *)&own, sizeof(own)) != 0)
+		return complain("the port is taken");
+	for (int i = 5; i < argc; i++)
+		if (!set_field(argv[i]))
+			return 1;
+	if (CreateThread(NULL, 0, from_udp, NULL, 0, NULL) == NULL)
+		return complain("no thread");
+	say_ready();
+	for (;;) {
+		int len = faketap_wire_receive(wire, frame, sizeof(frame), INFINITE);
+		if (len > 0)
+			(void)sendto(udp, frame, len, 0, (const struct sockaddr *)&peer, sizeof(peer));
+	}
+}
+
+int main(int argc, char **argv) {
+	if (argc == 8 && strcmp(argv[1], "install") == 0) {
+		const struct faketap_adapter adapter = {.driver = argv[2],
+		                                        .guid = argv[3],
+		                                        .subkey = argv[4],
+		                                        .name = argv[5],
+		                                        .mac = argv[6],
+		                                        .version = argv[7],
+		                                        .auto_start = true};
+		return faketap_install(&adapter) ? 0 : 1;
+	}
+	if (argc == 2 && strcmp(argv[1], "hold") == 0) {
+		say_ready();
+		Sleep(INFINITE);
+	}
+	if (argc >= 5 && strcmp(argv[1], "bridge") == 0)
+		return bridge(argc, argv);
+	return complain("install DRIVER GUID SUBKEY NAME MAC VERSION | hold | bridge GUID PORT PEER-PORT ...");
+}

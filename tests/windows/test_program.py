@@ -1,0 +1,30 @@
+"""lanparty-client.exe as a command line: every end before the tunnel, with its message and exit status."""
+from winlab import CLIENT, WineCase, wine
+
+
+class TestCommandLine(WineCase):
+    def test_messages_and_exit_statuses(self):
+        cases = (
+            (['--version'], 0, r'^lanparty-client \d', ''),
+            (['--help'], 0, r'--list-tap-adapters(.|\n)*ProgramData.lanparty.client-identity.json', ''),
+            (['--rom', 'R'], 2, '', 'unknown option .*did you mean --room'),
+            (['--room', 'R'], 2, '', '--relay: is needed'),
+            (['--relay', 'r'], 2, '', '--room: is needed'),
+            (['--relay', 'r', '--room', 'ä'], 2, '', "--room 'ä': must be"),
+            (['--service', 'start'], 2, '', "--service 'start': must be install, remove or run"),
+            (['--service', 'run'], 2, '', 'only Windows starts this'),
+            (['--service', 'install', '--room', 'R'], 2, '', '--relay: is needed'),
+            (['--config', r'Z:\nowhere\party.conf'], 2, '', 'party.conf'),
+            (['--relay', '127.0.0.1', '--room', 'R', '--virtual-mac', 'ff:ff:ff:ff:ff:ff'], 2, '', '--virtual-mac'),
+            (['--relay', '127.0.0.1', '--room', 'R', '--relay-ca-cert', r'Z:\nowhere'], 6, '', '--relay-ca-cert'),
+            (['--list-tap-adapters'], 3, 'no TAP-Windows6 adapter', ''),
+            (['--relay', '127.0.0.1', '--room', 'R'], 3, '', 'no TAP-Windows6 adapter is installed'),
+            (['--recover-routes'], 0, '', ''),
+            (['--service', 'remove'], 0, 'There is no service', ''),
+        )
+        for arguments, status, out, err in cases:
+            with self.subTest(' '.join(arguments)):
+                got = wine(CLIENT, *arguments)
+                self.assertEqual(got[0], status, got[2])
+                for text, expected in ((got[1], out), (got[2], err)):
+                    self.assertRegex(text, expected or r'\A\Z')

@@ -103,8 +103,10 @@ static void collect(struct lintap *client, struct obs_diagnostics *ret) {
 	client_session_diagnostics(client->session, ret);
 	ret->route_pinned = client->pin_routes ? client->pin.state : OBS_UNKNOWN;
 	ret->tap_ready = client->carrier ? OBS_YES : OBS_NO;
-	ret->tap_address = (struct base_addr){.family = BASE_FAMILY_NONE};
-	(void)rtnl_interface_address(client->rtnl, lintap_tap_ifindex(client->tap), &ret->tap_address);
+	struct netlink_address address = {.addr = {.family = BASE_FAMILY_NONE}};
+	(void)rtnl_interface_address(client->rtnl, lintap_tap_ifindex(client->tap), &address);
+	ret->tap_address = address.addr;
+	ret->tap_address_fixed = address.permanent;
 }
 
 /* Says the lines that are new, and tells the relay what it can't see. */

@@ -244,7 +244,8 @@ int netlink_parse_address(struct slice payload, struct netlink_address *ret) {
 	if (payload.len < sizeof(info))
 		return BASE_E_SHORT;
 	memcpy(&info, payload.data, sizeof(info));
-	struct netlink_address address = {.ifindex = info.ifa_index, .scope = info.ifa_scope};
+	struct netlink_address address = {
+	    .ifindex = info.ifa_index, .scope = info.ifa_scope, .permanent = (info.ifa_flags & IFA_F_PERMANENT) != 0};
 	uint8_t family;
 	int err = base_family_of(info.ifa_family, &family);
 	if (err < 0)

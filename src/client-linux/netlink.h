@@ -32,7 +32,8 @@ struct netlink_route {
 struct netlink_address {
 	unsigned ifindex;
 	struct base_addr addr;
-	uint8_t scope; /* RT_SCOPE_UNIVERSE, RT_SCOPE_LINK ... */
+	uint8_t scope;  /* RT_SCOPE_UNIVERSE, RT_SCOPE_LINK ... */
+	bool permanent; /* it does not expire, as a lease does */
 };
 
 /* What a link shall be; absent parts are left alone. */

@@ -160,13 +160,13 @@ static void compare_address(void *user, const struct netlink_message *message) {
 		search->best = address;
 }
 
-int rtnl_interface_address(struct rtnl *rtnl, unsigned ifindex, struct base_addr *ret) {
+int rtnl_interface_address(struct rtnl *rtnl, unsigned ifindex, struct netlink_address *ret) {
 	struct netlink_request request;
 	struct address_search search = {.ifindex = ifindex};
 	netlink_dump_addresses(&request, ++rtnl->seq);
 	int err = ask(rtnl, &request, false, compare_address, &search);
 	if (err == 0)
-		*ret = search.best.addr;
+		*ret = search.best;
 	return err;
 }
 

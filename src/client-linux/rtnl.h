@@ -20,7 +20,7 @@ int rtnl_get_route(struct rtnl *rtnl, const struct base_addr *dest, bool matched
  * -ENETUNREACH. */
 int rtnl_route_around(struct rtnl *rtnl, const struct base_addr *dest, unsigned not_ifindex, struct netlink_route *ret);
 /* The interface's address that says most to a person; family NONE when it has none. */
-int rtnl_interface_address(struct rtnl *rtnl, unsigned ifindex, struct base_addr *ret);
+int rtnl_interface_address(struct rtnl *rtnl, unsigned ifindex, struct netlink_address *ret);
 
 /* A descriptor that becomes readable when routes change; -1 when the system refuses. */
 int rtnl_watch_open(void);

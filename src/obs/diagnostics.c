@@ -67,7 +67,7 @@ static void add_address(struct lines *lines, const struct obs_diagnostics *diagn
 	add_ip(text, addr);
 	if (is_self_assigned(addr))
 		base_text_add(text, " (self-assigned: the LAN's DHCP server has not answered)");
-	else if (addr->family == BASE_FAMILY_V4)
+	else if (addr->family == BASE_FAMILY_V4 && !diagnostics->tap_address_fixed)
 		base_text_add(text, " (from DHCP)");
 }
 

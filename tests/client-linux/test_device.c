@@ -137,16 +137,21 @@ static void test_device_deleted(void **state) {
 
 static void test_interface_address(void **state) {
 	struct fixture *fixture = *state;
-	struct base_addr addr;
+	struct netlink_address address;
 	const unsigned home = if_nametoindex("home");
 	const struct base_addr v4 = ip("10.9.0.2"), v6 = ip("2001:db8:9::2");
-	assert_int_equal(rtnl_interface_address(fixture->rtnl, home, &addr), 0);
-	assert_true(base_addr_equal(&addr, &v4));
+	assert_int_equal(rtnl_interface_address(fixture->rtnl, home, &address), 0);
+	assert_true(base_addr_equal(&address.addr, &v4));
+	assert_true(address.permanent);
+	private_net_run("ip addr change 10.9.0.2/24 dev home valid_lft 600 preferred_lft 600");
+	assert_int_equal(rtnl_interface_address(fixture->rtnl, home, &address), 0);
+	assert_true(base_addr_equal(&address.addr, &v4));
+	assert_false(address.permanent);
 	private_net_run("ip addr del 10.9.0.2/24 dev home");
-	assert_int_equal(rtnl_interface_address(fixture->rtnl, home, &addr), 0);
-	assert_true(base_addr_equal(&addr, &v6));
-	assert_int_equal(rtnl_interface_address(fixture->rtnl, 9999, &addr), 0);
-	assert_int_equal(addr.family, BASE_FAMILY_NONE);
+	assert_int_equal(rtnl_interface_address(fixture->rtnl, home, &address), 0);
+	assert_true(base_addr_equal(&address.addr, &v6));
+	assert_int_equal(rtnl_interface_address(fixture->rtnl, 9999, &address), 0);
+	assert_int_equal(address.addr.family, BASE_FAMILY_NONE);
 }
 
 /* Which interface the kernel sends by, and whether that is a host route. */

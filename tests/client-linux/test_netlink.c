@@ -156,6 +156,10 @@ static void test_parse_address(void **state) {
 	assert_true(base_addr_equal(&address.addr, &wanted));
 	assert_int_equal(address.ifindex, 7);
 	assert_int_equal(address.scope, RT_SCOPE_UNIVERSE);
+	assert_true(address.permanent);
+	bytes[2] = 0; /* its flags: of a lease */
+	assert_int_equal(netlink_parse_address(slice_of(bytes, len), &address), 0);
+	assert_false(address.permanent);
 	len = unhex(ADDRESS_V6, bytes, sizeof(bytes));
 	assert_int_equal(netlink_parse_address(slice_of(bytes, len), &address), 0);
 	wanted = ip("fe80::1");

@@ -2,7 +2,7 @@
 import unittest
 
 from lab import HOST_ADDRESS, Lab, wait_for
-from party import CLIENT_MACS, TAP, Party
+from party import CLIENT_ADDRESSES, CLIENT_MACS, TAP, Party
 
 
 class TestDhcp(unittest.TestCase):
@@ -14,6 +14,7 @@ class TestDhcp(unittest.TestCase):
             address = dhclient.wait_log(r'^bound to (\S+)', 20).group(1)
             wait_for(lambda: lab.addresses('client1', TAP) == [address], 5, 'the address on the TAP device')
             self.assertRegex(dnsmasq.log(), rf'DHCPACK\(eth0\) {address} {CLIENT_MACS["client1"]}')
+            party.clients['client1'].wait_log(rf'address: {address} \(from DHCP\)', 15)
             lab.ping('client1', HOST_ADDRESS)
 
             dhclient.wait_log(r'^bound to ' + address, 20, count=2)  # at T1, by unicast to the server
@@ -25,6 +26,12 @@ class TestDhcp(unittest.TestCase):
             party.wait_joined(['client1'])
             again = lab.start_dhclient('client1', TAP).wait_log(r'^bound to (\S+)', 20).group(1)
             self.assertEqual(again, address, 'the virtual MAC stays, so the lease does')
+
+    def test_an_address_set_by_hand_is_no_lease(self):
+        with Lab() as lab:
+            client = Party(lab).start(['client1'], static=True).clients['client1']
+            client.wait_log(rf'address: {CLIENT_ADDRESSES["client1"]}', 15)
+            self.assertNotIn('from DHCP', client.log())
 
     def test_two_clients_get_two_leases(self):
         with Lab() as lab:

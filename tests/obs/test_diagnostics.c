@@ -51,6 +51,13 @@ static const struct diagnostics_case cases[] = {
      "relay: connected\ngateway: not connected\ntunnel adapter: ready\n"
      "address: 169.254.3.4 (self-assigned: the LAN's DHCP server has not answered)\n"
      "MTU: 600, IPv6 will not work because it needs at least 1280\nbroadcasts: none yet\n"},
+    {"fixed address",
+     {.tap_address = V4(192, 168, 1, 77), .tap_address_fixed = true},
+     "relay: not connected\ngateway: not connected\naddress: 192.168.1.77\nbroadcasts: none yet\n"},
+    {"self-assigned for good",
+     {.tap_address = V4(169, 254, 3, 4), .tap_address_fixed = true},
+     "relay: not connected\ngateway: not connected\n"
+     "address: 169.254.3.4 (self-assigned: the LAN's DHCP server has not answered)\nbroadcasts: none yet\n"},
     {"IPv6 address",
      {.tap_address = {.family = BASE_FAMILY_V6, .ip = {0x20, 1, 0xd, 0xb8, [15] = 0x77}, .port = 1}},
      "relay: not connected\ngateway: not connected\naddress: 2001:db8::77\nbroadcasts: none yet\n"},

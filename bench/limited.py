@@ -1,53 +1,41 @@
-"""A game beside a bulk transfer over a slow line: bench/run --limited.
+"""A game beside bulk transfers over a slow line.
 
 The client's uplink is bench/link.c: RATE in both directions, DELAY each way, and a buffer as deep as home routers have.
-The game is a ping with 200-byte packets at 64 Hz, the bulk transfer one TCP flow with CUBIC, as most systems have it.
+The bulk transfer is one TCP flow, or four, with CUBIC, as most systems have it. The line takes little of the processor,
+and whoever takes part has a real-time priority, so all systems are measured at the same time, each in a lab of its own.
 """
 
-import json
 import os
-import re
 import subprocess
 import time
 
-from lab import HOST_ADDRESS as LAN_HOST, Lab, wait_for
-from measure import parse_ping, percentile
+from lab import Lab
+from measure import FIRST, GAME_HZ, Bulk, Game, device_bytes, idle_cpu, put_first, start_echo
 from peers import CLIENT
 
-HERE = os.path.dirname(os.path.abspath(__file__))
 RATE = 20_000_000  # bit/s
 DELAY_US = 10_000
 BUFFER = 500_000  # bytes: 200 ms
-# A shared machine must not pass for a slow line: whoever takes part comes before what else runs on it. The line takes
-# little of the processor.
-FIRST = ["chrt", "--rr", "5"]
-PER_SECOND = 64
-GAME = FIRST + ["ping", "-n", "-i", str(1 / PER_SECOND), "-s", "172"]
-START_SECONDS = 2
-
-COLUMNS = [
-    ("game RTT idle p50, ms", ("idle", "rtt_p50_ms"), 1, False),
-    ("game RTT idle p99, ms", ("idle", "rtt_p99_ms"), 1, False),
-    ("game RTT during upload p50, ms", ("to_lan", "rtt_p50_ms"), 1, False),
-    ("game RTT during upload p99, ms", ("to_lan", "rtt_p99_ms"), 1, False),
-    ("added by the upload, p99, ms", ("to_lan", "added_p99_ms"), 1, False),
-    ("the same with the upload's first 2 s, ms", ("to_lan", "added_whole_p99_ms"), 1, False),
-    ("game packets lost during upload, %", ("to_lan", "lost_percent"), 2, False),
-    ("upload, Mbit/s of TCP payload", ("to_lan", "mbit_per_second"), 2, True),
-    ("line in use during upload, %", ("to_lan", "line_percent"), 1, True),
-    ("game RTT during download p50, ms", ("from_lan", "rtt_p50_ms"), 1, False),
-    ("game RTT during download p99, ms", ("from_lan", "rtt_p99_ms"), 1, False),
-    ("added by the download, p99, ms", ("from_lan", "added_p99_ms"), 1, False),
-    ("the same with the download's first 2 s, ms", ("from_lan", "added_whole_p99_ms"), 1, False),
-    ("game packets lost during download, %", ("from_lan", "lost_percent"), 2, False),
-    ("download, Mbit/s of TCP payload", ("from_lan", "mbit_per_second"), 2, True),
-    ("line in use during download, %", ("from_lan", "line_percent"), 1, True),
-]
+START_SECONDS = 2  # in which controllers find the line's rate: told apart from what follows
 
 
-def build(folder):
-    subprocess.run(["cc", "-O2", "-Wall", "-o", os.path.join(folder, "link"), os.path.join(HERE, "link.c")],
-                   check=True)
+def columns():
+    found = [("busiest daemon's idle CPU, %", ("idle_cpu", "busiest_percent"), 2, False),
+             ("idle RTT over the line p50, ms", ("idle", "rtt_p50_ms"), 1, False),
+             ("idle RTT over the line p99, ms", ("idle", "rtt_p99_ms"), 1, False)]
+    for flows in (1, 4):
+        for key, what in (("to_lan", "upload"), ("from_lan", "download")):
+            run, path = f"{what} of {flows} {'flow' if flows == 1 else 'flows'}", f"{key}_{flows}"
+            found += [(f"{run}: game RTT p50, ms", (path, "rtt_p50_ms"), 1, False),
+                      (f"{run}: added to the game, p99, ms", (path, "added_p99_ms"), 1, False),
+                      (f"{run}: the same with its first {START_SECONDS} s, ms", (path, "added_whole_p99_ms"), 1, False),
+                      (f"{run}: game packets lost, %", (path, "lost_percent"), 2, False),
+                      (f"{run}: Mbit/s of TCP payload", (path, "mbit_per_second"), 2, True),
+                      (f"{run}: line in use, %", (path, "line_percent"), 1, True)]
+    return found
+
+
+COLUMNS = columns()
 
 
 class Link:
@@ -76,56 +64,26 @@ class LimitedLab(Lab):
         return Link(self, ends, self.binary)
 
 
-def put_first(started):
-    for process in started.processes:
-        subprocess.run(FIRST[:2] + ["--pid", FIRST[2], str(process.pid)], check=True)
+def beside_bulk(lab, tools, reverse, flows, seconds, idle):
+    way = "tx" if reverse else "rx"
+    bulk = Bulk(lab, reverse, flows, seconds + 1, FIRST, ["-C", "cubic", "-O", str(START_SECONDS)])
+    game = Game(lab, tools, GAME_HZ, START_SECONDS + seconds)
+    time.sleep(START_SECONDS)
+    started, before = time.monotonic(), device_bytes(lab, "inet", CLIENT, way)
+    time.sleep(seconds - 0.5)
+    used = (device_bytes(lab, "inet", CLIENT, way) - before) * 8 / (time.monotonic() - started)
+    result = game.result(START_SECONDS)
+    return {**result, **bulk.result(), "line_percent": 100 * used / RATE,
+            "added_p99_ms": result["rtt_p99_ms"] - idle["rtt_p50_ms"],
+            "added_whole_p99_ms": result["whole_p99_ms"] - idle["rtt_p50_ms"]}
 
 
-def game(lab, seconds):
-    return lab.start(CLIENT, "game", *GAME, "-c", str(int(seconds * PER_SECOND)), "-W", "3", LAN_HOST)
-
-
-def game_result(process, idle=None):
-    """Beside a bulk transfer, the moment in which controllers find the line's rate is told apart from what follows."""
-    wait_for(lambda: process.exit_status() is not None, 120, "the game's end")
-    whole = parse_ping(process.log())
-    times = [(int(number), float(ms)) for number, ms in re.findall(r"icmp_seq=(\d+) .*time=([\d.]+) ms", process.log())]
-    later = [ms for number, ms in times if number > START_SECONDS * PER_SECOND] if idle else [ms for _, ms in times]
-    if not later:
-        raise RuntimeError("no game packet came back after the start")
-    result = {"rtt_p50_ms": percentile(later, 0.5), "rtt_p99_ms": percentile(later, 0.99),
-              "lost_percent": 100 * whole["ping_loss"]}
-    if idle:
-        result["added_p99_ms"] = result["rtt_p99_ms"] - idle["rtt_p50_ms"]
-        result["added_whole_p99_ms"] = whole["rtt_p99_ms"] - idle["rtt_p50_ms"]
-    return result
-
-
-def line_bytes(lab, reverse):
-    link = lab.ip_json("inet", "-s", "link", "show", "dev", CLIENT)[0]["stats64"]
-    return link["tx" if reverse else "rx"]["bytes"]
-
-
-def beside_bulk(lab, reverse, seconds, idle):
-    server = lab.start("host", "iperf3", *FIRST, "iperf3", "-s", "-1", "-B", LAN_HOST, "--forceflush")
-    server.wait_log("Server listening")
-    bulk = lab.start(CLIENT, "bulk", *FIRST, "iperf3", "-J", "-C", "cubic", "-c", LAN_HOST, "-t", str(seconds + 4), "-O", "2",
-                     *(["-R"] if reverse else []))
-    play = game(lab, seconds + 2)
-    time.sleep(3)
-    started, before = time.monotonic(), line_bytes(lab, reverse)
-    time.sleep(seconds - 2)
-    used = (line_bytes(lab, reverse) - before) * 8 / (time.monotonic() - started)
-    result = game_result(play, idle)
-    wait_for(lambda: bulk.exit_status() is not None, 60, "the bulk transfer's end")
-    report = json.loads(bulk.log())
-    result["mbit_per_second"] = report["end"]["sum_received"]["bits_per_second"] / 1e6
-    result["line_percent"] = 100 * used / RATE
-    return result
-
-
-def run_once(lab, started, seconds):
+def run_once(lab, started, tools, seconds, idle_seconds, flow_counts):
+    start_echo(lab, tools)
+    result = {"idle_cpu": idle_cpu(started, idle_seconds)}
     put_first(started)
-    idle = game_result(game(lab, 5))
-    return {"idle": idle, "to_lan": beside_bulk(lab, False, seconds, idle),
-            "from_lan": beside_bulk(lab, True, seconds, idle)}
+    result["idle"] = Game(lab, tools, GAME_HZ, min(3, seconds)).result()
+    for flows in flow_counts:
+        for key, reverse in (("to_lan", False), ("from_lan", True)):
+            result[f"{key}_{flows}"] = beside_bulk(lab, tools, reverse, flows, seconds, result["idle"])
+    return result

@@ -6,7 +6,6 @@
  * the waiting ones longer than the buffer is lost. Prints "ready" when the devices are there and runs until it is
  * killed. For kernels without netem; it takes a real-time priority, so that a busy machine does not pass for a long
  * cable. */
-#define _GNU_SOURCE /* ppoll */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>

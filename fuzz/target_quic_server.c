@@ -83,6 +83,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	    .events = &events,
 	    .accept = accept_all,
 	    .shard = 1,
+	    .shards = 2,
 	};
 	struct base_reader reader = base_reader_of(slice_of(data, size));
 	struct base_path path = {.local = {.family = BASE_FAMILY_V4, .ip = {192, 0, 2, 1}, .port = 443},

@@ -36,6 +36,7 @@ static const char *const canned[] = {
     "{\"type\":\"disconnect\",\"reason\":\"shutdown\"}",
     "{\"type\":\"disconnect\",\"reason\":\"replaced\"}",
     "{\"type\":\"tomorrow\",\"x\":[1,{}]}",
+    "{\"type\":\"reject\",\"code\":\"wrong_shard\",\"cid_byte\":7}",
 };
 
 struct world {
@@ -46,9 +47,10 @@ struct world {
 	size_t joins, losses, ends, peers, frames, sends;
 };
 
-static int on_open(void *user, const struct base_addr *remote, uint64_t now) {
+static int on_open(void *user, const struct base_addr *remote, uint8_t steer_byte, uint64_t now) {
 	struct world *world = user;
 
+	(void)steer_byte;
 	(void)now;
 	MUST(!world->open && remote->family == BASE_FAMILY_V4);
 	if (remote->port == 2)

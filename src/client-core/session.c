@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "client-core/session_internal.h"
 #include "proto/mtu.h"
+#include "proto/steer.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -83,6 +84,8 @@ static void close_connection(struct client_session *session, enum client_close_c
 }
 
 static void resolve(struct client_session *session, uint64_t now) {
+	session->steer_byte = proto_steer_byte(session->config.room);
+	session->shards_tried = 0;
 	change_state(session, CLIENT_RESOLVING, now + CLIENT_RESOLVE_NS, now);
 	session->events->resolve(session->events_user, now);
 }
@@ -137,7 +140,7 @@ static void connect_next(struct client_session *session, uint64_t now) {
 		change_state(session, CLIENT_CONNECTING, now + (more ? CLIENT_CONNECT_MORE_NS : CLIENT_CONNECT_LAST_NS), now);
 		log_attempt(session, "relay_connecting", addr, NULL);
 		session->connection_open = true;
-		err = session->transport->open(session->transport_user, addr, now);
+		err = session->transport->open(session->transport_user, addr, session->steer_byte, now);
 		if (err == 0)
 			return;
 		session->connection_open = false;
@@ -162,10 +165,25 @@ void client_session_fail(struct client_session *session, enum client_loss loss, 
 	retry_or_end(session, losses[loss].status, is_end, now);
 }
 
+/* The relay has the room on another shard than the one we came to: back at once, to the same address. */
+static bool go_to_shard(struct client_session *session, const struct ctrl_reject *reject, uint64_t now) {
+	if (reject->code != CTRL_REJECT_WRONG_SHARD || session->shards_tried == CLIENT_SHARDS_TRIED_MAX)
+		return false;
+	session->shards_tried++;
+	session->steer_byte = (uint8_t)reject->cid_byte;
+	close_connection(session, CLIENT_CLOSE_DONE, "rejected", now);
+	session->addr_next--;
+	log_attempt(session, "relay_shard_changed", &session->addrs[session->addr_next], NULL);
+	connect_next(session, now);
+	return true;
+}
+
 void client_session_rejected(struct client_session *session, const struct ctrl_reject *reject, uint64_t now) {
 	char why[CLIENT_WHY_BYTES];
 	struct base_text text;
 
+	if (go_to_shard(session, reject, now))
+		return;
 	base_text_init(&text, why, sizeof(why));
 	base_text_addf(&text, "rejected by the relay: %s (%s)", ctrl_reject_name(reject->code),
 	               ctrl_reject_text(reject->code));

@@ -72,8 +72,9 @@ struct client_peer {
 
 /* Downward: what the session asks of its transport. One connection at a time. */
 struct client_transport {
-	/* Starts a connection to `remote`; the transport later calls client_session_connected or _lost. 0 or an error. */
-	int (*open)(void *user, const struct base_addr *remote, uint64_t now);
+	/* Starts a connection to `remote` whose first connection ID has the group of `steer_byte` (base/steer.h); the
+	 * transport later calls client_session_connected or _lost. 0 or an error. */
+	int (*open)(void *user, const struct base_addr *remote, uint8_t steer_byte, uint64_t now);
 	/* Ends the connection; no further calls about it. Harmless when there is none. `code` is a client_close_code. */
 	void (*close)(void *user, unsigned code, const char *text, uint64_t now);
 	int (*control_send)(void *user, struct slice bytes, uint64_t now);

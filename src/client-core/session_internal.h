@@ -22,6 +22,8 @@
 #define CLIENT_POLL_NS (10 * BASE_MS)      /* how often the transport is asked while it cannot call */
 #define CLIENT_STABLE_NS (5 * BASE_SECOND) /* joined for so long: the next loss starts with a fast retry */
 #define CLIENT_STATS_NS (10 * BASE_SECOND)
+/* So often a relay may send us to another of its shards before we take it for confused and wait. */
+#define CLIENT_SHARDS_TRIED_MAX 2
 
 struct client_peer_slot {
 	struct base_map_node node;
@@ -51,6 +53,8 @@ struct client_session {
 	bool ever_joined;
 	struct base_addr addrs[CLIENT_ADDRS_MAX];
 	size_t addr_count, addr_next;
+	uint8_t steer_byte;    /* of the room; another one when the relay said so */
+	unsigned shards_tried; /* since the name was resolved */
 	struct client_backoff backoff;
 	char why[CLIENT_WHY_BYTES]; /* the text that events get */
 

@@ -32,6 +32,12 @@ static int check_hello(const struct ctrl_context *context, const struct ctrl_mes
 	return check_role_mac(context, message->hello.role, message->hello.mac);
 }
 
+static int check_reject(const struct ctrl_context *context, const struct ctrl_message *message) {
+	if (message->reject.code == CTRL_REJECT_WRONG_SHARD && message->reject.cid_byte == 0)
+		return ctrl_fail(context, "cid_byte", BASE_E_MISSING, "missing, wrong_shard must tell it");
+	return 0;
+}
+
 static int check_peer_joined(const struct ctrl_context *context, const struct ctrl_message *message) {
 	return check_role_mac(context, message->peer_joined.role, message->peer_joined.mac);
 }
@@ -66,6 +72,7 @@ static const struct ctrl_field welcome_fields[] = {
 static const struct ctrl_field reject_fields[] = {
     {"code", WORD(ctrl_reject_words), .required = true, PLACE(reject, code)},
     {"text", TEXT(ctrl_kind_text, 0, CTRL_TEXT_BYTES_MAX), PLACE(reject, text)},
+    {"cid_byte", NUMBER(1, UINT8_MAX), PLACE(reject, cid_byte)},
 };
 
 static const struct ctrl_field peer_joined_fields[] = {
@@ -102,7 +109,7 @@ static const struct message_kind {
 } kinds[CTRL_TYPE_COUNT] = {
     [CTRL_HELLO] = {hello_fields, COUNT_OF(hello_fields), check_hello},
     [CTRL_WELCOME] = {welcome_fields, COUNT_OF(welcome_fields), check_welcome},
-    [CTRL_REJECT] = {reject_fields, COUNT_OF(reject_fields), NULL},
+    [CTRL_REJECT] = {reject_fields, COUNT_OF(reject_fields), check_reject},
     [CTRL_PEER_JOINED] = {peer_joined_fields, COUNT_OF(peer_joined_fields), check_peer_joined},
     [CTRL_PEER_LEFT] = {peer_left_fields, COUNT_OF(peer_left_fields), NULL},
     [CTRL_STATS] = {stats_fields, COUNT_OF(stats_fields), NULL},

@@ -1,9 +1,9 @@
 /* ctrl/message.h: the control messages of docs/protocol.md as plain values: parse, validate, print (CTL-1 to CTL-4).
  *
  * On the wire: a 4-byte length in network byte order, then that many bytes of one JSON object (RFC 8259, I-JSON: no
- * duplicate keys). Unknown fields are ignored; unknown message types decode as CTRL_UNKNOWN so that they can be counted.
- * An optional field may be null, which means absent.
- * Both directions validate: a value that the parser would refuse can't be printed. */
+ * duplicate keys). Unknown fields are ignored; unknown message types decode as CTRL_UNKNOWN so that they can be
+ * counted. An optional field may be null, which means absent. Both directions validate: a value that the parser would
+ * refuse can't be printed. */
 #ifndef CTRL_MESSAGE_H
 #define CTRL_MESSAGE_H
 
@@ -36,52 +36,53 @@ enum ctrl_type {
 enum ctrl_role { CTRL_ROLE_CLIENT, CTRL_ROLE_GATEWAY };
 
 /* X(NAME, "name", "text for a person", worth retrying) */
-#define CTRL_REJECT_CODES(X)                                                                                           \
-	X(VERSION, "version", "the relay speaks another protocol version", false)                                          \
-	X(BAD_HELLO, "bad_hello", "the hello was not valid", false)                                                        \
-	X(DUPLICATE_MAC, "duplicate_mac", "another client of the room uses this MAC address", true)                        \
-	X(GATEWAY_EXISTS, "gateway_exists", "the room already has a gateway", true)                                        \
-	X(ROOM_FULL, "room_full", "the room is full", true)                                                                \
-	X(TOO_MANY_ROOMS, "too_many_rooms", "the relay has no place for another room", true)                               \
-	X(MTU, "mtu", "the path cannot carry the room's frames", true)                                                     \
-	X(RATE, "rate", "too many peers joined lately", true)                                                              \
-	X(SHUTTING_DOWN, "shutting_down", "the relay is shutting down", true)                                              \
+#define CTRL_REJECT_CODES(X)                                                                    \
+	X(VERSION, "version", "the relay speaks another protocol version", false)                   \
+	X(BAD_HELLO, "bad_hello", "the hello was not valid", false)                                 \
+	X(DUPLICATE_MAC, "duplicate_mac", "another client of the room uses this MAC address", true) \
+	X(GATEWAY_EXISTS, "gateway_exists", "the room already has a gateway", true)                 \
+	X(ROOM_FULL, "room_full", "the room is full", true)                                         \
+	X(TOO_MANY_ROOMS, "too_many_rooms", "the relay has no place for another room", true)        \
+	X(MTU, "mtu", "the path cannot carry the room's frames", true)                              \
+	X(RATE, "rate", "too many peers joined lately", true)                                       \
+	X(WRONG_SHARD, "wrong_shard", "the room is on another shard of the relay", true)            \
+	X(SHUTTING_DOWN, "shutting_down", "the relay is shutting down", true)                       \
 	X(INTERNAL, "internal", "the relay could not serve the request", true)
 
 enum ctrl_reject_code {
 #define CTRL_REJECT_ENUM(name, text, what, retry) CTRL_REJECT_##name,
 	CTRL_REJECT_CODES(CTRL_REJECT_ENUM)
 #undef CTRL_REJECT_ENUM
-	CTRL_REJECT_CODE_COUNT /* also: a code this version does not know */
+	    CTRL_REJECT_CODE_COUNT /* also: a code this version does not know */
 };
 
 /* X(NAME, "name"): why a peer left or leaves */
-#define CTRL_LEAVE_REASONS(X)                                                                                          \
-	X(QUIT, "quit")                     /* the person or the service stopped it */                                     \
-	X(TIMEOUT, "timeout")               /* nothing heard any more */                                                   \
-	X(CONNECTION_LOST, "connection_lost")                                                                              \
-	X(REPLACED, "replaced")             /* the same peer came back and took its seat */                                \
-	X(DEVICE_ERROR, "device_error")     /* TAP or LAN port failed */                                                   \
-	X(MALFORMED, "malformed")           /* too many malformed datagrams */                                             \
-	X(PROTOCOL_ERROR, "protocol_error") /* broke the control protocol */                                               \
-	X(RATE, "rate")                     /* too many control messages */                                                \
-	X(SHUTDOWN, "shutdown")             /* the relay stops */                                                          \
+#define CTRL_LEAVE_REASONS(X)                                                           \
+	X(QUIT, "quit")       /* the person or the service stopped it */                    \
+	X(TIMEOUT, "timeout") /* nothing heard any more */                                  \
+	X(CONNECTION_LOST, "connection_lost")                                               \
+	X(REPLACED, "replaced")             /* the same peer came back and took its seat */ \
+	X(DEVICE_ERROR, "device_error")     /* TAP or LAN port failed */                    \
+	X(MALFORMED, "malformed")           /* too many malformed datagrams */              \
+	X(PROTOCOL_ERROR, "protocol_error") /* broke the control protocol */                \
+	X(RATE, "rate")                     /* too many control messages */                 \
+	X(SHUTDOWN, "shutdown")             /* the relay stops */                           \
 	X(OTHER, "other")                   /* a reason this version does not know */
 
 enum ctrl_leave_reason {
 #define CTRL_LEAVE_ENUM(name, text) CTRL_LEAVE_##name,
 	CTRL_LEAVE_REASONS(CTRL_LEAVE_ENUM)
 #undef CTRL_LEAVE_ENUM
-	CTRL_LEAVE_REASON_COUNT
+	    CTRL_LEAVE_REASON_COUNT
 };
 
 struct ctrl_hello {
 	uint32_t version;
 	enum ctrl_role role;
-	char room[CTRL_ROOM_BYTES_MAX];  /* 1..32 of A-Z a-z 0-9 - _ */
-	struct proto_mac mac;            /* clients only */
-	uint16_t budget;                 /* largest DATAGRAM payload the sender can send, non-zero */
-	char name[CTRL_NAME_BYTES_MAX];  /* optional, printable ASCII; "" for none */
+	char room[CTRL_ROOM_BYTES_MAX]; /* 1..32 of A-Z a-z 0-9 - _ */
+	struct proto_mac mac;           /* clients only */
+	uint16_t budget;                /* largest DATAGRAM payload the sender can send, non-zero */
+	char name[CTRL_NAME_BYTES_MAX]; /* optional, printable ASCII; "" for none */
 	bool has_seat_key;
 	uint8_t seat_key[CTRL_SEAT_KEY_BYTES]; /* secret that lets the same peer take its seat back; hex on the wire */
 };
@@ -97,6 +98,7 @@ struct ctrl_welcome {
 struct ctrl_reject {
 	enum ctrl_reject_code code;
 	char text[CTRL_TEXT_BYTES_MAX]; /* optional, printable ASCII; parsing replaces other characters by '?' and cuts */
+	uint16_t cid_byte; /* with wrong_shard, required, 1..255: the first byte of the connection ID to come back with */
 };
 
 struct ctrl_peer {
@@ -115,7 +117,7 @@ struct ctrl_stats {
 	struct obs_counters counters; /* unknown names are ignored, absent ones 0, zeros are not printed; numbers over
 	                               * INT64_MAX are printed as INT64_MAX */
 	uint64_t rtt_us;              /* 0: unknown */
-	uint16_t datagram_budget; /* 0: unknown */
+	uint16_t datagram_budget;     /* 0: unknown */
 	bool route_pinned;
 	bool tap_ready;
 	char tap_address[CTRL_ADDRESS_BYTES_MAX]; /* an IP address without port; "" for none */

@@ -110,7 +110,7 @@ static void transport_wake(void *user) {
 		transport->options.wake(transport->options.user);
 }
 
-static int transport_open(void *user, const struct base_addr *remote, uint64_t now) {
+static int transport_open(void *user, const struct base_addr *remote, uint8_t steer_byte, uint64_t now) {
 	struct link_transport *transport = user;
 	struct quic_client_options options = {
 	    .path = {.local = transport->options.local, .remote = *remote},
@@ -119,6 +119,8 @@ static int transport_open(void *user, const struct base_addr *remote, uint64_t n
 	    .settings = transport->options.settings,
 	    .events = &quic_events,
 	    .user = transport,
+	    .has_steer_byte = true,
+	    .steer_byte = steer_byte,
 	};
 
 	assert(transport->conn == NULL && transport->session != NULL);

@@ -1,4 +1,5 @@
 /* quic/client.c: a connection that we start. */
+#include "base/steer.h"
 #include "quic/internal.h"
 
 #include <assert.h>
@@ -15,6 +16,8 @@ static int start(struct quic_conn *conn, const struct quic_client_options *optio
 
 	quic_settings_to_ng(&options->settings, conn->now, &settings, &params);
 	quic_random(dcid.data, dcid.datalen);
+	if (options->has_steer_byte)
+		dcid.data[0] = (uint8_t)((options->steer_byte & ~BASE_STEER_RANDOM) | (dcid.data[0] & BASE_STEER_RANDOM));
 	quic_random(scid.data, scid.datalen);
 	quic_path_to_ng(&options->path, &path);
 	if (ngtcp2_conn_client_new(&conn->ng, &dcid, &scid, &path.path, NGTCP2_PROTO_VER_V1, &quic_callbacks, &settings,

@@ -226,7 +226,7 @@ void quic_stateless_version(struct quic_stateless *stateless, struct quic_server
 void quic_stateless_reset(struct quic_stateless *stateless, struct quic_server_counters *counters,
                           const struct base_path *path, struct slice dcid, size_t heard_len, uint64_t now);
 void quic_stateless_retry(struct quic_stateless *stateless, struct quic_server_counters *counters,
-                          const struct base_path *path, const ngtcp2_pkt_hd *hd, uint8_t shard, uint64_t now);
+                          const struct base_path *path, const ngtcp2_pkt_hd *hd, const ngtcp2_cid *scid, uint64_t now);
 void quic_stateless_close(struct quic_stateless *stateless, struct quic_server_counters *counters,
                           const struct base_path *path, const ngtcp2_pkt_hd *hd, uint64_t code, uint64_t now);
 /* What the token of an Initial proves; RETRY comes with the client's first connection ID. */

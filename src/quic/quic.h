@@ -99,6 +99,10 @@ struct quic_client_options {
 	struct quic_settings settings;
 	const struct quic_events *events;
 	void *user;
+	/* Steers to a shard of the server (base/steer.h): the group of this byte is that of the first connection ID, the
+	 * rest of the ID is random; without, all of it. */
+	bool has_steer_byte;
+	uint8_t steer_byte;
 };
 
 /* A client connection; the first burst of quic_conn_write starts the handshake. 0, BASE_E_NOMEM, BASE_E_TLS. */

@@ -1,5 +1,6 @@
 /* quic/server.c: many connections behind one socket: which one a datagram is for, who may come in, whose turn it is to
  * write, whose timer is due. Knows nothing of rooms. */
+#include "base/steer.h"
 #include "quic/internal.h"
 
 #include <assert.h>
@@ -43,6 +44,8 @@ int quic_server_new(const struct quic_server_options *options, struct quic_serve
 	base_heap_init(&server->timers);
 	server->options = *options;
 	server->options.identity = quic_identity_ref(options->identity);
+	server->options.shards = options->shards != 0 ? options->shards : 1;
+	assert(server->options.shards <= BASE_SHARDS_MAX && options->shard < server->options.shards);
 	limits = &server->options.limits;
 	limits->connections_max = or_default(limits->connections_max, CONNECTIONS_DEFAULT);
 	limits->per_address_max = or_default(limits->per_address_max, PER_ADDRESS_DEFAULT);
@@ -117,7 +120,7 @@ int quic_server_new_cid(struct quic_server *server, struct quic_conn *conn, ngtc
 
 	for (int i = 0; i < CID_TRIES && err == BASE_E_EXISTS; i++) {
 		quic_random(cid.data, cid.datalen);
-		cid.data[0] = server->options.shard;
+		cid.data[0] = base_steer_byte(server->options.shard, server->options.shards, cid.data[0]);
 		err = quic_cid_add(&server->cids, conn, slice_of(cid.data, cid.datalen));
 	}
 	if (err != 0)
@@ -206,6 +209,15 @@ static struct quic_conn *new_conn(struct quic_server *server, const struct arriv
 	return conn;
 }
 
+/* The client's next packet goes to the ID that the Retry gives it, so that must lead here too. */
+static void send_retry(struct quic_server *server, const struct arrival *arrival) {
+	ngtcp2_cid scid = {.datalen = QUIC_CID_BYTES};
+
+	quic_random(scid.data, scid.datalen);
+	scid.data[0] = base_steer_byte(server->options.shard, server->options.shards, scid.data[0]);
+	quic_stateless_retry(&server->stateless, &server->counters, arrival->path, &arrival->hd, &scid, server->now);
+}
+
 /* The first packet decides whether there is a connection at all; only then the application hears of it. */
 static void accept_conn(struct quic_server *server, const struct arrival *arrival) {
 	struct quic_conn *conn = new_conn(server, arrival);
@@ -218,8 +230,7 @@ static void accept_conn(struct quic_server *server, const struct arrival *arriva
 	if (code == NGTCP2_ERR_DROP_CONN || code == NGTCP2_ERR_RETRY) {
 		free_conn(server, conn);
 		if (code == NGTCP2_ERR_RETRY)
-			quic_stateless_retry(&server->stateless, &server->counters, arrival->path, &arrival->hd,
-			                     server->options.shard, server->now);
+			send_retry(server, arrival);
 		return;
 	}
 	if (code != 0) {
@@ -261,8 +272,7 @@ static void consider(struct quic_server *server, struct arrival *arrival) {
 		return;
 	}
 	if (arrival->token == QUIC_TOKEN_NONE && server->half_open >= limits->retry_above) {
-		quic_stateless_retry(&server->stateless, &server->counters, arrival->path, &arrival->hd, server->options.shard,
-		                     server->now);
+		send_retry(server, arrival);
 		return;
 	}
 	if (arrival->token == QUIC_TOKEN_NONE && server->half_open >= limits->half_open_max) {

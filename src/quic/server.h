@@ -33,7 +33,8 @@ struct quic_server_options {
 	 * refuses it: it is closed, and no event is called. The handshake is not done yet. */
 	bool (*accept)(void *user, struct quic_conn *conn, const struct base_addr *remote, uint64_t now);
 	void *user;
-	uint8_t shard; /* first byte of every connection ID we issue */
+	/* Every connection ID that we issue leads to shard number `shard` of `shards` (base/steer.h). 0: there is one. */
+	unsigned shard, shards;
 };
 
 /* 0, BASE_E_NOMEM, BASE_E_TLS. Stateless reset tokens derive from the identity's private key: a relay that is started

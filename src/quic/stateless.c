@@ -99,23 +99,20 @@ void quic_stateless_reset(struct quic_stateless *stateless, struct quic_server_c
 }
 
 void quic_stateless_retry(struct quic_stateless *stateless, struct quic_server_counters *counters,
-                          const struct base_path *path, const ngtcp2_pkt_hd *hd, uint8_t shard, uint64_t now) {
+                          const struct base_path *path, const ngtcp2_pkt_hd *hd, const ngtcp2_cid *scid, uint64_t now) {
 	uint8_t token[NGTCP2_CRYPTO_MAX_RETRY_TOKENLEN2];
 	struct quic_answer *answer = slot(stateless, counters, QUIC_SHARE_RETRY, now);
-	ngtcp2_cid scid = {.datalen = QUIC_CID_BYTES};
 	ngtcp2_path_storage storage;
 	ngtcp2_ssize len;
 
 	if (answer == NULL)
 		return;
-	quic_random(scid.data, scid.datalen);
-	scid.data[0] = shard;
 	quic_path_to_ng(path, &storage);
 	len = ngtcp2_crypto_generate_retry_token2(token, stateless->token_secret, QUIC_SECRET_BYTES, hd->version,
-	                                          storage.path.remote.addr, storage.path.remote.addrlen, &scid, &hd->dcid,
+	                                          storage.path.remote.addr, storage.path.remote.addrlen, scid, &hd->dcid,
 	                                          now);
 	if (len > 0 && push(stateless, answer, QUIC_SHARE_RETRY, path,
-	                    ngtcp2_crypto_write_retry(answer->bytes, sizeof(answer->bytes), hd->version, &hd->scid, &scid,
+	                    ngtcp2_crypto_write_retry(answer->bytes, sizeof(answer->bytes), hd->version, &hd->scid, scid,
 	                                              &hd->dcid, token, (size_t)len)))
 		counters->retries_sent++;
 }

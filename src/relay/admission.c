@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "proto/mtu.h"
+#include "proto/steer.h"
 #include "relay/internal.h"
 
 static size_t own_budget(const struct relay_peer *peer) {
@@ -197,8 +198,23 @@ void relay_admission_try(struct relay_peer *peer, uint64_t now) {
 		relay_peer_set_timer(peer, base_time_min(now + RELAY_POLL_NS, peer->deadline));
 }
 
+/* Known from the name alone, so the peer need not wait for its path. */
+static bool is_elsewhere(struct relay_peer *peer) {
+	unsigned shard = base_steer_shard(proto_steer_byte(peer->hello.room), peer->core->shards);
+	char buf[CTRL_TEXT_BYTES_MAX];
+	struct base_text text;
+
+	if (shard == peer->core->shard)
+		return false;
+	base_text_init(&text, buf, sizeof(buf));
+	base_text_addf(&text, "this is shard %u, the room is on shard %u", peer->core->shard, shard);
+	relay_peer_reject(peer, CTRL_REJECT_WRONG_SHARD, buf);
+	return true;
+}
+
 void relay_admission_start(struct relay_peer *peer, uint64_t now) {
 	peer->state = RELAY_PEER_SETTLING;
 	peer->deadline = now + RELAY_SETTLE_NS;
-	relay_admission_try(peer, now);
+	if (!is_elsewhere(peer))
+		relay_admission_try(peer, now);
 }

@@ -33,6 +33,8 @@ int relay_core_new(const struct relay_core_options *options, struct relay_core *
 	core->transport = options->transport;
 	core->transport_user = options->transport_user;
 	core->log = options->log;
+	core->shard = options->shard;
+	core->shards = options->shards != 0 ? options->shards : 1;
 	core->no_policy = options->unsafe_no_policy;
 	memcpy(core->seed, options->seed, sizeof(core->seed));
 	base_list_init(&core->peers);

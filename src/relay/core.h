@@ -62,6 +62,7 @@ struct relay_core_options {
 	struct relay_sources *sources; /* shared with other cores, must outlive them; NULL: the core has its own */
 	struct obs_log *log;           /* may be NULL */
 	uint64_t seed[2];              /* hash seed: random in production */
+	unsigned shard, shards;        /* this is core number `shard` of `shards`, for some of the rooms; 0, 0: for all */
 	bool unsafe_no_policy;         /* forwards what the layer-2 policy would stop; only to show that it matters */
 };
 

@@ -103,6 +103,7 @@ struct relay_core {
 	struct relay_sources *sources, *own_sources; /* own_sources: NULL when they are shared */
 	struct obs_log *log;
 	uint64_t seed[2];
+	unsigned shard, shards;
 	bool no_policy;
 	bool shutting_down;
 	struct base_list peers;

@@ -1,5 +1,6 @@
 /* relay/notify.c: control messages from the relay to its peers. Reliable means: whoever cannot be told has to go, or it
  * would act on an outdated room. */
+#include "proto/steer.h"
 #include "relay/internal.h"
 
 #include <string.h>
@@ -104,6 +105,8 @@ bool relay_notify_end(struct relay_peer *peer, const struct relay_end *end) {
 	if (end->say == RELAY_SAY_REJECT) {
 		message.type = CTRL_REJECT;
 		message.reject.code = end->reject;
+		if (end->reject == CTRL_REJECT_WRONG_SHARD) /* never 0, which would be no byte at all */
+			message.reject.cid_byte = proto_steer_byte(peer->hello.room) | BASE_STEER_RANDOM;
 		memcpy(message.reject.text, end->text, sizeof(message.reject.text));
 	} else {
 		message.type = CTRL_DISCONNECT;

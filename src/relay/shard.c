@@ -10,7 +10,7 @@
 struct relay_shard {
 	struct relay_core *core;
 	struct quic_server *server;
-	uint8_t number;
+	unsigned number;
 };
 
 /* --- what the core asks of a connection --- */
@@ -144,6 +144,8 @@ int relay_shard_new(const struct relay_shard_options *options, struct relay_shar
 	    .sources = options->sources,
 	    .log = options->log,
 	    .seed = {options->seed[0], options->seed[1]},
+	    .shard = options->shard,
+	    .shards = options->shards,
 	    .unsafe_no_policy = options->unsafe_no_policy,
 	};
 	struct quic_server_options server = {
@@ -154,6 +156,7 @@ int relay_shard_new(const struct relay_shard_options *options, struct relay_shar
 	    .accept = on_accept,
 	    .user = shard,
 	    .shard = options->shard,
+	    .shards = options->shards,
 	};
 	int result;
 

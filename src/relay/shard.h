@@ -1,8 +1,8 @@
 /* relay/shard.h: a relay core on its QUIC connections, still sans-IO: UDP datagrams and `now` in, bursts and one
  * deadline out. The simulator uses this object as it is; relay/daemon.c puts a socket and a loop under it.
  *
- * A shard owns its connections, rooms, timers and buffers; nothing is shared between shards, so each could run in a
- * thread of its own. The first byte of every connection ID it issues is its number, by which a socket filter can steer.
+ * A shard owns its connections, rooms, timers and buffers, and runs in one thread. What it shares with others is named
+ * in its options. The first byte of every connection ID that it issues leads to it (base/steer.h).
  */
 #ifndef RELAY_SHARD_H
 #define RELAY_SHARD_H
@@ -20,7 +20,7 @@ struct relay_shard_options {
 	struct relay_sources *sources; /* of all shards, must outlive them; NULL: the shard has its own */
 	struct obs_log *log;           /* may be NULL */
 	uint64_t seed[2];              /* hash seed: random in production, fixed in simulations */
-	uint8_t shard;
+	unsigned shard, shards;        /* this is number `shard` of `shards`; 0, 0: the only one */
 	bool unsafe_no_policy;
 };
 

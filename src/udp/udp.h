@@ -46,6 +46,10 @@ struct udp_burst {
 /* 0 with *ret; BASE_E_DENIED, BASE_E_EXISTS (address in use), BASE_E_INVALID (address not ours), BASE_E_UNSUPPORTED,
  * BASE_E_NOMEM, BASE_E_IO. */
 int udp_open(const struct udp_options *options, struct udp_socket **ret);
+/* `count` sockets on one address, for as many threads: the kernel hands each datagram to the one that the first byte of
+ * its QUIC connection ID asks for (base/steer.h), and to the first when it has none. Linux only. Returns how many there
+ * are: all, or 1 where the kernel takes no such program; or an error of udp_open. */
+int udp_open_steered(const struct udp_options *options, size_t count, struct udp_socket **ret);
 void udp_close(struct udp_socket *socket); /* accepts NULL */
 int udp_fd(const struct udp_socket *socket);
 struct base_addr udp_local(const struct udp_socket *socket);

@@ -13,12 +13,13 @@ const struct base_addr harness_addrs[3] = {
     {.family = BASE_FAMILY_V4, .ip = {192, 0, 2, 2}, .port = 443},
 };
 
-static int on_open(void *user, const struct base_addr *remote, uint64_t now) {
+static int on_open(void *user, const struct base_addr *remote, uint8_t steer_byte, uint64_t now) {
 	struct harness *h = user;
 
 	(void)now;
 	h->opens++;
 	h->opened = *remote;
+	h->steer_byte = steer_byte;
 	return h->open_result;
 }
 

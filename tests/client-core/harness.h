@@ -19,6 +19,7 @@ struct harness {
 	int open_result, control_result;
 	size_t opens, closes, wakes;
 	struct base_addr opened; /* the last one */
+	uint8_t steer_byte;
 	unsigned close_code;
 	char close_text[200];
 	bool flushed, settled;

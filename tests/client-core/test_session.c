@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "client-core/session_internal.h"
+#include "proto/steer.h"
 #include "tests/client-core/harness.h"
 #include "tests/unit.h"
 
@@ -337,9 +338,65 @@ static void test_hello_that_cannot_be_sent(void **state) {
 	assert_int_equal(h.closes, 1);
 }
 
+static void sent_to_shard(uint8_t byte) {
+	harness_say(
+	    &h, &(struct ctrl_message){.type = CTRL_REJECT, .reject = {.code = CTRL_REJECT_WRONG_SHARD, .cid_byte = byte}});
+}
+
+static void hello_again(void) {
+	struct ctrl_message message;
+
+	assert_state(CLIENT_CONNECTING);
+	client_session_connected(h.session, h.now);
+	assert_true(harness_sent(&h, &message));
+	assert_int_equal(message.type, CTRL_HELLO);
+}
+
+/* At once and to the same address, also without retries; but a relay that sends us about for ever is left alone. */
+static void test_another_shard(void **state) {
+	(void)state;
+	for (int retry = 0; retry < 2; retry++) {
+		uint64_t then;
+
+		harness_done(&h);
+		harness_init(&h);
+		h.config.retry = retry == 1;
+		harness_start(&h);
+		addresses(3);
+		assert_int_equal(h.steer_byte, proto_steer_byte("ROOM1"));
+		lose(CLIENT_LOSS_UNREACHABLE);
+		client_session_connected(h.session, h.now);
+		h.sent_len = 0;
+		then = h.now;
+		for (uint8_t i = 1; i <= CLIENT_SHARDS_TRIED_MAX; i++) {
+			sent_to_shard((uint8_t)(0x50 + i));
+			assert_int_equal(h.opens, 2 + i);
+			assert_int_equal(h.closes, i);
+			assert_int_equal(h.steer_byte, 0x50 + i);
+			assert_true(base_addr_equal(&h.opened, &harness_addrs[1]));
+			hello_again();
+		}
+		assert_int_equal(h.now, then);
+		assert_int_equal(h.resolves, 1);
+		sent_to_shard(0x70);
+		assert_state(retry == 1 ? CLIENT_WAITING : CLIENT_FAILED);
+		assert_true(harness_logged(&h, "wrong_shard"));
+	}
+	/* The next round starts with what the room's name says. */
+	harness_run(&h, CLIENT_BACKOFF_FAST_MAX_NS);
+	addresses(1);
+	assert_int_equal(h.steer_byte, proto_steer_byte("ROOM1"));
+	client_session_connected(h.session, h.now);
+	h.sent_len = 0;
+	sent_to_shard(0x51);
+	hello_again();
+}
+
 static void test_every_reject_code(void **state) {
 	(void)state;
 	for (int code = 0; code < CTRL_REJECT_CODE_COUNT; code++) {
+		if (code == CTRL_REJECT_WRONG_SHARD)
+			continue;
 		for (int retry = 0; retry < 2; retry++) {
 			struct ctrl_message message = {
 			    .type = CTRL_REJECT,
@@ -603,6 +660,7 @@ int main(void) {
 	    TEST(test_a_budget_too_small_is_told),
 	    TEST(test_hello_without_answer),
 	    TEST(test_hello_that_cannot_be_sent),
+	    TEST(test_another_shard),
 	    TEST(test_every_reject_code),
 	    TEST(test_lost_and_back),
 	    TEST(test_lost_without_retry_says_both),

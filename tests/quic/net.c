@@ -187,7 +187,8 @@ void net_server_start(struct net *net) {
 	    .events = &net_events,
 	    .accept = on_accept,
 	    .user = net,
-	    .shard = 0x5a,
+	    .shard = NET_SHARD,
+	    .shards = NET_SHARDS,
 	};
 
 	assert_int_equal(quic_server_new(&options, &net->server), 0);
@@ -230,7 +231,14 @@ struct base_path net_path(const struct net *net, const struct net_peer *client) 
 struct net_peer *net_connect(struct net *net, const char *name, struct quic_trust *trust) {
 	struct net_peer *peer = &net->client[net->clients];
 	struct quic_client_options options = {
-	    .server_name = name, .trust = trust, .settings = net->settings, .events = &net_events, .user = peer};
+	    .server_name = name,
+	    .trust = trust,
+	    .settings = net->settings,
+	    .events = &net_events,
+	    .user = peer,
+	    .has_steer_byte = net->steer_byte != 0,
+	    .steer_byte = net->steer_byte,
+	};
 
 	assert_true(net->clients < NET_CLIENTS_MAX);
 	*peer = (struct net_peer){.net = net};

@@ -11,6 +11,8 @@
 #define NET_IP_UDP_BYTES 28
 #define NET_START (1000 * BASE_SECOND)
 #define NET_DATAGRAM_MIN 8
+#define NET_SHARD 4 /* of the server, which is not the only one */
+#define NET_SHARDS 7
 
 /* One end of a connection: what it heard and what it has to say. */
 struct net_peer {
@@ -62,6 +64,7 @@ struct net {
 	struct quic_server_limits limits;
 	struct quic_settings settings; /* of clients and server */
 	bool refuse;
+	uint8_t steer_byte; /* of the clients to come; 0: none */
 	struct net_peer client[NET_CLIENTS_MAX];
 	size_t clients;
 	struct net_peer at_server[64];

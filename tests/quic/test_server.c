@@ -2,6 +2,7 @@
 #include "odd.h"
 
 #include "base/bytes.h"
+#include "base/steer.h"
 
 #include <string.h>
 
@@ -538,32 +539,55 @@ static void test_retry_share(void **state) {
 	net_done(&net);
 }
 
-/* Every ID the server ever issues starts with its shard. */
+/* Every ID the server ever issues leads to its shard; the client's own first one, of another length, where it wants. */
 static bool check_shard(struct net *net, struct slice datagram) {
-	if ((datagram.data[0] & 0x80) == 0) {
-		assert_int_equal(datagram.data[1], 0x5a);
-		net->tap_count++;
+	bool is_long = (datagram.data[0] & 0x80) != 0;
+	uint8_t first = datagram.data[is_long ? 6 : 1];
+
+	if (is_long && datagram.data[5] != QUIC_CID_BYTES) {
+		assert_int_equal(base_steer_group(first), 23);
+		assert_true(datagram.data[5] > 8); /* so many stay random */
+	} else {
+		assert_int_equal(base_steer_shard(first, NET_SHARDS), NET_SHARD);
+		net->tap_count += is_long ? 1 : 1000;
 	}
 	return true;
 }
 
-static void test_shard(void **state) {
+static void run_shard(bool retry) {
+	struct quic_trust *trust;
 	struct base_path path;
 	struct net net;
 
-	(void)state;
 	net_init(&net);
-	net_connect_pinned(&net);
+	if (retry) {
+		net_server_stop(&net);
+		net.limits.retry_above = 2;
+		net_server_start(&net);
+		half_open(&net, 2);
+	}
+	net.steer_byte = 23 << BASE_STEER_SHIFT;
+	trust = net_trust_pin(&net);
 	net.tap = check_shard;
-	assert_true(net_run_until(&net, net_all_connected, BASE_SECOND));
+	net_connect(&net, "relay.test", trust);
+	quic_trust_unref(trust);
 	net_run(&net, BASE_SECOND);
+	assert_int_equal(net.client[0].done, 1);
+	assert_int_equal(quic_server_counters(net.server)->retries_sent, retry);
+	assert_true(net.tap_count % 1000 >= 1);
 	path = net_path(&net, &net.client[0]);
 	path.local.port++;
 	assert_int_equal(quic_conn_migrate(net.client[0].conn, &path, net.now), 0);
 	net.client[0].local = path.local;
 	net_run(&net, 10 * BASE_SECOND);
-	assert_true(net.tap_count > 5);
+	assert_true(net.tap_count > 5000);
 	net_done(&net);
+}
+
+static void test_shard(void **state) {
+	(void)state;
+	run_shard(false);
+	run_shard(true);
 }
 
 static void test_many(void **state) {

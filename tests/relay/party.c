@@ -112,6 +112,10 @@ struct party *party_new_logged(enum obs_level level) {
 	return make(&(struct relay_core_options){.limits = RELAY_LIMITS_DEFAULT}, (int)level);
 }
 
+struct party *party_new_with(const struct relay_core_options *options) {
+	return make(options, -1);
+}
+
 struct party *party_new_open(void) {
 	return make(&(struct relay_core_options){.limits = RELAY_LIMITS_DEFAULT, .unsafe_no_policy = true}, -1);
 }

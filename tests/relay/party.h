@@ -45,7 +45,8 @@ struct party {
 
 struct party *party_new(const struct relay_limits *limits); /* NULL: defaults */
 struct party *party_new_logged(enum obs_level level);
-struct party *party_new_open(void); /* without the layer-2 policy */
+struct party *party_new_with(const struct relay_core_options *options); /* transport and seed are filled in */
+struct party *party_new_open(void);                                     /* without the layer-2 policy */
 void party_free(struct party *party);
 
 /* A connection after its handshake. */

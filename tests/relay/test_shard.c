@@ -126,7 +126,7 @@ static struct quic_identity *new_identity(void) {
 }
 
 static struct wire *wire_new(const struct quic_server_limits *quic_limits) {
-	struct relay_shard_options options = {.limits = RELAY_LIMITS_DEFAULT, .seed = {1, 2}, .shard = 7};
+	struct relay_shard_options options = {.limits = RELAY_LIMITS_DEFAULT, .seed = {1, 2}};
 	struct wire *wire = calloc(1, sizeof(*wire));
 	char error[QUIC_ERROR_BYTES];
 
@@ -271,7 +271,7 @@ static void test_join_and_exchange_frames(void **state) {
 	assert_int_equal(a->in_len, 68);
 	text = relay_shard_snapshot(wire->shard, wire->now);
 	assert_non_null(strstr(text, "\"accepted\":2"));
-	assert_non_null(strstr(text, "\"shard\":7"));
+	assert_non_null(strstr(text, "\"shard\":0"));
 	assert_non_null(strstr(text, "192.0.2.11"));
 	free(text);
 	quic_conn_shutdown(b->conn, QUIC_APP_DONE, "", wire->now);

@@ -51,7 +51,6 @@ void sim_relay_start(struct sim_party *party) {
 	    .quic = party->quic,
 	    .log = party->log,
 	    .seed = {base_rng_next(&party->net.rng), base_rng_next(&party->net.rng)},
-	    .shard = 7,
 	};
 
 	sim_check(&party->net, relay_shard_new(&options, &party->shard) == 0, "no relay");

@@ -1,0 +1,30 @@
+/* base/steer.h: which shard of a relay a connection ID leads to (docs/protocol.md, "Shards"). The first byte of a
+ * connection ID decides: its upper five bits are a group, the rest is random. Groups are dealt out to the shards in
+ * turn. */
+#ifndef BASE_STEER_H
+#define BASE_STEER_H
+
+#include <stdint.h>
+
+#define BASE_STEER_SHIFT 3
+#define BASE_STEER_RANDOM ((1U << BASE_STEER_SHIFT) - 1) /* the bits that steer nothing */
+#define BASE_STEER_GROUPS 32
+#define BASE_SHARDS_MAX BASE_STEER_GROUPS /* a shard without a group would have nothing to do */
+
+static inline unsigned base_steer_group(uint8_t first_byte) {
+	return (unsigned)first_byte >> BASE_STEER_SHIFT;
+}
+
+static inline unsigned base_steer_shard(uint8_t first_byte, unsigned shards) {
+	return base_steer_group(first_byte) % shards;
+}
+
+/* A first byte that leads to `shard`, made from a random one: it says no more than the shard. */
+static inline uint8_t base_steer_byte(unsigned shard, unsigned shards, uint8_t random) {
+	unsigned groups = (BASE_STEER_GROUPS - shard + shards - 1) / shards;
+	unsigned group = shard + base_steer_group(random) % groups * shards;
+
+	return (uint8_t)(group << BASE_STEER_SHIFT | (random & BASE_STEER_RANDOM));
+}
+
+#endif

@@ -305,6 +305,7 @@ static bool start(struct lintap *client, int argc, const char *const *argv, bool
 	const struct link_setup_options options = {.table = &lintap_options,
 	                                           .version = LANPARTY_VERSION,
 	                                           .role = CTRL_ROLE_CLIENT,
+	                                           .needed = HOST_CAP_NET_ADMIN,
 	                                           .host_name = host_name,
 	                                           .state_directory = getenv("STATE_DIRECTORY")};
 	char error[HOST_ERROR_BYTES];

@@ -362,6 +362,7 @@ static bool start(struct gateway *gateway, int argc, const char *const *argv) {
 	const struct link_setup_options options = {.table = &gateway_options,
 	                                           .version = LANPARTY_VERSION,
 	                                           .role = CTRL_ROLE_GATEWAY,
+	                                           .needed = HOST_CAP_NET_RAW,
 	                                           .host_name = host_name,
 	                                           .state_directory = getenv("STATE_DIRECTORY")};
 	struct gateway_packet_socket socket;

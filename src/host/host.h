@@ -5,12 +5,29 @@
 
 #include "base/slice.h"
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #define HOST_ERROR_BYTES 256
 
 /* Reads a whole regular file (no pipe, device or folder) of at most `max` bytes. 0 with a buffer the caller frees (a
  * NUL is added behind the bytes); BASE_E_NOT_FOUND, BASE_E_DENIED, BASE_E_TOO_BIG, BASE_E_IO, BASE_E_NOMEM, with
  * `error` for a person. */
 int host_read_file(const char *path, size_t max, uint8_t **ret, size_t *ret_len, char error[static HOST_ERROR_BYTES]);
+
+/* A file that this process keeps to itself; all zero: none. */
+struct host_hold {
+	bool held;
+	intptr_t handle;
+};
+
+/* As host_read_file, for a file with secrets that one process uses at a time. BASE_E_DENIED too when its mode lets
+ * others than its owner at it (on Windows its access list is host_write_file's and the installer's business);
+ * BASE_E_EXISTS when another process holds it. It is held until host_release or the end of the process, however that
+ * comes. */
+int host_read_secret(const char *path, size_t max, uint8_t **ret, size_t *ret_len, struct host_hold *ret_hold,
+                     char error[static HOST_ERROR_BYTES]);
+void host_release(struct host_hold *hold);
 
 /* Writes a temporary file beside `path`, syncs it, renames it over: readers see the old or the new bytes, never half.
  * `mode` are permission bits (0600); Windows knows of them whether others may read. Missing parent directories are made
@@ -21,6 +38,10 @@ int host_write_file(const char *path, struct slice bytes, unsigned mode, char er
 void host_stderr_sink(void *user, struct slice line);
 
 enum host_capability { HOST_CAP_NONE, HOST_CAP_NET_RAW, HOST_CAP_NET_ADMIN };
+
+/* 0, or BASE_E_DENIED with a text that says what is needed. Systems without such capabilities tell when it comes to it.
+ */
+int host_check_capability(enum host_capability needed, char error[static HOST_ERROR_BYTES]);
 
 /* Gives up every privilege but the one named, for good: other capabilities, the bounding set, new privileges; changes
  * to `user` (NULL: stays) with its groups. A capability the process does not have is not gained; without any privilege

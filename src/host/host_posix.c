@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -81,22 +82,26 @@ static int read_all(int fd, size_t max, uint8_t **ret, size_t *ret_len) {
 	return 0;
 }
 
-int host_read_file(const char *path, size_t max, uint8_t **ret, size_t *ret_len, char error[static HOST_ERROR_BYTES]) {
+static int open_regular(const char *path, int *ret, struct stat *ret_info, char error[static HOST_ERROR_BYTES]) {
 	/* O_NONBLOCK: opening a FIFO nobody writes to must not hang. */
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	uint8_t *bytes = NULL;
-	struct stat info;
-	size_t len = 0;
-	int err;
 
 	if (fd < 0)
 		return fail_errno(error, path, "");
-	if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
+	if (fstat(fd, ret_info) != 0 || !S_ISREG(ret_info->st_mode)) {
 		close(fd);
 		return fail(error, BASE_E_IO, path, "", "is not a regular file");
 	}
-	err = read_all(fd, max, &bytes, &len);
-	close(fd);
+	*ret = fd;
+	return 0;
+}
+
+static int read_open(int fd, const char *path, size_t max, uint8_t **ret, size_t *ret_len,
+                     char error[static HOST_ERROR_BYTES]) {
+	uint8_t *bytes = NULL;
+	size_t len = 0;
+	int err = read_all(fd, max, &bytes, &len);
+
 	if (err != 0)
 		return fail(error, err, path, "cannot be read", base_error_text(err));
 	if (len > max) {
@@ -109,6 +114,50 @@ int host_read_file(const char *path, size_t max, uint8_t **ret, size_t *ret_len,
 	*ret = bytes;
 	*ret_len = len;
 	return 0;
+}
+
+int host_read_file(const char *path, size_t max, uint8_t **ret, size_t *ret_len, char error[static HOST_ERROR_BYTES]) {
+	struct stat info;
+	int fd, err = open_regular(path, &fd, &info, error);
+
+	if (err != 0)
+		return err;
+	err = read_open(fd, path, max, ret, ret_len, error);
+	close(fd);
+	return err;
+}
+
+static int keep_to_us(int fd, const struct stat *info, const char *path, char error[static HOST_ERROR_BYTES]) {
+	char why[64];
+
+	if ((info->st_mode & 077) != 0) {
+		snprintf(why, sizeof(why), "its mode %04o lets others at it: chmod 600", (unsigned)info->st_mode & 07777);
+		return fail(error, BASE_E_DENIED, path, "", why);
+	}
+	if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+		return fail(error, BASE_E_EXISTS, path, "", "another process uses it");
+	return 0; /* a file system that knows no locks has none to respect */
+}
+
+int host_read_secret(const char *path, size_t max, uint8_t **ret, size_t *ret_len, struct host_hold *ret_hold,
+                     char error[static HOST_ERROR_BYTES]) {
+	struct stat info;
+	int fd, err = open_regular(path, &fd, &info, error);
+
+	if (err != 0)
+		return err;
+	if ((err = keep_to_us(fd, &info, path, error)) != 0 || (err = read_open(fd, path, max, ret, ret_len, error)) != 0) {
+		close(fd);
+		return err;
+	}
+	*ret_hold = (struct host_hold){.held = true, .handle = fd};
+	return 0;
+}
+
+void host_release(struct host_hold *hold) {
+	if (hold->held)
+		close((int)hold->handle);
+	hold->held = false;
 }
 
 static bool write_all(int fd, struct slice bytes) {

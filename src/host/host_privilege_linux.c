@@ -81,6 +81,18 @@ static bool have_user(int uid, int gid) {
 	       effective_gid == (gid_t)gid && saved_gid == (gid_t)gid;
 }
 
+int host_check_capability(enum host_capability needed, char error[static HOST_ERROR_BYTES]) {
+	int capability = capability_of(needed);
+	struct base_text text;
+
+	if (capability == NO_CAPABILITY ||
+	    (capng_get_caps_process() == 0 && capng_have_capability(CAPNG_EFFECTIVE, (unsigned)capability)))
+		return 0;
+	base_text_init(&text, error, HOST_ERROR_BYTES);
+	base_text_addf(&text, "needs root, or %s", needed == HOST_CAP_NET_RAW ? "CAP_NET_RAW" : "CAP_NET_ADMIN");
+	return BASE_E_DENIED;
+}
+
 int host_drop_privileges(enum host_capability keep, const char *user, char error[static HOST_ERROR_BYTES]) {
 	int capability = capability_of(keep), uid = -1, gid = -1, err;
 	bool can_clear_bounds;

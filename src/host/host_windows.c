@@ -126,12 +126,10 @@ static int read_all(HANDLE file, size_t max, uint8_t **ret, size_t *ret_len) {
 	return 0;
 }
 
-int host_read_file(const char *path, size_t max, uint8_t **ret, size_t *ret_len, char error[static HOST_ERROR_BYTES]) {
+static int open_regular(const char *path, HANDLE *ret, char error[static HOST_ERROR_BYTES]) {
 	wchar_t wide[PATH_UNITS_MAX];
-	uint8_t *bytes = NULL;
-	size_t len = 0;
+	BY_HANDLE_FILE_INFORMATION info;
 	HANDLE file;
-	int err;
 
 	if (!widen(path, wide))
 		return fail(error, BASE_E_NOT_FOUND, path, "", "the name is too long or not UTF-8");
@@ -140,14 +138,21 @@ int host_read_file(const char *path, size_t max, uint8_t **ret, size_t *ret_len,
 	                   FILE_FLAG_BACKUP_SEMANTICS | SECURITY_SQOS_PRESENT | SECURITY_IDENTIFICATION, NULL);
 	if (file == INVALID_HANDLE_VALUE)
 		return fail_system(error, GetLastError(), path, "");
-	BY_HANDLE_FILE_INFORMATION info;
 	if (GetFileType(file) != FILE_TYPE_DISK || !GetFileInformationByHandle(file, &info) ||
 	    (info.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY) != 0) {
 		CloseHandle(file);
 		return fail(error, BASE_E_IO, path, "", "is not a regular file");
 	}
-	err = read_all(file, max, &bytes, &len);
-	CloseHandle(file);
+	*ret = file;
+	return 0;
+}
+
+static int read_open(HANDLE file, const char *path, size_t max, uint8_t **ret, size_t *ret_len,
+                     char error[static HOST_ERROR_BYTES]) {
+	uint8_t *bytes = NULL;
+	size_t len = 0;
+	int err = read_all(file, max, &bytes, &len);
+
 	if (err != 0)
 		return fail(error, err, path, "cannot be read", base_error_text(err));
 	if (len > max) {
@@ -160,6 +165,43 @@ int host_read_file(const char *path, size_t max, uint8_t **ret, size_t *ret_len,
 	*ret = bytes;
 	*ret_len = len;
 	return 0;
+}
+
+int host_read_file(const char *path, size_t max, uint8_t **ret, size_t *ret_len, char error[static HOST_ERROR_BYTES]) {
+	HANDLE file;
+	int err = open_regular(path, &file, error);
+
+	if (err != 0)
+		return err;
+	err = read_open(file, path, max, ret, ret_len, error);
+	CloseHandle(file);
+	return err;
+}
+
+int host_read_secret(const char *path, size_t max, uint8_t **ret, size_t *ret_len, struct host_hold *ret_hold,
+                     char error[static HOST_ERROR_BYTES]) {
+	/* A byte that no file has: a lock keeps others from what it covers, and they may read. */
+	OVERLAPPED place = {.OffsetHigh = 0x7fffffff};
+	HANDLE file;
+	int err = open_regular(path, &file, error);
+
+	if (err != 0)
+		return err;
+	if (!LockFileEx(file, LOCKFILE_EXCLUSIVE_LOCK | LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, &place) &&
+	    (GetLastError() == ERROR_LOCK_VIOLATION || GetLastError() == ERROR_IO_PENDING))
+		err = fail(error, BASE_E_EXISTS, path, "", "another process uses it");
+	if (err != 0 || (err = read_open(file, path, max, ret, ret_len, error)) != 0) {
+		CloseHandle(file);
+		return err;
+	}
+	*ret_hold = (struct host_hold){.held = true, .handle = (intptr_t)file};
+	return 0;
+}
+
+void host_release(struct host_hold *hold) {
+	if (hold->held)
+		CloseHandle((HANDLE)hold->handle);
+	hold->held = false;
 }
 
 /* NULL `list` leaves it to the folder. False when the list cannot be made: then nothing must be created. */
@@ -306,6 +348,12 @@ void host_stderr_sink(void *user, struct slice line) {
 
 /* A process of Windows cannot become another user, and what an administrator's token may do is needed to the end, to
  * put routes and adapter back. There is nothing to give up. */
+int host_check_capability(enum host_capability needed, char error[static HOST_ERROR_BYTES]) {
+	(void)needed;
+	(void)error;
+	return 0;
+}
+
 int host_drop_privileges(enum host_capability keep, const char *user, char error[static HOST_ERROR_BYTES]) {
 	(void)keep;
 	if (user == NULL)

@@ -208,8 +208,8 @@ static bool create_identity(struct link_setup *setup, const char *path) {
 	char file[CLIENT_IDENTITY_BYTES_MAX];
 	char error[HOST_ERROR_BYTES];
 	quic_random(random, sizeof(random));
-	setup->identity = client_identity_from_random(random);
-	int len = client_identity_print(&setup->identity, file, sizeof(file));
+	const struct client_identity identity = client_identity_from_random(random);
+	int len = client_identity_print(&identity, file, sizeof(file));
 	assert(len > 0);
 	setup->identity_created = true;
 	if (host_write_file(path, slice_of(file, (size_t)len), 0600, error) < 0)
@@ -225,24 +225,33 @@ static bool read_identity(struct link_setup *setup, const char *state_directory)
 		return link_setup_fail(setup, CLIENT_EXIT_USAGE, "--identity", "the path is too long");
 	uint8_t *bytes;
 	size_t len;
-	char host_error[HOST_ERROR_BYTES];
-	int err = host_read_file(path, CLIENT_IDENTITY_BYTES_MAX, &bytes, &len, host_error);
+	char host_error[HOST_ERROR_BYTES], error[CLIENT_IDENTITY_ERROR_BYTES];
+	int err = host_read_secret(path, CLIENT_IDENTITY_BYTES_MAX, &bytes, &len, &setup->identity_hold, host_error);
 	if (err == BASE_E_NOT_FOUND) {
 		if (!create_identity(setup, path))
 			return false;
-	} else if (err < 0) {
-		return link_setup_fail(setup, CLIENT_EXIT_FAILURE, "identity", host_error);
-	} else {
-		char error[CLIENT_IDENTITY_ERROR_BYTES];
-		err = client_identity_parse(slice_of(bytes, len), &setup->identity, error);
-		free(bytes);
-		if (err < 0)
-			return fail_value(setup, CLIENT_EXIT_FAILURE, "identity file", path, error);
+		err = host_read_secret(path, CLIENT_IDENTITY_BYTES_MAX, &bytes, &len, &setup->identity_hold, host_error);
 	}
+	if (err == BASE_E_EXISTS)
+		return link_setup_fail(setup, CLIENT_EXIT_FAILURE, "identity (each instance needs an --identity of its own)",
+		                       host_error);
+	if (err < 0)
+		return link_setup_fail(setup, CLIENT_EXIT_FAILURE, "identity", host_error);
+	err = client_identity_parse(slice_of(bytes, len), &setup->identity, error);
+	free(bytes);
+	if (err < 0)
+		return fail_value(setup, CLIENT_EXIT_FAILURE, "identity file", path, error);
 	memcpy(setup->driver.session.seat_key, setup->identity.seat_key, CTRL_SEAT_KEY_BYTES);
 	if (setup->driver.session.role == CTRL_ROLE_CLIENT)
 		setup->driver.session.mac = setup->identity.mac;
 	return true;
+}
+
+/* Before anything is written for a user who cannot go on. */
+static bool check_privilege(struct link_setup *setup, const struct link_setup_options *options) {
+	char error[HOST_ERROR_BYTES];
+	return host_check_capability(options->needed, error) == 0 ||
+	       link_setup_fail(setup, CLIENT_EXIT_PRIVILEGE, "", error);
 }
 
 bool link_setup_init(struct link_setup *setup, const struct link_setup_options *options, int argc,
@@ -250,13 +259,15 @@ bool link_setup_init(struct link_setup *setup, const struct link_setup_options *
 	memset(setup, 0, sizeof(*setup));
 	setup->status = CLIENT_EXIT_FAILURE;
 	if (!read_options(setup, options, argc, argv) || !open_log(setup) || !read_relay(setup) ||
-	    !read_session(setup, options) || !read_trust(setup) || !read_identity(setup, options->state_directory))
+	    !read_session(setup, options) || !read_trust(setup) || !check_privilege(setup, options) ||
+	    !read_identity(setup, options->state_directory))
 		return false;
 	setup->driver.log = setup->log;
 	return true;
 }
 
 void link_setup_done(struct link_setup *setup) {
+	host_release(&setup->identity_hold);
 	obs_log_free(setup->log);
 	quic_trust_unref(setup->trust);
 	cli_values_free(setup->values);

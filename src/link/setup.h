@@ -9,6 +9,7 @@
 
 #include "cli/options.h"
 #include "client-core/identity.h"
+#include "host/host.h"
 #include "link/driver.h"
 
 #define LINK_SETUP_STATE_DIRECTORY "/var/lib/lanparty"
@@ -74,6 +75,7 @@ struct link_setup_options {
 	const struct cli_table *table;
 	const char *version;
 	enum ctrl_role role;
+	enum host_capability needed; /* without it the program ends before it touches the identity file */
 	const char *host_name;       /* default of --name; what does not fit a name is left out */
 	const char *state_directory; /* absolute: where the default identity file (the part behind its last '/') is kept
 	                              * instead; NULL or relative: as the table says */
@@ -84,6 +86,7 @@ struct link_setup {
 	struct obs_log *log;
 	struct quic_trust *trust;
 	struct client_identity identity;
+	struct host_hold identity_hold; /* a second process with the same identity would throw this one out of its seat */
 	bool identity_created;
 	struct link_driver_options driver; /* relay, transport, session, log, no_offload are set */
 	enum client_exit status;           /* when link_setup_init said false */

@@ -159,10 +159,52 @@ static void test_unprivileged(void **state) {
 	assert_int_equal(status, 0);
 }
 
+static int check_as(unsigned uid, enum host_capability needed, const char *says) {
+	char error[HOST_ERROR_BYTES] = "";
+	int result;
+
+	if (getuid() != uid && setresuid(uid, uid, uid) != 0)
+		return 1;
+	result = host_check_capability(needed, error);
+	if (says == NULL)
+		return result == 0 ? 0 : 2;
+	return result == BASE_E_DENIED && strcmp(error, says) == 0 ? 0 : 3;
+}
+
+static void test_check(void **state) {
+	static const struct {
+		const char *label;
+		unsigned uid;
+		enum host_capability needed;
+		const char *says; /* NULL: it is there */
+	} checks[] = {
+	    {"root", 0, HOST_CAP_NET_ADMIN, NULL},
+	    {"nobody needs nothing", NOBODY, HOST_CAP_NONE, NULL},
+	    {"nobody cannot make interfaces", NOBODY, HOST_CAP_NET_ADMIN, "needs root, or CAP_NET_ADMIN"},
+	    {"nobody cannot capture", NOBODY, HOST_CAP_NET_RAW, "needs root, or CAP_NET_RAW"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
+		int status = -1;
+		pid_t child;
+
+		if (getuid() != 0 && checks[i].uid == 0)
+			continue;
+		child = fork();
+		assert_true(child >= 0);
+		if (child == 0)
+			_exit(check_as(getuid() == 0 ? checks[i].uid : getuid(), checks[i].needed, checks[i].says));
+		assert_int_equal(waitpid(child, &status, 0), child);
+		unit_assert_int(status, 0, checks[i].label);
+	}
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_drop),
 	    cmocka_unit_test(test_unprivileged),
+	    cmocka_unit_test(test_check),
 	};
 
 	report = mmap(NULL, sizeof(*report), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define ARGUMENTS_MAX 16
@@ -32,6 +33,7 @@ static void write_text(const char *path, const char *text, size_t len) {
 	assert_non_null(file);
 	assert_int_equal(fwrite(text, 1, len, file), len);
 	assert_int_equal(fclose(file), 0);
+	assert_int_equal(chmod(path, S_IRUSR | S_IWUSR), 0); /* some of them are identities */
 }
 
 static int make_folder(void **state) {
@@ -203,6 +205,21 @@ static void test_identity_is_never_replaced(void **state) {
 	}
 }
 
+static void test_one_process_an_identity(void **state) {
+	struct link_setup first, second;
+	(void)state;
+	assert_true(init(&first, GOOD, CTRL_ROLE_CLIENT, NULL));
+	assert_false(init(&second, GOOD, CTRL_ROLE_CLIENT, NULL));
+	assert_int_equal(second.status, CLIENT_EXIT_FAILURE);
+	assert_non_null(strstr(second.text, "--identity"));
+	assert_non_null(strstr(second.text, "another process uses it"));
+	link_setup_done(&second);
+	link_setup_done(&first);
+	assert_true(init(&second, GOOD, CTRL_ROLE_CLIENT, NULL));
+	link_setup_done(&second);
+	(void)unlink(identity);
+}
+
 static void test_help_and_version(void **state) {
 	struct link_setup setup;
 	(void)state;
@@ -221,6 +238,7 @@ int main(void) {
 	    cmocka_unit_test(test_good),
 	    cmocka_unit_test(test_bad),
 	    cmocka_unit_test(test_identity_is_never_replaced),
+	    cmocka_unit_test(test_one_process_an_identity),
 	    cmocka_unit_test(test_help_and_version),
 	};
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);

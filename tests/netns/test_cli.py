@@ -1,4 +1,5 @@
 """What people type wrong: a clear message that names the part, the documented exit status, and nothing left behind."""
+import os
 import subprocess
 import unittest
 
@@ -8,7 +9,7 @@ from party import SERVER_NAME, TAP, Party, binary
 PROGRAMS = ('lanparty-relay', 'lanparty-gateway', 'lanparty-client')
 DEV = ['--dev-cert-der-out', '{folder}/relay-cert.der']
 PEER = ['--relay', '203.0.113.2', '--room', 'ROOM1']
-USAGE, DEVICE, RESOLVE, UNREACHABLE, TLS = 2, 3, 4, 5, 6
+FAILURE, USAGE, DEVICE, RESOLVE, UNREACHABLE, TLS, PRIVILEGE = 1, 2, 3, 4, 5, 6, 8
 
 # program, arguments, exit status, what the message must contain
 BAD = [
@@ -77,6 +78,40 @@ class TestCommandLine(unittest.TestCase):
                         self.assertEqual(run.returncode, status, text(run))
                     self.assertIn(word, run.stderr)
                     self.assertFalse(lab.device_exists('client1', TAP))
+
+    def test_needs_root(self):
+        """Who may not do it is told so before anything is written, and after what is wrong with the command line."""
+        with Lab() as lab:
+            for program, capability in (('lanparty-client', 'CAP_NET_ADMIN'), ('lanparty-gateway', 'CAP_NET_RAW')):
+                with self.subTest(program=program):
+                    command = ['setpriv', '--bounding-set', '-all', '--inh-caps', '-all', binary(program), *PEER,
+                               '--interface', 'up0', '--identity', lab.path('new/identity')]
+                    run = lab.run('client1', *command, check=False, timeout=10)
+                    self.assertEqual(run.returncode, PRIVILEGE, text(run))
+                    self.assertIn(f'needs root, or {capability}', run.stderr)
+                    self.assertFalse(os.path.exists(lab.path('new')))
+                    run = lab.run('client1', *command, '--log-level', 'loud', check=False, timeout=10)
+                    self.assertEqual(run.returncode, USAGE, text(run))
+
+    def test_identity_file(self):
+        """Others must not be able to read it, nor another instance to use it."""
+        with Lab() as lab:
+            party = Party(lab)
+            party.start_relay()
+            party.start_client('client1')
+            party.wait_joined(['client1'], gateway=False)
+            identity = lab.path('client1-identity.json')
+            command = party.client_command('client1')
+            command[command.index(TAP)] = 'second0'
+            run = lab.run('client1', *command, check=False, timeout=10)
+            self.assertEqual(run.returncode, FAILURE, text(run))
+            self.assertRegex(run.stderr, f'--identity.*{identity}: another process uses it')
+            self.assertFalse(lab.device_exists('client1', 'second0'))
+            party.clients['client1'].stop()
+            os.chmod(identity, 0o640)
+            run = lab.run('client1', *command, check=False, timeout=10)
+            self.assertEqual(run.returncode, FAILURE, text(run))
+            self.assertRegex(run.stderr, f'{identity}: its mode 0640 .* chmod 600')
 
     def test_config_file(self):
         with Lab() as lab:

@@ -86,6 +86,8 @@ void netlink_change_route(struct netlink_request *request, uint32_t seq, enum ne
 	if (!on_link)
 		attribute(request, RTA_GATEWAY, route->gateway.ip, netlink_ip_bytes(&route->gateway));
 	attribute(request, RTA_OIF, &ifindex, sizeof(ifindex));
+	if (route->metric != 0)
+		attribute(request, RTA_PRIORITY, &route->metric, sizeof(route->metric));
 	finish(request);
 }
 

@@ -47,7 +47,7 @@ struct netlink_link {
 enum netlink_route_action { NETLINK_ROUTE_ADD /* fails when there is one */, NETLINK_ROUTE_DELETE };
 
 void netlink_set_link(struct netlink_request *request, uint32_t seq, const struct netlink_link *link);
-/* A route of ours in the main table. */
+/* A route of ours in the main table; metric 0: the kernel's default. */
 void netlink_change_route(struct netlink_request *request, uint32_t seq, enum netlink_route_action action,
                           const struct netlink_route *route);
 /* Which way the kernel would go. With `matched` it answers with the routing table's entry instead of the result. */

@@ -5,6 +5,8 @@
 #include <net/if.h>
 #include <string.h>
 
+#define LEFT_BEHIND_MAX 16 /* so many crashes are tidied up after in one go */
+
 void lintap_route_pin_init(struct lintap_route_pin *pin, struct rtnl *rtnl, unsigned tap_ifindex, struct obs_log *log) {
 	*pin = (struct lintap_route_pin){.rtnl = rtnl, .log = log, .tap_ifindex = tap_ifindex, .state = OBS_UNKNOWN};
 }
@@ -60,11 +62,12 @@ static bool same_way(const struct netlink_route *a, const struct netlink_route *
 	return a->ifindex == b->ifindex && base_addr_equal(&a->gateway, &b->gateway);
 }
 
-/* The way to copy: what the kernel does now, or if that is the tunnel, what it would do without, or what it did. */
-static int find_way(struct lintap_route_pin *pin, struct netlink_route *ret) {
+/* The way to copy: what the kernel does now, or if that is the tunnel, what it would do without, or what it did. When
+ * the network has moved, what the kernel does now may be another client's pin that has yet to follow. */
+static int find_way(struct lintap_route_pin *pin, bool moved, struct netlink_route *ret) {
 	struct netlink_route now, around;
 	int err = rtnl_route_around(pin->rtnl, &pin->relay, pin->tap_ifindex, &around);
-	if (rtnl_get_route(pin->rtnl, &pin->relay, false, &now) == 0 && now.ifindex != pin->tap_ifindex &&
+	if (!moved && rtnl_get_route(pin->rtnl, &pin->relay, false, &now) == 0 && now.ifindex != pin->tap_ifindex &&
 	    now.ifindex != 0) {
 		pin->follows = err == 0 && same_way(&now, &around);
 		*ret = now;
@@ -94,30 +97,57 @@ static void take_out(struct lintap_route_pin *pin) {
 	pin->ours = false;
 }
 
+static bool is_left_behind(const struct netlink_route *route) {
+	char interface[IF_NAMESIZE];
+	return if_indextoname(route->metric, interface) == NULL;
+}
+
+/* The host route by which the kernel goes, with those out of the way that nobody takes back any more. */
+static bool find_host_route(struct lintap_route_pin *pin, struct netlink_route *ret) {
+	for (int tries = 0; tries < LEFT_BEHIND_MAX; tries++) {
+		if (rtnl_get_route(pin->rtnl, &pin->relay, true, ret) < 0 || !is_host_route(pin, ret))
+			return false;
+		if (ret->protocol != NETLINK_ROUTE_PROTOCOL || !is_left_behind(ret))
+			return true;
+		(void)rtnl_change_route(pin->rtnl, NETLINK_ROUTE_DELETE, ret);
+	}
+	return false;
+}
+
 static int install(struct lintap_route_pin *pin) {
 	struct netlink_route now = {.ifindex = 0}, way = now, matched;
+	bool moved = false;
 	int err = rtnl_get_route(pin->rtnl, &pin->relay, false, &now);
 	if (err == 0 && needs_no_pin(pin, &now))
 		return 0;
-	if (err == 0 && rtnl_get_route(pin->rtnl, &pin->relay, true, &matched) == 0 && is_host_route(pin, &matched)) {
-		if (!pin->ours && matched.protocol == NETLINK_ROUTE_PROTOCOL)
-			pin->ours = pin->follows = true; /* left behind by a crash, perhaps in another network */
+	if (err != 0 || !find_host_route(pin, &matched)) {
+		pin->ours = false; /* gone with its interface, or somebody removed it */
+	} else if (matched.protocol != NETLINK_ROUTE_PROTOCOL) {
+		if (!pin->ours)
+			pin->route = matched;
+		return 0;
+	} else if (matched.metric == pin->tap_ifindex) {
+		pin->ours = true;
 		pin->route = matched;
-		if (!pin->ours || !has_moved(pin))
+		moved = has_moved(pin);
+		if (!moved)
 			return 0;
 		take_out(pin);
 		pin->state = OBS_UNKNOWN; /* to be said again */
 	}
-	pin->ours = false;
-	err = find_way(pin, &way);
+	/* A pin of another client leads us the way to copy: that client may leave. */
+	err = find_way(pin, moved, &way);
 	if (err < 0)
 		return err;
+	if (!same_way(&pin->route, &way))
+		take_out(pin);
 	pin->route = (struct netlink_route){.dest = pin->relay,
 	                                    .prefix = (uint8_t)(netlink_ip_bytes(&pin->relay) * 8),
 	                                    .gateway = way.gateway,
-	                                    .ifindex = way.ifindex};
+	                                    .ifindex = way.ifindex,
+	                                    .metric = pin->tap_ifindex};
 	err = rtnl_change_route(pin->rtnl, NETLINK_ROUTE_ADD, &pin->route);
-	pin->ours = err == 0;
+	pin->ours = err == 0 || err == -EEXIST;
 	return err == -EEXIST ? 0 : err;
 }
 

@@ -3,7 +3,8 @@
  * itself. So the relay's address gets a host route along the way that was best without the tunnel.
  *
  * An exact host route that is there already is used and left alone. Our own carry a routing protocol number of their
- * own, are taken back at exit, and one that a crash left behind is adopted. */
+ * own, and as metric the index of the tunnel interface: so each client of this machine has one, takes back its own at
+ * exit, and sees which a crash left behind. */
 #ifndef CLIENT_LINUX_ROUTE_PIN_H
 #define CLIENT_LINUX_ROUTE_PIN_H
 

@@ -9,6 +9,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#define TUNNELS_MAX 16    /* of clients on this machine */
 #define REPLY_BYTES 32768 /* what the kernel packs a dump into (NLMSG_GOODSIZE, at most 32 KiB) */
 
 struct rtnl {
@@ -95,7 +96,8 @@ int rtnl_change_route(struct rtnl *rtnl, enum netlink_route_action action, const
 
 struct route_search {
 	const struct base_addr *dest;
-	unsigned not_ifindex;
+	unsigned tunnels[TUNNELS_MAX];
+	size_t tunnel_count;
 	bool found;
 	struct netlink_route best;
 };
@@ -118,13 +120,30 @@ int rtnl_get_route(struct rtnl *rtnl, const struct base_addr *dest, bool matched
 	return err;
 }
 
+static bool is_tunnel(const struct route_search *search, unsigned ifindex) {
+	for (size_t i = 0; i < search->tunnel_count; i++)
+		if (search->tunnels[i] == ifindex)
+			return true;
+	return false;
+}
+
+/* The metric of a pin tells whose it is (route_pin.h). */
+static void collect_tunnel(void *user, const struct netlink_message *message) {
+	struct route_search *search = user;
+	struct netlink_route route;
+	if (message->type == RTM_NEWROUTE && netlink_parse_route(message->payload, &route) == 0 &&
+	    route.protocol == NETLINK_ROUTE_PROTOCOL && search->tunnel_count < TUNNELS_MAX &&
+	    !is_tunnel(search, route.metric))
+		search->tunnels[search->tunnel_count++] = route.metric;
+}
+
 static void compare_route(void *user, const struct netlink_message *message) {
 	struct route_search *search = user;
 	struct netlink_route route;
 	if (message->type != RTM_NEWROUTE || netlink_parse_route(message->payload, &route) < 0)
 		return;
 	if (route.table != RT_TABLE_MAIN || route.type != RTN_UNICAST || route.ifindex == 0 || route.dead ||
-	    route.ifindex == search->not_ifindex || route.protocol == NETLINK_ROUTE_PROTOCOL ||
+	    is_tunnel(search, route.ifindex) || route.protocol == NETLINK_ROUTE_PROTOCOL ||
 	    !netlink_route_covers(&route, search->dest))
 		return;
 	if (!search->found || netlink_route_better(&route, &search->best))
@@ -132,12 +151,15 @@ static void compare_route(void *user, const struct netlink_message *message) {
 	search->found = true;
 }
 
-int rtnl_route_around(struct rtnl *rtnl, const struct base_addr *dest, unsigned not_ifindex,
+int rtnl_route_around(struct rtnl *rtnl, const struct base_addr *dest, unsigned tap_ifindex,
                       struct netlink_route *ret) {
 	struct netlink_request request;
-	struct route_search search = {.dest = dest, .not_ifindex = not_ifindex};
+	struct route_search search = {.dest = dest, .tunnels = {tap_ifindex}, .tunnel_count = 1};
 	netlink_dump_routes(&request, ++rtnl->seq, dest->family);
-	int err = ask(rtnl, &request, false, compare_route, &search);
+	int err = ask(rtnl, &request, false, collect_tunnel, &search);
+	netlink_dump_routes(&request, ++rtnl->seq, dest->family);
+	if (err == 0)
+		err = ask(rtnl, &request, false, compare_route, &search);
 	if (err == 0 && !search.found)
 		err = -ENETUNREACH;
 	if (err == 0)

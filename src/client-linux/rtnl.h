@@ -16,9 +16,9 @@ int rtnl_set_link(struct rtnl *rtnl, const struct netlink_link *link);
 int rtnl_change_route(struct rtnl *rtnl, enum netlink_route_action action, const struct netlink_route *route);
 int rtnl_get_route(struct rtnl *rtnl, const struct base_addr *dest, bool matched, struct netlink_route *ret);
 
-/* The main table's best way to `dest` that uses neither the interface `not_ifindex` nor a route of ours, or
- * -ENETUNREACH. */
-int rtnl_route_around(struct rtnl *rtnl, const struct base_addr *dest, unsigned not_ifindex, struct netlink_route *ret);
+/* The main table's best way to `dest` that uses neither a client's tunnel, our own being `tap_ifindex`, nor a client's
+ * pin, or -ENETUNREACH. */
+int rtnl_route_around(struct rtnl *rtnl, const struct base_addr *dest, unsigned tap_ifindex, struct netlink_route *ret);
 /* The interface's address that says most to a person; family NONE when it has none. */
 int rtnl_interface_address(struct rtnl *rtnl, unsigned ifindex, struct netlink_address *ret);
 

@@ -278,6 +278,50 @@ static void test_pin_leaves_what_it_finds(void **state) {
 	lintap_route_pin_clear(&pin);
 }
 
+/* Two clients on one machine: each has its own, whoever leaves first. */
+static void test_pins_of_two_clients(void **state) {
+	struct fixture *fixture = *state;
+	const struct base_addr relay = ip("192.0.2.1");
+	struct lintap_route_pin pins[2];
+	private_net_run("ip link add second0 type veth peer name second1 && ip link set second0 up");
+	assert_int_equal(lintap_tap_set_carrier(fixture->tap, true), 0);
+	for (unsigned leaves = 0; leaves < 2; leaves++) {
+		lintap_route_pin_init(&pins[0], fixture->rtnl, lintap_tap_ifindex(fixture->tap), NULL);
+		lintap_route_pin_init(&pins[1], fixture->rtnl, if_nametoindex("second0"), NULL);
+		for (unsigned i = 0; i < 2; i++)
+			lintap_route_pin_set(&pins[i], &relay);
+		private_net_run("test $(ip route show 192.0.2.1 proto 76 | wc -l) = 2");
+		private_net_run("ip route replace default via 10.9.0.9");
+		for (unsigned i = 0; i < 4; i++)
+			lintap_route_pin_check(&pins[i % 2]);
+		private_net_run("test $(ip route show 192.0.2.1 proto 76 | grep -c 'via 10.9.0.9') = 2");
+		/* One tunnel captures the relay's address: that is no way for the other one either. */
+		private_net_run(leaves == 0 ? "ip addr add 192.0.2.77/24 dev lanparty0"
+		                            : "ip addr add 192.0.2.77/24 dev second0");
+		for (unsigned i = 0; i < 4; i++)
+			lintap_route_pin_check(&pins[i % 2]);
+		private_net_run("test $(ip route show 192.0.2.1 proto 76 | grep -c 'via 10.9.0.9') = 2");
+		lintap_route_pin_clear(&pins[leaves]);
+		private_net_run("test $(ip route show 192.0.2.1 proto 76 | wc -l) = 1");
+		expect_way(fixture, "192.0.2.1", "home", true, "the other one's pin stays");
+		private_net_run("ip addr flush dev lanparty0 && ip addr flush dev second0"); /* its tunnel goes with it */
+		lintap_route_pin_check(&pins[1 - leaves]);
+		assert_int_equal(pins[1 - leaves].state, OBS_YES);
+		private_net_run("ip route replace default via 10.9.0.1");
+		lintap_route_pin_check(&pins[1 - leaves]);
+		private_net_run("ip route show 192.0.2.1 proto 76 | grep -q 'via 10.9.0.1'");
+		lintap_route_pin_clear(&pins[1 - leaves]);
+		private_net_run("test -z \"$(ip route show proto 76)\"");
+	}
+	/* Those of clients that crashed go, in whatever order they are found. */
+	private_net_run("ip route add 192.0.2.1/32 via 10.9.0.9 proto 76 metric 9998;"
+	                " ip route add 192.0.2.1/32 via 10.9.0.9 proto 76 metric 9999");
+	lintap_route_pin_set(&pins[0], &relay);
+	private_net_run("test $(ip route show 192.0.2.1 | wc -l) = 1 && ip route show 192.0.2.1 | grep -q 'via 10.9.0.1'");
+	lintap_route_pin_clear(&pins[0]);
+	private_net_run("test -z \"$(ip route show proto 76)\"; ip link del second0");
+}
+
 #define IN_NAMESPACE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void) {
@@ -290,6 +334,7 @@ int main(void) {
 	    IN_NAMESPACE(test_pin_comes_back),
 	    IN_NAMESPACE(test_pin_follows_the_network),
 	    IN_NAMESPACE(test_pin_leaves_what_it_finds),
+	    IN_NAMESPACE(test_pins_of_two_clients),
 	    IN_NAMESPACE(test_device_deleted),
 	};
 	if (!private_net_enter("client-linux-device"))

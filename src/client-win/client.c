@@ -28,7 +28,8 @@ struct winmain_client {
 	struct tapwin_adapter adapter;
 	struct tapwin_device *device;
 	struct loop_source tap_source;
-	bool media; /* the cable is plugged in */
+	bool media;           /* the cable is plugged in */
+	uint64_t bad_counted; /* frames that were none, among the session's counters */
 
 	struct route_scope *scope;
 	uint64_t tap_luid;
@@ -92,12 +93,6 @@ static void on_media_due(void *user, uint64_t now) {
 	(void)set_media(client, false);
 }
 
-static void on_resume_due(void *user, uint64_t now) {
-	struct winmain_client *client = user;
-	(void)now;
-	tapwin_device_resume(client->device);
-}
-
 static void on_tap_ready(void *user, unsigned events, uint64_t now) {
 	struct winmain_client *client = user;
 	(void)events;
@@ -116,6 +111,21 @@ static void on_tap_ready(void *user, unsigned events, uint64_t now) {
 		}
 		(void)client_bridge_from_device(&client->bridge, frame, NULL, now);
 	}
+}
+
+static void on_resume_due(void *user, uint64_t now) {
+	struct winmain_client *client = user;
+	tapwin_device_resume(client->device);
+	on_tap_ready(client, LOOP_READ, now); /* a driver that still sleeps sets no event */
+}
+
+/* What the driver handed out that was no frame: the bridge has not seen it. */
+static void count_bad_frames(struct winmain_client *client) {
+	struct obs_counters *counters = client_session_counters(client->session);
+	const uint64_t bad = tapwin_device_counters(client->device)->bad_frame - client->bad_counted;
+	client->bad_counted += bad;
+	counters->value[OBS_DEVICE_RX_FRAMES] += bad;
+	counters->drop[OBS_DROP_MALFORMED] += bad;
 }
 
 /* ---- diagnostics ---- */
@@ -158,6 +168,7 @@ static void diagnose(struct winmain_client *client) {
 
 static void on_diagnostics_due(void *user, uint64_t now) {
 	struct winmain_client *client = user;
+	count_bad_frames(client);
 	diagnose(client);
 	(void)loop_timer_set(client->loop, &client->diagnostics_timer, now + WINMAIN_DIAGNOSTICS_NS);
 }

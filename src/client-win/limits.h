@@ -19,8 +19,6 @@
 /* A restarted adapter comes back within some seconds. */
 #define WINMAIN_REOPEN_TRIES 40
 #define WINMAIN_REOPEN_WAIT_MS 250
-/* Windows ends a process this long after the console was closed; restoring takes milliseconds. */
-#define WINMAIN_RESTORE_WAIT_MS 4500
 /* The service's log starts anew beyond this size; the one before is kept. */
 #define WINMAIN_LOG_BYTES_MAX (4 * 1024 * 1024)
 

@@ -7,6 +7,7 @@
 #include "client-win/advice.h"
 #include "client-win/client.h"
 #include "client-win/command_line.h"
+#include "client-win/console.h"
 #include "client-win/limits.h"
 #include "client-win/service.h"
 #include "client-win/system.h"
@@ -81,6 +82,13 @@ static int run_client(void *user) {
 		return fail(CLIENT_EXIT_FAILURE, "the TLS library cannot be set up");
 	int status = winmain_client_run(&start);
 	quic_global_done();
+	return status;
+}
+
+static int run_in_console(struct program *program) {
+	winmain_console_open();
+	int status = run_client(program);
+	winmain_console_close();
 	return status;
 }
 
@@ -175,7 +183,7 @@ static int perform(struct program *program, enum winmain_task task, bool asks) {
 	case WINMAIN_SERVICE_RUN:
 		return run_service(program);
 	default:
-		return run_client(program);
+		return run_in_console(program);
 	}
 }
 

@@ -1,0 +1,15 @@
+/* client-win/console.h: what a client that runs in a window of its own needs beside loop/signals_windows.h; a service
+ * has neither a console nor anybody who logs off. */
+#ifndef CLIENT_WIN_CONSOLE_H
+#define CLIENT_WIN_CONSOLE_H
+
+/* A click into the console must not hold up the program at its next line (QuickEdit); and logoff and shutdown are told
+ * to a hidden window, since Windows does not tell them to the console handler of a program that has user32 loaded. */
+void winmain_console_open(void);
+/* The console again as its other programs know it. */
+void winmain_console_close(void);
+
+/* The class of the hidden window. */
+#define WINMAIN_WINDOW_CLASS L"lanparty-client"
+
+#endif

@@ -3,6 +3,8 @@
  *   faketap_tool install DRIVER GUID SUBKEY NAME MAC VERSION      (NAME as the network settings show it, MAC 12 digits)
  *   faketap_tool hold                                             until it is ended: Wine's services stay as long
  *   faketap_tool bridge GUID PORT PEER-PORT [FIELD=NUMBER ...]    copies frames between the adapter and UDP on loopback
+ *   faketap_tool end-session CLASS logoff|shutdown                tells the window of this class as Windows does
+ *   faketap_tool unprivileged PROGRAM [ARGUMENT ...]              runs it without an administrator's rights
  *
  * A FIELD is one of struct faketap_config's switches. A datagram that says "set FIELD=NUMBER" changes one later. */
 #include "tests/windows/faketap_client.h"
@@ -100,6 +102,40 @@ static int bridge(int argc, char **argv) {
 	}
 }
 
+static int end_session(const char *name, const char *how) {
+	const LPARAM data = strcmp(how, "logoff") == 0 ? (LPARAM)ENDSESSION_LOGOFF : 0;
+	HWND window = FindWindowA(name, NULL);
+
+	if (window == NULL)
+		return complain("no such window");
+	if (!SendMessageW(window, WM_QUERYENDSESSION, 0, data))
+		return complain("the window does not want to end");
+	(void)SendMessageW(window, WM_ENDSESSION, TRUE, data);
+	return 0;
+}
+
+/* As a program starts that is not "Run as administrator": the group is there to be denied only. */
+static int run_unprivileged(char **argv) {
+	static char command[8192];
+	SID_IDENTIFIER_AUTHORITY authority = {SECURITY_NT_AUTHORITY};
+	STARTUPINFOA startup = {.cb = sizeof(startup)};
+	SID_AND_ATTRIBUTES administrators = {.Attributes = 0};
+	PROCESS_INFORMATION process;
+	HANDLE own, limited;
+	DWORD status;
+
+	for (; *argv != NULL; argv++)
+		(void)snprintf(command + strlen(command), sizeof(command) - strlen(command), "\"%s\" ", *argv);
+	if (!AllocateAndInitializeSid(&authority, 2, SECURITY_BUILTIN_DOMAIN_RID, DOMAIN_ALIAS_RID_ADMINS, 0, 0, 0, 0, 0, 0,
+	                              &administrators.Sid) ||
+	    !OpenProcessToken(GetCurrentProcess(), TOKEN_ALL_ACCESS, &own) ||
+	    !CreateRestrictedToken(own, 0, 1, &administrators, 0, NULL, 0, NULL, &limited) ||
+	    !CreateProcessAsUserA(limited, NULL, command, NULL, NULL, TRUE, 0, NULL, NULL, &startup, &process))
+		return complain("a program without rights does not start");
+	(void)WaitForSingleObject(process.hProcess, INFINITE);
+	return GetExitCodeProcess(process.hProcess, &status) ? (int)status : 1;
+}
+
 int main(int argc, char **argv) {
 	if (argc == 8 && strcmp(argv[1], "install") == 0) {
 		const struct faketap_adapter adapter = {.driver = argv[2],
@@ -115,6 +151,10 @@ int main(int argc, char **argv) {
 		say_ready();
 		Sleep(INFINITE);
 	}
+	if (argc == 4 && strcmp(argv[1], "end-session") == 0)
+		return end_session(argv[2], argv[3]);
+	if (argc >= 3 && strcmp(argv[1], "unprivileged") == 0)
+		return run_unprivileged(argv + 2);
 	if (argc >= 5 && strcmp(argv[1], "bridge") == 0)
 		return bridge(argc, argv);
 	return complain("install DRIVER GUID SUBKEY NAME MAC VERSION | hold | bridge GUID PORT PEER-PORT ...");

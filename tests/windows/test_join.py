@@ -4,7 +4,7 @@ import unittest
 
 from lab import HOST_ADDRESS, UPLINKS, Lab, wait_for
 from party import SERVER_NAME, Party
-from winlab import HOST, WindowsPc
+from winlab import HOST, MAC, TOOL, WindowsPc
 
 RELAY, ROUTER = UPLINKS['relay'][0], UPLINKS[HOST][2]
 PIN = f'CreateIpForwardEntry2 {RELAY}/32 via {ROUTER} if=up0 metric=0 -> 0'
@@ -27,9 +27,21 @@ def restores(mtu):
             for values in ((0, 3, mtu, 0), (1, 25, mtu, 0), (1, 25, 1500, 0))] + [UNPIN]
 
 
-def join(lab, pc, *options, relay_options=(), certificate=None):
-    party = Party(lab, relay_options=relay_options)
-    party.certificate = certificate or party.certificate
+def make_party(lab, lasting_certificate=False):
+    """With a lasting certificate, a relay that is started anew is still the same one."""
+    if not lasting_certificate:
+        return Party(lab)
+    certificate, key = lab.path('relay.pem'), lab.path('relay.key')
+    lab.run('relay', 'openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days',
+            '2', '-subj', f'/CN={SERVER_NAME}', '-addext', f'subjectAltName=DNS:{SERVER_NAME}', '-out', certificate, '-keyout',
+            key)
+    party = Party(lab, relay_options=['--cert', certificate, '--key', key])
+    party.certificate = certificate
+    return party
+
+
+def join(lab, pc, *options, lasting_certificate=False):
+    party = make_party(lab, lasting_certificate)
     party.start_relay()
     party.start_gateway()
     client = pc.start_client(party, *options)
@@ -38,15 +50,30 @@ def join(lab, pc, *options, relay_options=(), certificate=None):
     return party, client, mtu
 
 
+def in_order(test, text, *patterns):
+    """Each pattern is found after the one before it."""
+    at = 0
+    for pattern in patterns:
+        found = re.compile(pattern, re.M).search(text, at)
+        test.assertIsNotNone(found, f'/{pattern}/ not after {text[:at][-200:]!r}')
+        at = found.end()
+
+
 class TestJoin(unittest.TestCase):
     def test_a_whole_evening(self):
         """Lease, ping and TCP both ways, broadcast; each call to the IP Helper in its order; Ctrl-C restores."""
         with Lab() as lab, WindowsPc(lab) as pc:
+            pc.start_mirror()
             party, client, mtu = join(lab, pc)
             client.wait_log(r'gateway: connected \(peer \d+\)')
             self.assertEqual(pc.calls(), changes(mtu))
+            in_order(self, client.log(), 'tap_opened .*mac=' + MAC, 'relay_connecting', 'session_joined', 'lan message=',
+                     'route_pinned', 'route_change what=mtu', 'media message=connected')
+            for family in ('IPv4', 'IPv6'):
+                self.assertRegex(client.log(), fr'warn .*tap_settings message="default routes \({family}\)')
+            self.assertEqual(lab.ip_json(HOST, 'link', 'show', 'dev', 'tapx')[0]['mtu'], mtu)
+            self.assertIn(ROUTER, lab.ip(HOST, 'route', 'show', RELAY))
             lab.start_dnsmasq()
-            lab.ip(HOST, 'link', 'set', 'tapx', 'mtu', str(mtu))  # what the call above does on Windows
             address = lab.lease(HOST, 'tapx', 30)
             client.wait_log(f'address: {address} ', 15)
             for _ in range(3):
@@ -59,9 +86,14 @@ class TestJoin(unittest.TestCase):
             query = lab.start('host', 'game', 'python3', '-c', GAME_SERVER)
             query.wait_log('ready')
             self.assertIn('here', lab.run(HOST, 'python3', '-c', GAME_CLIENT).stdout)
+            client.wait_log('network_profile .*not known')  # Wine knows no profiles
+            stats = wait_for(lambda: (party.peer(HOST).get('stats') or {}) if (party.peer(HOST).get('stats') or {}).get('tap_address')
+                             else None, 30, 'what the client reports')
+            self.assertEqual((stats['tap_ready'], stats['route_pinned']), (True, True))
             self.assertEqual(pc.calls(), changes(mtu))
             self.assertEqual(pc.interrupt(client), 0)
             self.assertEqual(pc.calls(), changes(mtu) + restores(mtu))
+            self.assertEqual(lab.ip(HOST, 'route', 'show', RELAY), '')
             wait_for(lambda: not party.peer(HOST), 5, 'the relay saw it leave')
             self.assertIn('reason=quit', party.relay.log())
 
@@ -70,21 +102,30 @@ class TestJoin(unittest.TestCase):
             party, client, mtu = join(lab, pc)
             client.kill()
             self.assertEqual(pc.calls(), changes(mtu))
+            self.assertIn('metric', pc.read_state('route-state.txt'))
             client = pc.start_client(party)
             client.wait_log('media.*=connected', 20)
             self.assertEqual(pc.calls(), changes(mtu) + restores(mtu) + changes(mtu))
+            in_order(self, client.log(), 'route_recover ', 'tap_opened', 'route_pinned')
             client.kill()
             status, _, _ = pc.run_client('--recover-routes')
             self.assertEqual(status, 0)
             self.assertEqual(pc.calls(), (changes(mtu) + restores(mtu)) * 2)
 
+    def test_logoff_and_shutdown_restore(self):
+        """Windows ends the process when the hidden window has answered: by then everything is back."""
+        for how in ('logoff', 'shutdown'):
+            with self.subTest(how), Lab() as lab, WindowsPc(lab) as pc:
+                party, client, mtu = join(lab, pc)
+                client.expected_end = True
+                pc.run(TOOL, 'end-session', 'lanparty-client', how)
+                self.assertEqual(pc.calls(), changes(mtu) + restores(mtu))
+                self.assertEqual(client.popen.wait(10), 0)
+                self.assertIn('reason=quit', party.relay.log())
+
     def test_the_adapter_stays_through_an_outage(self):
         with Lab() as lab, WindowsPc(lab) as pc:
-            certificate, key = lab.path('relay.pem'), lab.path('relay.key')
-            lab.run('relay', 'openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1',
-                    '-nodes', '-days', '2', '-subj', f'/CN={SERVER_NAME}', '-addext', f'subjectAltName=DNS:{SERVER_NAME}',
-                    '-out', certificate, '-keyout', key)
-            party, client, mtu = join(lab, pc, relay_options=['--cert', certificate, '--key', key], certificate=certificate)
+            party, client, mtu = join(lab, pc, lasting_certificate=True)
             party.relay.kill()
             client.wait_log('status.*relay: not connected', 40)
             party.start_relay()
@@ -92,6 +133,20 @@ class TestJoin(unittest.TestCase):
             self.assertEqual(len(re.findall('media message', client.log())), 1)
             self.assertEqual(pc.calls(), changes(mtu))
             self.assertEqual(pc.interrupt(client), 0)
+
+    def test_what_others_change_meanwhile(self):
+        """The pin comes back when somebody takes it out; a home network with the LAN's addresses is said."""
+        with Lab() as lab, WindowsPc(lab) as pc:
+            _, client, mtu = join(lab, pc)
+            pc.take_route(RELAY)
+            wait_for(lambda: len(pc.calls()) > len(changes(mtu)), 10, 'the pin is back')
+            self.assertEqual([line for line in pc.calls()[len(changes(mtu)):] if line.endswith('-> 0')], [PIN])
+            lab.ip(HOST, 'addr', 'add', '192.168.77.60/24', 'dev', 'up0')
+            lab.ip(HOST, 'addr', 'add', '192.168.77.61/24', 'dev', 'tapx')
+            client.wait_log(r'same_network .*192\.168\.77\.60/24.*192\.168\.77\.61/24')
+            client.wait_log('address: 192.168.77.61 ')
+            self.assertEqual(pc.interrupt(client), 0)
+            self.assertEqual(pc.calls()[-7:], [UNPIN] + restores(mtu)[:-1])  # the pin is the latest change now
 
 
 GAME_SERVER = '''

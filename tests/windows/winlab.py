@@ -37,7 +37,12 @@ MAC = CLIENT_MACS[HOST]
 SUBKEY = '0181'
 ADAPTER_SECTIONS = re.compile(r'(?i)\[[^]]*(\\\\Services\\\\(faketap-|lanparty-client)|\{4D36E972-E325-11CE-BFC1-08002BE10318\}\\\\'
                               r'(018\d\]|\{[0-9A-F]{8}-0000-0000-0000-4E6574446576\}))')
-TOOL_PORT, WIRE_PORT = 5701, 5702
+TOOL_PORT, WIRE_PORT, MIRROR_PORT = 5701, 5702, 5703
+MIRROR = os.path.join(ROOT, 'tests', 'windows', 'iphlpapi', 'mirror.py')
+
+USER_SECTIONS = ('[Software\\\\Wine\\\\Drivers]\n"Graphics"="null"\n',
+                 '[Software\\\\Wine\\\\AppDefaults\\\\lanparty-client.exe\\\\DllOverrides]\n'
+                 '"iphlpapi"="native,builtin"\n"netprofm"=""\n')
 
 
 def wine_binary(name):
@@ -68,7 +73,11 @@ def start_wine(prefix=()):
     so one program stays until stop_wine(). One run at a time: there is one prefix."""
     fcntl.flock(_prefix_lock(), fcntl.LOCK_EX)
     stop_wine()
-    forget_adapters()
+    if not os.path.exists(os.path.join(PREFIX, 'user.reg')):
+        subprocess.run([wine_binary('wine64'), 'wineboot', '--init'], env={**os.environ, **environment()}, timeout=120,
+                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        stop_wine()
+    _prepare_registry()
     holder = subprocess.Popen([*prefix, wine_binary('wine64'), TOOL, 'hold'], env={**os.environ, **environment()},
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     if holder.stdout.readline().strip() != b'ready':
@@ -101,17 +110,22 @@ def wine(*command, timeout=90):
     return run_wine([wine_binary('wine64'), *command], environment(), timeout)
 
 
-def forget_adapters():
-    """What a run that was killed left in the registry: its drivers would hold up the next start of Wine."""
+def _prepare_registry():
+    """In its files, while no program of the prefix runs. What a run that was killed left goes: its drivers would hold up the
+    next start of Wine. Windows that nobody sees are allowed, and the client takes the iphlpapi.dll beside it when there is
+    one, also as a service, which gets no environment of ours."""
     path = os.path.join(PREFIX, 'system.reg')
-    if not os.path.exists(path):
-        return
     with open(path, encoding='utf-8', errors='surrogateescape') as file:
         sections = re.split(r'(?m)^(?=\[)', file.read())
     kept = [section for section in sections if not ADAPTER_SECTIONS.match(section)]
     if len(kept) < len(sections):
         with open(path, 'w', encoding='utf-8', errors='surrogateescape') as file:
             file.writelines(kept)
+    path = os.path.join(PREFIX, 'user.reg')
+    with open(path, encoding='utf-8', errors='surrogateescape') as file:
+        known = file.read()
+    with open(path, 'a', encoding='utf-8') as file:
+        file.write(''.join('\n' + section for section in USER_SECTIONS if section.split(']')[0] + ']' not in known))
 
 
 class WineCase(unittest.TestCase):
@@ -196,8 +210,8 @@ class WindowsPc:
         self.wire = self.tool = None
         self.guids = []
         self.folder = lab.path('program')
-        self.ip_helper = lab.path('ip-helper')
-        self.env = environment(WINEDLLOVERRIDES='mscoree,mshtml,netprofm=;iphlpapi=n,b', FAKE_IPHLPAPI=windows_path(self.ip_helper))
+        self.ip_helper = lab.path('program/ip-helper')
+        self.env = environment()
 
     def __enter__(self):
         shutil.rmtree(STATE, ignore_errors=True)
@@ -255,9 +269,10 @@ class WindowsPc:
     def client(self):
         return os.path.join(self.folder, 'lanparty-client.exe')
 
-    def options(self, party, *more, relay=None, certificate=None):
+    def options(self, party, *more, relay=None, certificate=None, mac=MAC):
+        identity = ['--virtual-mac', mac] if mac else []
         return ['--relay', relay or f'{UPLINKS["relay"][0]}:{RELAY_PORT}', '--server-name', SERVER_NAME, '--relay-ca-cert',
-                windows_path(certificate or party.certificate), '--room', party.room, '--virtual-mac', MAC, *more]
+                windows_path(certificate or party.certificate), '--room', party.room, *identity, *more]
 
     def start_client(self, party, *more, **changes):
         client = self.start('lanparty-client.exe', self.client, *self.options(party, *more, **changes))
@@ -280,6 +295,37 @@ class WindowsPc:
             return []
         with open(path, encoding='utf-8') as file:
             return [line.strip() for line in file]
+
+    def start_mirror(self):
+        """From now on what the client changes is made in Linux, too."""
+        self.env['FAKE_IPHLPAPI_MIRROR'] = str(MIRROR_PORT)
+        mirror = self.lab.start(HOST, 'mirror', 'python3', MIRROR, str(MIRROR_PORT))
+        wait_for(lambda: f':{MIRROR_PORT} ' in self.lab.run(HOST, 'ss', '-uln').stdout, 5, 'the mirror', dead=mirror.died)
+
+    def take_route(self, address):
+        """Somebody takes out a host route that the client made."""
+        path = os.path.join(self.ip_helper, 'table.txt')
+        with open(path, encoding='utf-8') as file:
+            lines = file.readlines()
+        with open(path, 'w', encoding='utf-8') as file:
+            file.writelines(line for line in lines if not (line.startswith('route ') and f' {address} ' in line))
+
+    def set_driver(self, text):
+        """A switch of the fake driver, such as "asleep=1"."""
+        self.send_wire(f'set {text}'.encode())
+
+    def send_wire(self, frame):
+        """A frame as it is, to the wire side of the adapter."""
+        self.lab.run(HOST, 'python3', '-c', 'import socket, sys; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto('
+                     f'bytes.fromhex("{frame.hex()}"), ("127.0.0.1", {TOOL_PORT}))')
+
+    def read_state(self, name):
+        """A file of the state folder, as text."""
+        path = os.path.join(STATE, name)
+        if not os.path.exists(path):
+            return ''
+        with open(path, encoding='utf-8') as file:
+            return file.read()
 
     def fail_calls(self, *lines):
         """From now on these calls of the IP Helper fail: "FUNCTION CODE"; none: all succeed."""

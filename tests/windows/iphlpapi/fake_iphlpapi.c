@@ -2,10 +2,10 @@
  * WINEDLLOVERRIDES="iphlpapi=n,b". Wine cannot change routes and interfaces at all: those calls are answered from a
  * table here, as strictly as Windows answers them; everything else goes to Wine's own library. Never shipped.
  *
- * The folder named by FAKE_IPHLPAPI holds: table.txt, what was changed (it outlives the program, as in a real system);
- * calls.txt, each change in order with its result; fail.txt, made by tests: lines "FUNCTION CODE" or "FUNCTION/6 CODE"
- * (IPv6 only), such calls fail. With FAKE_IPHLPAPI_MIRROR, a UDP port on 127.0.0.1, mirror.py makes the
- * changes in Linux as well. */
+ * The folder named by FAKE_IPHLPAPI, or ip-helper beside the library (a service gets no environment of ours), holds:
+ * table.txt, what was changed (it outlives the program, as in a real system); calls.txt, each change in order with its
+ * result; fail.txt, made by tests: lines "FUNCTION CODE" or "FUNCTION/6 CODE" (IPv6 only), such calls fail. With
+ * FAKE_IPHLPAPI_MIRROR, a UDP port on 127.0.0.1, mirror.py makes the changes in Linux as well. */
 #include <winsock2.h>
 #include <ws2tcpip.h>
 
@@ -95,14 +95,18 @@ struct table {
 
 static NETIO_STATUS(WINAPI *real_forward_table)(ADDRESS_FAMILY family, PMIB_IPFORWARD_TABLE2 *table);
 static SRWLOCK lock = SRWLOCK_INIT;
+static char own_folder[MAX_PATH + 16];
 
 BOOL WINAPI DllMain(HINSTANCE instance, DWORD reason, void *reserved) {
 	WCHAR path[MAX_PATH];
 	HMODULE real;
 
-	(void)instance, (void)reserved;
+	(void)reserved;
 	if (reason != DLL_PROCESS_ATTACH)
 		return TRUE;
+	if (GetModuleFileNameA(instance, own_folder, MAX_PATH) == 0)
+		return FALSE;
+	(void)strcpy(strrchr(own_folder, '\\') + 1, "ip-helper");
 	if (GetSystemDirectoryW(path, MAX_PATH - 16) == 0)
 		return FALSE;
 	wcscat(path, L"\\iphlpapi.dll");
@@ -119,9 +123,7 @@ static FILE *open_file(const char *name, const char *mode) {
 	const char *folder = getenv("FAKE_IPHLPAPI");
 	char path[LINE_BYTES];
 
-	if (folder == NULL)
-		return NULL;
-	(void)snprintf(path, sizeof(path), "%s/%s", folder, name);
+	(void)snprintf(path, sizeof(path), "%s/%s", folder != NULL ? folder : own_folder, name);
 	return fopen(path, mode);
 }
 

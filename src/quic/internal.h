@@ -12,6 +12,7 @@
 #include <gnutls/gnutls.h>
 #include <ngtcp2/ngtcp2.h>
 #include <ngtcp2/ngtcp2_crypto.h>
+#include <stdatomic.h>
 
 #define QUIC_SECRET_BYTES 32
 #define QUIC_STREAM_WINDOW (64 * 1024)
@@ -186,8 +187,28 @@ int quic_server_new_cid(struct quic_server *server, struct quic_conn *conn, ngtc
                         uint8_t ret_token[static NGTCP2_STATELESS_RESET_TOKENLEN]);
 void quic_server_forget_cid(struct quic_server *server, const struct quic_conn *conn, const ngtcp2_cid *cid);
 
-/* source.c: connections by the network they came from first. */
+/* gate.c: any thread. */
+enum quic_share { QUIC_SHARE_RETRY, QUIC_SHARE_OTHER, QUIC_SHARE_COUNT };
+struct quic_gate {
+	struct thread_lock *lock; /* for the sources, and for `connections` to grow */
+	struct base_map sources;
+	atomic_size_t connections, half_open;
+	_Atomic(uint64_t) answers[QUIC_SHARE_COUNT];
+};
 struct quic_source;
+/* A place for one more connection from there: 0 with *ret, BASE_E_FULL, BASE_E_DENIED (that network has enough) or
+ * BASE_E_NOMEM. */
+int quic_gate_enter(struct quic_gate *gate, const struct quic_server_limits *limits, const struct base_addr *remote,
+                    struct quic_source **ret);
+void quic_gate_leave(struct quic_gate *gate, struct quic_source *source);
+bool quic_gate_is_full(struct quic_gate *gate, const struct quic_server_limits *limits);
+/* One more half-open connection, if there are fewer than `max`; and one less. */
+bool quic_gate_begin(struct quic_gate *gate, size_t max);
+void quic_gate_end(struct quic_gate *gate);
+/* Whether one more answer without a connection may be given in this second; counts it. */
+bool quic_gate_answer(struct quic_gate *gate, enum quic_share share, size_t per_second, uint64_t now);
+
+/* source.c: connections by the network they came from first. */
 size_t quic_source_count(const struct base_map *sources, const struct base_addr *addr);
 /* Counts one more; NULL when memory is out. */
 struct quic_source *quic_source_enter(struct base_map *sources, const struct base_addr *addr);
@@ -206,21 +227,19 @@ struct quic_answer {
 	uint8_t bytes[QUIC_ANSWER_BYTES];
 };
 
-enum quic_share { QUIC_SHARE_RETRY, QUIC_SHARE_OTHER, QUIC_SHARE_COUNT };
-
 struct quic_stateless {
 	uint8_t reset_secret[QUIC_SECRET_BYTES];
 	uint8_t token_secret[QUIC_SECRET_BYTES];
 	size_t per_second; /* of each share */
-	size_t used[QUIC_SHARE_COUNT];
-	uint64_t window_start;
+	struct quic_gate *gate;
 	size_t first, count; /* ring */
 	struct quic_answer answers[QUIC_ANSWERS_MAX];
 };
 
 enum quic_token { QUIC_TOKEN_NONE, QUIC_TOKEN_RETRY, QUIC_TOKEN_REGULAR, QUIC_TOKEN_BAD };
 
-int quic_stateless_init(struct quic_stateless *stateless, const struct quic_identity *identity, size_t per_second);
+int quic_stateless_init(struct quic_stateless *stateless, const struct quic_identity *identity, struct quic_gate *gate,
+                        size_t per_second);
 void quic_stateless_version(struct quic_stateless *stateless, struct quic_server_counters *counters,
                             const struct base_path *path, const ngtcp2_version_cid *cids, uint64_t now);
 void quic_stateless_reset(struct quic_stateless *stateless, struct quic_server_counters *counters,

@@ -18,10 +18,11 @@
 struct quic_server {
 	struct quic_server_options options; /* identity: our reference */
 	struct quic_server_counters counters;
-	struct base_map cids, sources;
+	struct quic_gate *gate, *own_gate; /* own_gate: NULL when it is shared */
+	struct base_map cids;
 	struct base_heap timers;
-	struct base_list all, dirty, half_open_list; /* the last: oldest first */
-	size_t count, half_open;
+	struct base_list all, dirty, half_open; /* the last: oldest first */
+	size_t count;
 	uint64_t now;
 	struct quic_stateless stateless;
 };
@@ -40,7 +41,7 @@ int quic_server_new(const struct quic_server_options *options, struct quic_serve
 		return BASE_E_NOMEM;
 	base_list_init(&server->all);
 	base_list_init(&server->dirty);
-	base_list_init(&server->half_open_list);
+	base_list_init(&server->half_open);
 	base_heap_init(&server->timers);
 	server->options = *options;
 	server->options.identity = quic_identity_ref(options->identity);
@@ -52,14 +53,16 @@ int quic_server_new(const struct quic_server_options *options, struct quic_serve
 	limits->half_open_max = or_default(limits->half_open_max, HALF_OPEN_DEFAULT);
 	limits->retry_above = or_default(limits->retry_above, RETRY_ABOVE_DEFAULT);
 	limits->stateless_per_second = or_default(limits->stateless_per_second, STATELESS_DEFAULT);
+	server->own_gate = options->gate == NULL ? quic_gate_new() : NULL;
+	server->gate = options->gate != NULL ? options->gate : server->own_gate;
 	quic_random((uint8_t *)seed, sizeof(seed));
 	err = base_map_init(&server->cids, seed);
-	if (err == 0)
-		err = base_map_init(&server->sources, seed);
+	if (err == 0 && server->gate == NULL)
+		err = BASE_E_NOMEM;
 	if (err == 0) /* so that setting a timer never fails */
 		err = base_heap_reserve(&server->timers, limits->connections_max);
 	if (err == 0)
-		err = quic_stateless_init(&server->stateless, options->identity, limits->stateless_per_second);
+		err = quic_stateless_init(&server->stateless, options->identity, server->gate, limits->stateless_per_second);
 	if (err != 0) {
 		quic_server_free(server);
 		return err;
@@ -73,14 +76,14 @@ int quic_server_new(const struct quic_server_options *options, struct quic_serve
 static void leave_half_open(struct quic_server *server, struct quic_conn *conn) {
 	if (base_list_empty(&conn->half_open))
 		return;
-	server->half_open--;
 	base_list_remove(&conn->half_open);
+	quic_gate_end(server->gate);
 }
 
 static void free_conn(struct quic_server *server, struct quic_conn *conn) {
 	leave_half_open(server, conn);
 	quic_cid_remove_all(&server->cids, conn);
-	quic_source_leave(&server->sources, conn->source);
+	quic_gate_leave(server->gate, conn->source);
 	base_heap_remove(&server->timers, &conn->timer);
 	base_list_remove(&conn->dirty);
 	base_list_remove(&conn->all);
@@ -96,9 +99,9 @@ void quic_server_free(struct quic_server *server) {
 	while (!base_list_empty(&server->all))
 		free_conn(server, BASE_CONTAINER(server->all.next, struct quic_conn, all));
 	base_map_done(&server->cids);
-	base_map_done(&server->sources);
 	base_heap_done(&server->timers);
 	quic_identity_unref(server->options.identity);
+	quic_gate_free(server->own_gate);
 	free(server);
 }
 
@@ -145,6 +148,7 @@ struct arrival {
 	ngtcp2_pkt_hd hd;
 	enum quic_token token;
 	ngtcp2_cid odcid; /* with QUIC_TOKEN_RETRY */
+	struct quic_source *source;
 };
 
 static int set_up(struct quic_server *server, struct quic_conn *conn, const struct arrival *arrival) {
@@ -187,22 +191,25 @@ static int set_up(struct quic_server *server, struct quic_conn *conn, const stru
 	return 0;
 }
 
+/* The places at the gate, one among all and one among the half-open, are the connection's from here on. */
 static struct quic_conn *new_conn(struct quic_server *server, const struct arrival *arrival) {
 	struct quic_conn *conn = calloc(1, sizeof(*conn));
 
-	if (conn == NULL)
+	if (conn == NULL) {
+		quic_gate_leave(server->gate, arrival->source);
+		quic_gate_end(server->gate);
 		return NULL;
+	}
 	quic_conn_init(conn, &server->options.settings, server->now);
 	conn->events = server->options.events;
 	conn->server = server;
 	conn->identity = quic_identity_ref(server->options.identity);
 	conn->closed_told = true; /* until the application knows it */
+	conn->source = arrival->source;
 	server->count++;
-	server->half_open++;
 	base_list_append(&server->all, &conn->all);
-	base_list_append(&server->half_open_list, &conn->half_open);
-	conn->source = quic_source_enter(&server->sources, &arrival->path->remote);
-	if (conn->source == NULL || set_up(server, conn, arrival) != 0) {
+	base_list_append(&server->half_open, &conn->half_open);
+	if (set_up(server, conn, arrival) != 0) {
 		free_conn(server, conn);
 		return NULL;
 	}
@@ -245,51 +252,73 @@ static void accept_conn(struct quic_server *server, const struct arrival *arriva
 	quic_server_changed(server, conn);
 }
 
-/* Room for a newcomer who proved its address: honest handshakes are over in a moment, so that those who wait for long
- * and fill the table are hostile. */
-static void give_up_oldest(struct quic_server *server) {
-	struct quic_conn *conn = BASE_CONTAINER(server->half_open_list.next, struct quic_conn, half_open);
+/* Honest handshakes are over in a moment, so that those who wait for long and fill the table are hostile. The place of
+ * the oldest is that of a newcomer who proved its address. Where there is no oldest, the others are at another server:
+ * what they do there must not keep anybody out here. */
+static void take_place_of_oldest(struct quic_server *server) {
+	struct quic_conn *conn;
 
-	leave_half_open(server, conn);
+	server->counters.refused_half_open++;
+	if (base_list_empty(&server->half_open)) {
+		quic_gate_begin(server->gate, SIZE_MAX);
+		return;
+	}
+	conn = BASE_CONTAINER(server->half_open.next, struct quic_conn, half_open);
+	base_list_remove(&conn->half_open);
 	quic_close_silent(conn, QUIC_CLOSED_HANDSHAKE_TIMEOUT, 0, "too many handshakes are going on", QUIC_PHASE_FINISHED);
+}
+
+static void refuse(struct quic_server *server, const struct arrival *arrival, uint64_t code, uint64_t *counter) {
+	(*counter)++;
+	quic_stateless_close(&server->stateless, &server->counters, arrival->path, &arrival->hd, code, server->now);
+}
+
+/* Whether a place among the half-open connections was taken. Who did not prove its address gets none where it could
+ * keep others out: it is asked for a proof, or not answered. */
+static bool begin(struct quic_server *server, const struct arrival *arrival) {
+	const struct quic_server_limits *limits = &server->options.limits;
+	size_t max = limits->half_open_max;
+
+	if (arrival->token == QUIC_TOKEN_NONE && limits->retry_above < max)
+		max = limits->retry_above;
+	return quic_gate_begin(server->gate, max);
 }
 
 static void consider(struct quic_server *server, struct arrival *arrival) {
 	const struct quic_server_limits *limits = &server->options.limits;
+	bool begun;
+	int result;
 
-	if (server->count >= limits->connections_max) {
-		server->counters.refused_full++;
-		quic_stateless_close(&server->stateless, &server->counters, arrival->path, &arrival->hd,
-		                     NGTCP2_CONNECTION_REFUSED, server->now);
+	if (quic_gate_is_full(server->gate, limits)) {
+		refuse(server, arrival, NGTCP2_CONNECTION_REFUSED, &server->counters.refused_full);
 		return;
 	}
 	arrival->token =
 	    quic_stateless_check(&server->stateless, arrival->path, &arrival->hd, &arrival->odcid, server->now);
 	if (arrival->token == QUIC_TOKEN_BAD) {
-		server->counters.bad_tokens++;
-		quic_stateless_close(&server->stateless, &server->counters, arrival->path, &arrival->hd, NGTCP2_INVALID_TOKEN,
-		                     server->now);
+		refuse(server, arrival, NGTCP2_INVALID_TOKEN, &server->counters.bad_tokens);
 		return;
 	}
-	if (arrival->token == QUIC_TOKEN_NONE && server->half_open >= limits->retry_above) {
-		send_retry(server, arrival);
-		return;
-	}
-	if (arrival->token == QUIC_TOKEN_NONE && server->half_open >= limits->half_open_max) {
-		server->counters.refused_half_open++;
+	begun = begin(server, arrival);
+	if (!begun && arrival->token == QUIC_TOKEN_NONE) {
+		if (limits->retry_above <= limits->half_open_max)
+			send_retry(server, arrival);
+		else
+			server->counters.refused_half_open++;
 		return;
 	}
 	/* Asked late, so that nobody fills another's share: what comes without a token is bounded by `retry_above`. */
-	if (quic_source_count(&server->sources, &arrival->path->remote) >= limits->per_address_max) {
-		server->counters.refused_address++;
-		quic_stateless_close(&server->stateless, &server->counters, arrival->path, &arrival->hd,
-		                     NGTCP2_CONNECTION_REFUSED, server->now);
+	result = quic_gate_enter(server->gate, limits, &arrival->path->remote, &arrival->source);
+	if (result != 0) {
+		if (begun)
+			quic_gate_end(server->gate);
+		if (result != BASE_E_NOMEM)
+			refuse(server, arrival, NGTCP2_CONNECTION_REFUSED,
+			       result == BASE_E_FULL ? &server->counters.refused_full : &server->counters.refused_address);
 		return;
 	}
-	if (server->half_open >= limits->half_open_max) {
-		server->counters.refused_half_open++;
-		give_up_oldest(server);
-	}
+	if (!begun)
+		take_place_of_oldest(server);
 	accept_conn(server, arrival);
 }
 

@@ -10,11 +10,17 @@
 
 struct quic_server;
 
+/* What the servers of one relay count together, each in a thread of its own. */
+struct quic_gate;
+struct quic_gate *quic_gate_new(void);       /* NULL when memory is out */
+void quic_gate_free(struct quic_gate *gate); /* after its servers; accepts NULL */
+
+/* All are of all servers at the gate. */
 struct quic_server_limits {
 	size_t connections_max;      /* 0: 4096 */
 	size_t per_address_max;      /* 0: 256; from one IPv4 address or IPv6 /56 */
 	size_t half_open_max;        /* 0: 512; beyond, Initials without a token are dropped and others take the place
-	                              * of the oldest; both are counted */
+	                              * of the server's oldest; both are counted. A server that has none takes in one more */
 	size_t retry_above;          /* 0: 64; with this many half-open ones a new one needs a Retry token */
 	size_t stateless_per_second; /* 0: 1000; Retries, and as many other answers (version negotiation, reset, refusal) */
 };
@@ -35,6 +41,7 @@ struct quic_server_options {
 	void *user;
 	/* Every connection ID that we issue leads to shard number `shard` of `shards` (base/steer.h). 0: there is one. */
 	unsigned shard, shards;
+	struct quic_gate *gate; /* must outlive the server; NULL: one of its own */
 };
 
 /* 0, BASE_E_NOMEM, BASE_E_TLS. Stateless reset tokens derive from the identity's private key: a relay that is started

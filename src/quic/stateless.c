@@ -9,7 +9,9 @@
 #define RESET_BYTES 42     /* looks like a short packet of ours */
 #define RESET_BYTES_MIN 21 /* RFC 9000 section 10.3 */
 
-int quic_stateless_init(struct quic_stateless *stateless, const struct quic_identity *identity, size_t per_second) {
+int quic_stateless_init(struct quic_stateless *stateless, const struct quic_identity *identity, struct quic_gate *gate,
+                        size_t per_second) {
+	stateless->gate = gate;
 	stateless->per_second = per_second;
 	/* From the key, so that a restarted relay with the same key can reset the connections it lost. */
 	if (quic_identity_secret(identity, "lanparty stateless reset", stateless->reset_secret) != 0 ||
@@ -23,25 +25,20 @@ static struct quic_answer *slot(struct quic_stateless *stateless, struct quic_se
                                 enum quic_share share, uint64_t now) {
 	size_t waiting_max = share == QUIC_SHARE_RETRY ? QUIC_ANSWERS_MAX : QUIC_ANSWERS_OTHER_MAX;
 
-	if (now - stateless->window_start >= BASE_SECOND) {
-		stateless->window_start = now;
-		memset(stateless->used, 0, sizeof(stateless->used));
-	}
-	if (stateless->used[share] >= stateless->per_second || stateless->count >= waiting_max) {
+	if (stateless->count >= waiting_max || !quic_gate_answer(stateless->gate, share, stateless->per_second, now)) {
 		counters->stateless_limited++;
 		return NULL;
 	}
 	return &stateless->answers[(stateless->first + stateless->count) % QUIC_ANSWERS_MAX];
 }
 
-static bool push(struct quic_stateless *stateless, struct quic_answer *answer, enum quic_share share,
-                 const struct base_path *path, ngtcp2_ssize len) {
+static bool push(struct quic_stateless *stateless, struct quic_answer *answer, const struct base_path *path,
+                 ngtcp2_ssize len) {
 	if (len <= 0)
 		return false;
 	answer->path = *path;
 	answer->len = (size_t)len;
 	stateless->count++;
-	stateless->used[share]++;
 	return true;
 }
 
@@ -66,7 +63,7 @@ void quic_stateless_version(struct quic_stateless *stateless, struct quic_server
 	if (answer == NULL)
 		return;
 	quic_random(&unused_bits, 1);
-	if (push(stateless, answer, QUIC_SHARE_OTHER, path,
+	if (push(stateless, answer, path,
 	         ngtcp2_pkt_write_version_negotiation(answer->bytes, sizeof(answer->bytes), unused_bits, cids->scid,
 	                                              cids->scidlen, cids->dcid, cids->dcidlen, versions,
 	                                              sizeof(versions) / sizeof(versions[0]))))
@@ -93,7 +90,7 @@ void quic_stateless_reset(struct quic_stateless *stateless, struct quic_server_c
 		return;
 	quic_random(random, len - sizeof(token));
 	if (push(
-	        stateless, answer, QUIC_SHARE_OTHER, path,
+	        stateless, answer, path,
 	        ngtcp2_pkt_write_stateless_reset(answer->bytes, sizeof(answer->bytes), token, random, len - sizeof(token))))
 		counters->resets_sent++;
 }
@@ -111,7 +108,7 @@ void quic_stateless_retry(struct quic_stateless *stateless, struct quic_server_c
 	len = ngtcp2_crypto_generate_retry_token2(token, stateless->token_secret, QUIC_SECRET_BYTES, hd->version,
 	                                          storage.path.remote.addr, storage.path.remote.addrlen, scid, &hd->dcid,
 	                                          now);
-	if (len > 0 && push(stateless, answer, QUIC_SHARE_RETRY, path,
+	if (len > 0 && push(stateless, answer, path,
 	                    ngtcp2_crypto_write_retry(answer->bytes, sizeof(answer->bytes), hd->version, &hd->scid, scid,
 	                                              &hd->dcid, token, (size_t)len)))
 		counters->retries_sent++;
@@ -122,7 +119,7 @@ void quic_stateless_close(struct quic_stateless *stateless, struct quic_server_c
 	struct quic_answer *answer = slot(stateless, counters, QUIC_SHARE_OTHER, now);
 
 	if (answer != NULL)
-		push(stateless, answer, QUIC_SHARE_OTHER, path,
+		push(stateless, answer, path,
 		     ngtcp2_crypto_write_connection_close(answer->bytes, sizeof(answer->bytes), hd->version, &hd->scid,
 		                                          &hd->dcid, code, NULL, 0));
 }

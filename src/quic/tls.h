@@ -14,7 +14,7 @@ void quic_global_done(void);
 /* Cryptographic random bytes. */
 void quic_random(uint8_t *buf, size_t len);
 
-struct quic_identity; /* reference-counted */
+struct quic_identity; /* reference-counted; any thread */
 
 /* PEM certificate chain and PEM key. 0, BASE_E_TLS (unreadable, or key and certificate do not belong together) with
  * `error`, BASE_E_NOMEM. */

@@ -13,7 +13,7 @@
 #define CHAIN_MAX 16
 
 struct quic_identity {
-	unsigned refs;
+	atomic_uint refs; /* shards in threads of their own have it */
 	struct quic_credentials credentials;
 	gnutls_x509_privkey_t key;
 	gnutls_datum_t der;
@@ -198,12 +198,12 @@ int quic_identity_self_signed(const char *const *names, size_t count, uint64_t w
 }
 
 struct quic_identity *quic_identity_ref(struct quic_identity *identity) {
-	identity->refs++;
+	atomic_fetch_add(&identity->refs, 1);
 	return identity;
 }
 
 void quic_identity_unref(struct quic_identity *identity) {
-	if (identity == NULL || --identity->refs > 0)
+	if (identity == NULL || atomic_fetch_sub(&identity->refs, 1) > 1)
 		return;
 	if (identity->credentials.certificates != NULL)
 		gnutls_certificate_free_credentials(identity->credentials.certificates);

@@ -74,11 +74,13 @@ static bool find_mtu(struct relay_peer *peer, const struct relay_room *room, siz
 /* NULL after a reject. */
 static struct relay_room *open_room(struct relay_peer *peer, uint16_t mtu, uint64_t now) {
 	struct relay_core *core = peer->core;
-	struct relay_room *room = relay_room_open(core, peer->hello.room, mtu, now);
+	struct relay_room *room;
+	int result = relay_room_open(core, peer->hello.room, mtu, now, &room);
 
-	if (room == NULL)
-		reject(peer, core->rooms.len >= core->limits.rooms_max ? CTRL_REJECT_TOO_MANY_ROOMS : CTRL_REJECT_INTERNAL);
-	return room;
+	if (result == 0)
+		return room;
+	reject(peer, result == BASE_E_FULL ? CTRL_REJECT_TOO_MANY_ROOMS : CTRL_REJECT_INTERNAL);
+	return NULL;
 }
 
 /* A client with the MAC of the LAN's router would be sent what is meant for the router. */
@@ -93,7 +95,7 @@ static void take_over(struct relay_peer *old, uint64_t now) {
 
 	old->core->totals.replaced++;
 	/* Out of the room at once, so that the seat is free; the connection ends with the others at the end of the call. */
-	relay_room_leave(old, CTRL_LEAVE_REPLACED, now);
+	relay_room_vacate(old, CTRL_LEAVE_REPLACED, now);
 	relay_peer_doom(old, &end);
 }
 
@@ -152,7 +154,8 @@ static bool has_seat(struct relay_peer *peer, const struct relay_room *room, con
 static bool is_in_rate(struct relay_peer *peer, struct relay_room *room, const struct relay_peer *old, uint64_t now) {
 	const struct relay_limits *limits = &peer->core->limits;
 
-	if (!relay_sources_take(peer->core->sources, &peer->remote, &limits->address_joins, RELAY_JOIN_TOKENS, now)) {
+	if (!relay_sources_take(peer->core->shared->sources, &peer->remote, &limits->address_joins, RELAY_JOIN_TOKENS,
+	                        now)) {
 		relay_peer_reject(peer, CTRL_REJECT_RATE, "too many peers joined from this address lately");
 		return false;
 	}
@@ -169,6 +172,7 @@ static void decide(struct relay_peer *peer, uint64_t now) {
 	struct relay_room *room = relay_room_find(peer->core, peer->hello.room);
 	struct relay_peer *old = room != NULL ? occupant(room, &peer->hello) : NULL;
 	uint16_t mtu;
+	int result;
 
 	if (!find_mtu(peer, room, budget, &mtu) || (room != NULL && !has_seat(peer, room, old, now)) ||
 	    !is_in_rate(peer, room, old, now) || (room == NULL && (room = open_room(peer, mtu, now)) == NULL))
@@ -179,8 +183,10 @@ static void decide(struct relay_peer *peer, uint64_t now) {
 	}
 	if (old != NULL)
 		take_over(old, now);
-	if (relay_room_enter(room, peer, now) != 0) {
-		reject(peer, CTRL_REJECT_INTERNAL);
+	result = relay_room_enter(room, peer, now);
+	if (result != 0) {
+		relay_room_rest(room, now);
+		reject(peer, result == BASE_E_FULL ? CTRL_REJECT_TOO_MANY_ROOMS : CTRL_REJECT_INTERNAL);
 		return;
 	}
 	relay_peer_set_timer(peer, BASE_NEVER);

@@ -43,10 +43,10 @@ int relay_core_new(const struct relay_core_options *options, struct relay_core *
 	base_list_init(&core->empty_rooms);
 	base_heap_init(&core->timers);
 	core->pool = queue_pool_new(options->limits.pool_frames);
-	core->own_sources = options->sources == NULL ? relay_sources_new(core->seed) : NULL;
-	core->sources = options->sources != NULL ? options->sources : core->own_sources;
-	if (core->pool == NULL || core->sources == NULL || base_map_init(&core->rooms, core->seed) != 0) {
-		relay_sources_free(core->own_sources);
+	core->own_shared = options->shared == NULL ? relay_shared_new(core->seed) : NULL;
+	core->shared = options->shared != NULL ? options->shared : core->own_shared;
+	if (core->pool == NULL || core->shared == NULL || base_map_init(&core->rooms, core->seed) != 0) {
+		relay_shared_free(core->own_shared);
 		queue_pool_free(core->pool);
 		free(core);
 		return BASE_E_NOMEM;
@@ -78,7 +78,7 @@ void relay_core_free(struct relay_core *core) {
 	base_map_done(&core->rooms);
 	base_heap_done(&core->timers);
 	queue_pool_free(core->pool);
-	relay_sources_free(core->own_sources);
+	relay_shared_free(core->own_shared);
 	free(core);
 }
 

@@ -29,7 +29,7 @@
 #include "obs/log.h"
 #include "quic/quic.h"
 #include "relay/limits.h"
-#include "relay/sources.h"
+#include "relay/shared.h"
 
 struct relay_core;
 struct relay_peer;
@@ -59,11 +59,11 @@ struct relay_core_options {
 	struct relay_limits limits;
 	const struct relay_transport *transport; /* must outlive the core */
 	void *transport_user;
-	struct relay_sources *sources; /* shared with other cores, must outlive them; NULL: the core has its own */
-	struct obs_log *log;           /* may be NULL */
-	uint64_t seed[2];              /* hash seed: random in production */
-	unsigned shard, shards;        /* this is core number `shard` of `shards`, for some of the rooms; 0, 0: for all */
-	bool unsafe_no_policy;         /* forwards what the layer-2 policy would stop; only to show that it matters */
+	struct relay_shared *shared; /* with other cores, must outlive them; NULL: the core has its own */
+	struct obs_log *log;         /* may be NULL */
+	uint64_t seed[2];            /* hash seed: random in production */
+	unsigned shard, shards;      /* this is core number `shard` of `shards`, for some of the rooms; 0, 0: for all */
+	bool unsafe_no_policy;       /* forwards what the layer-2 policy would stop; only to show that it matters */
 };
 
 /* What happened since the start, beyond the peers' own counters. */

@@ -100,7 +100,7 @@ struct relay_core {
 	struct relay_limits limits;
 	const struct relay_transport *transport;
 	void *transport_user;
-	struct relay_sources *sources, *own_sources; /* own_sources: NULL when they are shared */
+	struct relay_shared *shared, *own_shared; /* own_shared: NULL when it is of several cores */
 	struct obs_log *log;
 	uint64_t seed[2];
 	unsigned shard, shards;
@@ -140,11 +140,18 @@ void relay_admission_try(struct relay_peer *peer, uint64_t now);
 
 /* room.c */
 struct relay_room *relay_room_find(const struct relay_core *core, const char *code);
-/* NULL when the relay is full of rooms or memory is out; an empty room may have to give way. */
-struct relay_room *relay_room_open(struct relay_core *core, const char *code, uint16_t mtu, uint64_t now);
-/* The next peer gets the next id. The seat must be free. 0 or BASE_E_NOMEM. */
+/* For a peer that comes in now. 0, BASE_E_FULL (rooms) or BASE_E_NOMEM; a room that is only remembered may have to give
+ * way. */
+int relay_room_open(struct relay_core *core, const char *code, uint16_t mtu, uint64_t now, struct relay_room **ret);
+/* The next peer gets the next id. The seat must be free. 0, BASE_E_FULL (nobody was in it, and the relay is full of
+ * rooms that somebody is in) or BASE_E_NOMEM; relay_room_rest follows an error. */
 int relay_room_enter(struct relay_room *room, struct relay_peer *peer, uint64_t now);
-/* Out of list and index, the queue emptied, the others told; the peer is RELAY_PEER_LEFT. */
+/* Out of list and index, the queue emptied, the others told; the peer is RELAY_PEER_LEFT. relay_room_rest follows, or
+ * somebody enters. */
+void relay_room_vacate(struct relay_peer *peer, enum ctrl_leave_reason reason, uint64_t now);
+/* A room that nobody is in is only remembered, from now on, and perhaps not even that. */
+void relay_room_rest(struct relay_room *room, uint64_t now);
+/* Both. */
 void relay_room_leave(struct relay_peer *peer, enum ctrl_leave_reason reason, uint64_t now);
 struct relay_peer *relay_room_client(const struct relay_room *room, struct proto_mac mac);
 void relay_room_expire(struct relay_core *core, uint64_t now);

@@ -19,9 +19,14 @@ struct relay_peer *relay_room_client(const struct relay_room *room, struct proto
 	return node != NULL ? BASE_CONTAINER(node, struct relay_peer, mac_node) : NULL;
 }
 
+static bool is_resting(const struct relay_room *room) {
+	return !base_list_empty(&room->empty_link);
+}
+
 void relay_room_free(struct relay_room *room) {
 	struct relay_core *core = room->core;
 
+	atomic_fetch_sub(is_resting(room) ? &core->shared->rooms_kept : &core->shared->rooms_used, 1);
 	base_map_remove(&core->rooms, &room->node);
 	base_list_remove(&room->empty_link);
 	base_map_done(&room->clients);
@@ -54,22 +59,43 @@ void relay_room_expire(struct relay_core *core, uint64_t now) {
 		close_room(room, "empty");
 }
 
-static void remember_empty(struct relay_room *room, uint64_t now) {
-	room->empty_until = now + RELAY_ROOM_GRACE_NS;
-	base_list_append(&room->core->empty_rooms, &room->empty_link);
+/* Remembered rooms are a courtesy; they must not keep out a room that somebody wants to be in. */
+static void evict(struct relay_core *core) {
+	struct relay_room *room = first_empty(core);
+
+	if (room == NULL || relay_shared_rooms(core->shared) <= core->limits.rooms_max)
+		return;
+	core->totals.rooms_evicted++;
+	close_room(room, "evicted");
 }
 
-struct relay_room *relay_room_open(struct relay_core *core, const char *code, uint16_t mtu, uint64_t now) {
-	struct relay_room *room;
+void relay_room_rest(struct relay_room *room, uint64_t now) {
+	struct relay_core *core = room->core;
 
-	if (core->rooms.len >= core->limits.rooms_max) {
-		/* Remembered rooms are a courtesy; they must not keep out a room that somebody wants to be in. */
-		if ((room = first_empty(core)) == NULL)
-			return NULL;
-		core->totals.rooms_evicted++;
-		close_room(room, "evicted");
-	}
-	room = calloc(1, sizeof(*room));
+	if (room->peer_count > 0 || is_resting(room))
+		return;
+	room->empty_until = now + RELAY_ROOM_GRACE_NS;
+	base_list_append(&core->empty_rooms, &room->empty_link);
+	atomic_fetch_add(&core->shared->rooms_kept, 1);
+	atomic_fetch_sub(&core->shared->rooms_used, 1);
+	evict(core);
+}
+
+static bool wake_up(struct relay_room *room) {
+	struct relay_shared *shared = room->core->shared;
+
+	if (!is_resting(room))
+		return true;
+	if (!relay_shared_use_room(shared, room->core->limits.rooms_max))
+		return false;
+	atomic_fetch_sub(&shared->rooms_kept, 1);
+	base_list_remove(&room->empty_link);
+	return true;
+}
+
+static struct relay_room *make_room(struct relay_core *core, const char *code, uint16_t mtu, uint64_t now) {
+	struct relay_room *room = calloc(1, sizeof(*room));
+
 	if (room == NULL)
 		return NULL;
 	room->core = core;
@@ -86,8 +112,21 @@ struct relay_room *relay_room_open(struct relay_core *core, const char *code, ui
 		free(room);
 		return NULL;
 	}
+	return room;
+}
+
+int relay_room_open(struct relay_core *core, const char *code, uint16_t mtu, uint64_t now, struct relay_room **ret) {
+	struct relay_room *room;
+
+	if (!relay_shared_use_room(core->shared, core->limits.rooms_max))
+		return BASE_E_FULL;
+	evict(core);
+	room = make_room(core, code, mtu, now);
+	if (room == NULL) {
+		atomic_fetch_sub(&core->shared->rooms_used, 1);
+		return BASE_E_NOMEM;
+	}
 	core->totals.rooms_opened++;
-	remember_empty(room, now);
 	if (obs_on(core->log, OBS_INFO)) {
 		obs_begin(core->log, OBS_INFO, "room_opened");
 		obs_str(core->log, "room", room->code);
@@ -95,7 +134,8 @@ struct relay_room *relay_room_open(struct relay_core *core, const char *code, ui
 		obs_bool(core->log, "ipv6", proto_tap_mtu_carries_ipv6(mtu));
 		obs_end(core->log);
 	}
-	return room;
+	*ret = room;
+	return 0;
 }
 
 static int take_seat(struct relay_room *room, struct relay_peer *peer) {
@@ -111,6 +151,8 @@ int relay_room_enter(struct relay_room *room, struct relay_peer *peer, uint64_t 
 	int result;
 
 	assert(room->next_id != 0);
+	if (!wake_up(room))
+		return BASE_E_FULL;
 	peer->egress = queue_egress_new(&room->core->limits.egress, room->core->seed);
 	if (peer->egress == NULL)
 		return BASE_E_NOMEM;
@@ -126,7 +168,6 @@ int relay_room_enter(struct relay_room *room, struct relay_peer *peer, uint64_t 
 	peer->joined_at = now;
 	base_list_append(&room->peers, &peer->room_link);
 	room->peer_count++;
-	base_list_remove(&room->empty_link);
 	room->core->totals.joined++;
 	if (room->holds != NULL)
 		relay_holds_release(room->holds, &peer->hello);
@@ -181,7 +222,7 @@ static void leave_client_seat(struct relay_room *room, struct relay_peer *peer, 
 		          reason == CTRL_LEAVE_QUIT ? RELAY_QUIT_HOLD_NS : RELAY_CLIENT_HOLD_NS, now);
 }
 
-void relay_room_leave(struct relay_peer *peer, enum ctrl_leave_reason reason, uint64_t now) {
+void relay_room_vacate(struct relay_peer *peer, enum ctrl_leave_reason reason, uint64_t now) {
 	struct relay_room *room = peer->room;
 	struct relay_totals *totals = &room->core->totals;
 
@@ -200,8 +241,13 @@ void relay_room_leave(struct relay_peer *peer, enum ctrl_leave_reason reason, ui
 	totals->forwarded += peer->forwarded;
 	relay_counters_add(&totals->rx, &peer->rx);
 	relay_counters_add(&totals->tx, &peer->tx);
-	if (room->peer_count == 0)
-		remember_empty(room, now);
-	else if (!room->core->shutting_down) /* everybody is told goodbye anyway */
+	if (room->peer_count > 0 && !room->core->shutting_down) /* everybody is told goodbye anyway */
 		relay_notify_left(room, peer->id, reason);
+}
+
+void relay_room_leave(struct relay_peer *peer, enum ctrl_leave_reason reason, uint64_t now) {
+	struct relay_room *room = peer->room;
+
+	relay_room_vacate(peer, reason, now);
+	relay_room_rest(room, now);
 }

@@ -141,7 +141,7 @@ int relay_shard_new(const struct relay_shard_options *options, struct relay_shar
 	    .limits = options->limits,
 	    .transport = &transport,
 	    .transport_user = shard,
-	    .sources = options->sources,
+	    .shared = options->shared,
 	    .log = options->log,
 	    .seed = {options->seed[0], options->seed[1]},
 	    .shard = options->shard,
@@ -157,6 +157,7 @@ int relay_shard_new(const struct relay_shard_options *options, struct relay_shar
 	    .user = shard,
 	    .shard = options->shard,
 	    .shards = options->shards,
+	    .gate = options->gate,
 	};
 	int result;
 

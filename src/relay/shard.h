@@ -16,11 +16,12 @@ struct relay_shard_options {
 	struct quic_identity *identity; /* the shard takes a reference */
 	struct relay_limits limits;     /* limits.peers_max also bounds the QUIC connections */
 	struct quic_server_limits quic_limits;
-	struct quic_settings quic;     /* its log is replaced by `log` */
-	struct relay_sources *sources; /* of all shards, must outlive them; NULL: the shard has its own */
-	struct obs_log *log;           /* may be NULL */
-	uint64_t seed[2];              /* hash seed: random in production, fixed in simulations */
-	unsigned shard, shards;        /* this is number `shard` of `shards`; 0, 0: the only one */
+	struct quic_settings quic;   /* its log is replaced by `log` */
+	struct relay_shared *shared; /* of all shards, must outlive them; NULL: the shard has its own */
+	struct quic_gate *gate;      /* likewise */
+	struct obs_log *log;         /* may be NULL */
+	uint64_t seed[2];            /* hash seed: random in production, fixed in simulations */
+	unsigned shard, shards;      /* this is number `shard` of `shards`; 0, 0: the only one */
 	bool unsafe_no_policy;
 };
 

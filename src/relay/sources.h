@@ -1,7 +1,7 @@
 /* relay/sources.h: how often each network has joined a room lately. An IPv6 host has a whole network to choose
  * addresses from, so a /56 counts as one, as in quic/source.c.
  *
- * The one thing that cores may share: whoever comes from one place is counted in all shards together. It takes no lock
+ * Cores share it (relay/shared.h): whoever comes from one place is counted in all shards together. It takes no lock
  * and stores no address: a keyed hash picks one of a fixed number of buckets. Two networks that meet in one share its
  * rate, which only matters while both use more than half of it. */
 #ifndef RELAY_SOURCES_H

@@ -189,6 +189,7 @@ void net_server_start(struct net *net) {
 	    .user = net,
 	    .shard = NET_SHARD,
 	    .shards = NET_SHARDS,
+	    .gate = net->gate,
 	};
 
 	assert_int_equal(quic_server_new(&options, &net->server), 0);

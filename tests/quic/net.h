@@ -62,6 +62,7 @@ struct net {
 	struct quic_identity *identity;
 	struct quic_server *server;
 	struct quic_server_limits limits;
+	struct quic_gate *gate; /* NULL: the server's own */
 	struct quic_settings settings; /* of clients and server */
 	bool refuse;
 	uint8_t steer_byte; /* of the clients to come; 0: none */

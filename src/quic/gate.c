@@ -1,0 +1,95 @@
+/* quic/gate.c: how many connections there are and where they came from, over all servers of a relay, so that every
+ * limit is exact however many threads there are. A place is taken before there is a connection, and given back with it.
+ */
+#include "quic/internal.h"
+#include "thread/lock.h"
+
+#include <stdlib.h>
+
+struct quic_gate *quic_gate_new(void) {
+	struct quic_gate *gate = calloc(1, sizeof(*gate));
+	uint64_t seed[2];
+
+	if (gate == NULL)
+		return NULL;
+	quic_random((uint8_t *)seed, sizeof(seed));
+	gate->lock = thread_lock_new();
+	if (base_map_init(&gate->sources, seed) != 0 || gate->lock == NULL) {
+		quic_gate_free(gate);
+		return NULL;
+	}
+	return gate;
+}
+
+void quic_gate_free(struct quic_gate *gate) {
+	if (gate == NULL)
+		return;
+	base_map_done(&gate->sources);
+	thread_lock_free(gate->lock);
+	free(gate);
+}
+
+static int enter(struct quic_gate *gate, const struct quic_server_limits *limits, const struct base_addr *remote,
+                 struct quic_source **ret) {
+	struct quic_source *source;
+
+	if (quic_gate_is_full(gate, limits))
+		return BASE_E_FULL;
+	if (quic_source_count(&gate->sources, remote) >= limits->per_address_max)
+		return BASE_E_DENIED;
+	source = quic_source_enter(&gate->sources, remote);
+	if (source == NULL)
+		return BASE_E_NOMEM;
+	atomic_fetch_add(&gate->connections, 1);
+	*ret = source;
+	return 0;
+}
+
+int quic_gate_enter(struct quic_gate *gate, const struct quic_server_limits *limits, const struct base_addr *remote,
+                    struct quic_source **ret) {
+	int result;
+
+	thread_lock_take(gate->lock);
+	result = enter(gate, limits, remote, ret);
+	thread_lock_release(gate->lock);
+	return result;
+}
+
+void quic_gate_leave(struct quic_gate *gate, struct quic_source *source) {
+	thread_lock_take(gate->lock);
+	quic_source_leave(&gate->sources, source);
+	atomic_fetch_sub(&gate->connections, 1);
+	thread_lock_release(gate->lock);
+}
+
+bool quic_gate_is_full(struct quic_gate *gate, const struct quic_server_limits *limits) {
+	return atomic_load(&gate->connections) >= limits->connections_max;
+}
+
+bool quic_gate_begin(struct quic_gate *gate, size_t max) {
+	size_t seen = atomic_load(&gate->half_open);
+
+	do {
+		if (seen >= max)
+			return false;
+	} while (!atomic_compare_exchange_weak(&gate->half_open, &seen, seen + 1));
+	return true;
+}
+
+void quic_gate_end(struct quic_gate *gate) {
+	atomic_fetch_sub(&gate->half_open, 1);
+}
+
+/* A word is a second and the answers in it. The servers' clocks are the same but for the length of a turn: one that is
+ * behind counts in the others' second. */
+bool quic_gate_answer(struct quic_gate *gate, enum quic_share share, size_t per_second, uint64_t now) {
+	_Atomic(uint64_t) *word = &gate->answers[share];
+	uint64_t second = now / BASE_SECOND << 32, seen = atomic_load(word), next;
+
+	do {
+		next = (seen >> 32 < second >> 32 ? second : seen) + 1;
+		if ((uint32_t)next > per_second)
+			return false;
+	} while (!atomic_compare_exchange_weak(word, &seen, next));
+	return true;
+}

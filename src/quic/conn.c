@@ -16,7 +16,6 @@
  * sees its Initial twice. */
 #define INITIAL_RTT (100 * BASE_MS)
 #define MAX_ACK_DELAY (5 * BASE_MS)
-#define ACK_THRESHOLD 8
 #define CONNECTION_IDS 4
 #define SETTLE_WAIT_MIN (50 * BASE_MS)
 #define SETTLE_RTTS 3
@@ -47,7 +46,7 @@ void quic_settings_to_ng(const struct quic_settings *settings, uint64_t now, ngt
 	ret->initial_ts = now;
 	ret->initial_rtt = INITIAL_RTT;
 	ret->max_tx_udp_payload_size = QUIC_UDP_PAYLOAD_MAX;
-	ret->ack_thresh = ACK_THRESHOLD;
+	ret->ack_thresh = QUIC_ACK_THRESHOLD;
 	ret->handshake_timeout =
 	    settings->handshake_timeout_ns != 0 ? settings->handshake_timeout_ns : HANDSHAKE_TIMEOUT_DEFAULT;
 	if (obs_on(settings->log, OBS_TRACE))
@@ -72,6 +71,7 @@ void quic_conn_init(struct quic_conn *conn, const struct quic_settings *settings
 	conn->log = settings->log;
 	conn->now = now;
 	conn->settle_at = BASE_NEVER;
+	conn->restrains = settings->congestion == QUIC_CC_BBR;
 	quic_control_init(&conn->control);
 	ngtcp2_path_storage_zero(&conn->held_path);
 	base_list_init(&conn->all);

@@ -7,6 +7,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "quic/quic.h"
+#include "quic/restraint.h"
 #include "quic/server.h"
 
 #include <gnutls/gnutls.h>
@@ -16,6 +17,7 @@
 
 #define QUIC_SECRET_BYTES 32
 #define QUIC_STREAM_WINDOW (64 * 1024)
+#define QUIC_ACK_THRESHOLD 8 /* packets that are acknowledged together */
 
 /* The least time between a write and the next timer of a connection that has nothing more to send. ngtcp2 acknowledges
  * after an eighth of the round trip: on a path of half a millisecond that is a packet of its own, at both ends, for
@@ -80,6 +82,9 @@ struct quic_conn {
 	struct quic_control control;
 
 	uint64_t written_at;             /* the last write that found nothing left to send; 0: it was blocked */
+	bool restrains; /* the controller is BBR */
+	struct quic_restraint restraint;
+	uint64_t sent; /* bytes, ever */
 	size_t round_bytes, round_limit; /* sent since pacing was told, and at most before it is */
 	size_t held_len;                 /* a packet that did not fit the last burst */
 	ngtcp2_path_storage held_path;

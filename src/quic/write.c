@@ -101,6 +101,16 @@ static bool is_control_blocked(const struct quic_conn *conn) {
 	return conn->control.blocked || ngtcp2_conn_get_max_data_left(conn->ng) == 0;
 }
 
+/* False while a queue of ours stands on the path: what waits here can still be overtaken. */
+static bool is_restrained(struct quic_conn *conn) {
+	ngtcp2_conn_info info;
+
+	if (conn->restraint.limit == 0)
+		return false;
+	ngtcp2_conn_get_conn_info(conn->ng, &info);
+	return !quic_restraint_allows(&conn->restraint, info.bytes_in_flight);
+}
+
 static ngtcp2_ssize write_packet(struct quic_conn *conn, struct packet *packet, size_t budget) {
 	struct slice payload;
 
@@ -110,13 +120,16 @@ static ngtcp2_ssize write_packet(struct quic_conn *conn, struct packet *packet, 
 		if (len != 0 || !is_control_blocked(conn))
 			return len;
 	}
-	if (next_datagram(conn, budget, &payload)) {
+	if (is_restrained(conn)) {
+		conn->written_at = 0;
+	} else if (next_datagram(conn, budget, &payload)) {
 		ngtcp2_ssize len = write_datagram(conn, packet, payload);
 
 		conn->written_at = len == 0 ? 0 : conn->now;
 		return len;
+	} else {
+		conn->written_at = conn->now;
 	}
-	conn->written_at = conn->now;
 	/* Acknowledgements, probes, handshake; 0 also tells the controller that we had nothing to send. */
 	return ngtcp2_conn_write_pkt(conn->ng, &packet->path.path, &packet->info, packet->dest, packet->cap, conn->now);
 }
@@ -154,7 +167,27 @@ static bool has_room(const struct quic_conn *conn, const struct burst_state *bur
 	       conn->round_bytes < conn->round_limit;
 }
 
+static void update_restraint(struct quic_conn *conn) {
+	struct quic_restraint_view view;
+	ngtcp2_conn_info info;
+
+	if (!conn->restrains || !conn->handshake_done)
+		return;
+	ngtcp2_conn_get_conn_info(conn->ng, &info);
+	view = (struct quic_restraint_view){
+	    .rtt_latest = info.latest_rtt,
+	    .rtt_min = info.min_rtt,
+	    .rtt_smoothed = info.smoothed_rtt,
+	    .window = info.cwnd,
+	    .in_flight = info.bytes_in_flight,
+	    .sent = conn->sent,
+	    .limit_min = QUIC_ACK_THRESHOLD * QUIC_UDP_PAYLOAD_MAX,
+	};
+	quic_restraint_update(&conn->restraint, &view, conn->now);
+}
+
 static void fill(struct quic_conn *conn, struct burst_state *burst) {
+	update_restraint(conn);
 	if (conn->held_len > 0)
 		take_held(conn, burst);
 	if (conn->round_bytes >= conn->round_limit)
@@ -175,6 +208,7 @@ static void fill(struct quic_conn *conn, struct burst_state *burst) {
 			return;
 		}
 		conn->round_bytes += (size_t)len;
+		conn->sent += (size_t)len;
 		if (!add_packet(conn, burst, &packet, (size_t)len))
 			return;
 	}

@@ -228,6 +228,41 @@ static void test_rate(void **state) {
 	}
 }
 
+static uint64_t in_queue(const struct net *net) {
+	uint64_t free_at = net->free_at[1];
+
+	return free_at > net->now ? free_at - net->now : 0;
+}
+
+/* A bulk transfer begins on a slow line behind a deep buffer. BBR alone leaves 30 ms in it at first, and 10 ms whenever
+ * it looks for more (6 % of the time); a game packet would wait for all of it. */
+static void test_short_queue(void **state) {
+	const unsigned seconds = 10;
+	unsigned over = 0;
+	struct net net;
+	uint64_t before;
+
+	(void)state;
+	net_init(&net);
+	net.rate = 20 * 1000 * 1000 / 8;
+	net.queue_ns = 200 * BASE_MS;
+	net_connect_pinned(&net);
+	net_run(&net, 2 * BASE_SECOND);
+	before = net.at_server[0].heard;
+	net_send(&net.client[0], 1000000, 1300);
+	for (unsigned ms = 0; ms < 1000 * seconds; ms++) {
+		net_run(&net, BASE_MS);
+		over += in_queue(&net) > 10 * BASE_MS;
+	}
+	before = (net.at_server[0].heard - before) * 1300 * 8 / seconds;
+	print_message("%llu bit/s, queue up to %llu us, %u ms above 10 ms\n", (unsigned long long)before,
+	              (unsigned long long)(net.longest_queue_ns / BASE_US), over);
+	assert_true(before > 17000 * 1000);
+	assert_true(net.longest_queue_ns < 25 * BASE_MS);
+	assert_true(over < 1000 * seconds * 25 / 1000);
+	net_done(&net);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_shape),
@@ -239,6 +274,7 @@ int main(void) {
 	    cmocka_unit_test(test_lazy_acknowledgement),
 	    cmocka_unit_test(test_control_first),
 	    cmocka_unit_test(test_rate),
+	    cmocka_unit_test(test_short_queue),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

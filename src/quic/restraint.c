@@ -1,0 +1,94 @@
+/* quic/restraint.c: rounds of round trips to see a queue, spans of throughput to see whether holding back is wrong. */
+#include "quic/restraint.h"
+
+#include "base/time.h"
+
+/* An eighth of the round trip, within bounds (RFC 9406 section 4.3; its 4 ms let 10 ms of queue build up at 20 Mbit/s
+ * before the effect of a limit shows). */
+#define THRESHOLD_PART 8
+#define THRESHOLD_MIN (3 * BASE_MS)
+#define THRESHOLD_MAX (16 * BASE_MS)
+/* One sample may be a late acknowledgement; two that are late by chance do no harm. */
+#define SAMPLES_MIN 2
+
+/* Acknowledgements come for some packets at once: shorter spans would measure noise. */
+#define SPAN_MIN (50 * BASE_MS)
+#define SPAN_RTTS 2
+#define FADE_PART 128
+#define POOR_PERCENT 75
+#define POOR_SPANS 2
+#define OFF_NS (10 * BASE_SECOND)
+
+static uint64_t clamp(uint64_t value, uint64_t min, uint64_t max) {
+	return value < min ? min : value < max ? value : max;
+}
+
+static uint64_t threshold(uint64_t rtt_min) {
+	return clamp(rtt_min / THRESHOLD_PART, THRESHOLD_MIN, THRESHOLD_MAX);
+}
+
+static void start_round(struct quic_restraint *restraint, uint64_t at) {
+	restraint->round_start = at;
+	restraint->samples = 0;
+	restraint->least_rtt = UINT64_MAX;
+}
+
+/* With little in flight a queue cannot be ours, and acknowledgements come late. */
+static bool queue_stands(const struct quic_restraint *restraint, const struct quic_restraint_view *view) {
+	return restraint->samples >= SAMPLES_MIN && view->in_flight >= view->window / 3 &&
+	       restraint->least_rtt > view->rtt_min + threshold(view->rtt_min);
+}
+
+static void hold_back(struct quic_restraint *restraint, const struct quic_restraint_view *view, uint64_t now) {
+	restraint->limit = view->window / 2 > view->limit_min ? view->window / 2 : view->limit_min;
+	start_round(restraint, now + view->rtt_smoothed);
+}
+
+/* Back to the whole window by a quarter a round: at once would fill the queue again before BBR has noticed. */
+static void let_go(struct quic_restraint *restraint, const struct quic_restraint_view *view) {
+	restraint->limit += restraint->limit / 4;
+	if (restraint->limit >= view->window)
+		restraint->limit = 0;
+}
+
+static void judge_span(struct quic_restraint *restraint, uint64_t rate, uint64_t now) {
+	if (!restraint->reached || rate >= restraint->best_rate * POOR_PERCENT / 100) {
+		restraint->poor = 0;
+	} else if (++restraint->poor == POOR_SPANS) {
+		restraint->limit = 0;
+		restraint->off_until = now + OFF_NS;
+		restraint->poor = 0;
+	}
+	restraint->best_rate -= restraint->best_rate / FADE_PART;
+	if (rate > restraint->best_rate)
+		restraint->best_rate = rate;
+}
+
+static void measure_rate(struct quic_restraint *restraint, const struct quic_restraint_view *view, uint64_t now) {
+	uint64_t span = now - restraint->span_start, left = view->sent - view->in_flight;
+
+	if (span < SPAN_MIN || span < SPAN_RTTS * view->rtt_smoothed)
+		return;
+	judge_span(restraint, (left - restraint->span_left) * BASE_SECOND / span, now);
+	restraint->span_start = now;
+	restraint->span_left = left;
+	restraint->reached = false;
+}
+
+void quic_restraint_update(struct quic_restraint *restraint, const struct quic_restraint_view *view, uint64_t now) {
+	if (view->rtt_latest == restraint->seen_rtt)
+		return;
+	restraint->seen_rtt = view->rtt_latest;
+	measure_rate(restraint, view, now);
+	if (now < restraint->round_start || now < restraint->off_until)
+		return;
+	if (view->rtt_latest < restraint->least_rtt || restraint->samples == 0)
+		restraint->least_rtt = view->rtt_latest;
+	restraint->samples++;
+	if (queue_stands(restraint, view)) {
+		hold_back(restraint, view, now);
+	} else if (now >= restraint->round_start + view->rtt_smoothed) {
+		let_go(restraint, view);
+		start_round(restraint, now);
+	}
+}

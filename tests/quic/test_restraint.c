@@ -1,0 +1,156 @@
+/* The restraint against a line of its own: a pipe with a rate, a delay and a queue, in steps of a millisecond. */
+#include "quic/restraint.h"
+
+#include "base/time.h"
+#include "unit.h"
+
+#define RTT (20 * BASE_MS)
+#define RATE UINT64_C(2500) /* bytes a millisecond: 20 Mbit/s */
+#define PIPE (RATE * 20)    /* what the path holds without a queue */
+#define LIMIT_MIN (8 * UINT64_C(1472))
+
+struct line {
+	struct quic_restraint restraint;
+	struct quic_restraint_view view;
+	uint64_t now;
+	uint64_t other_queue; /* ns that others add */
+};
+
+static void init(struct line *line) {
+	*line = (struct line){.now = 1000 * BASE_SECOND,
+	                      .view = {.rtt_min = RTT, .rtt_smoothed = RTT, .window = 2 * PIPE, .limit_min = LIMIT_MIN}};
+}
+
+static uint64_t queue_ns(const struct line *line) {
+	uint64_t in_flight = line->view.in_flight, pipe = PIPE + RATE * (line->other_queue / BASE_MS);
+
+	return in_flight > pipe ? (in_flight - pipe) * BASE_MS / RATE : 0;
+}
+
+/* A millisecond in which as much is sent as the window and the restraint let pass, of `offered`. */
+static void step(struct line *line, uint64_t offered) {
+	uint64_t rtt = RTT + queue_ns(line) + line->other_queue;
+	uint64_t arrived = line->view.in_flight * BASE_MS / rtt;
+
+	line->now += BASE_MS;
+	line->view.in_flight -= arrived < line->view.in_flight ? arrived : line->view.in_flight;
+	if (line->now / BASE_MS % 4 == 0) /* acknowledgements come in lumps */
+		line->view.rtt_latest = rtt + line->now % 1000 + line->now / BASE_MS % 1000; /* never twice the same */
+	quic_restraint_update(&line->restraint, &line->view, line->now);
+	for (uint64_t sent = 0; sent < offered && line->view.in_flight < line->view.window; sent += 1000) {
+		if (!quic_restraint_allows(&line->restraint, line->view.in_flight))
+			break;
+		line->view.in_flight += 1000;
+		line->view.sent += 1000;
+	}
+}
+
+static void run(struct line *line, unsigned ms, uint64_t offered) {
+	while (ms-- > 0)
+		step(line, offered);
+}
+
+/* Nothing is limited while the path's queue is short. */
+static void test_calm(void **state) {
+	struct line line;
+
+	(void)state;
+	init(&line);
+	for (unsigned ms = 0; ms < 2000; ms++) {
+		step(&line, RATE - 500);
+		assert_true(line.restraint.limit == 0);
+	}
+}
+
+/* Twice the rate: the queue would be 20 ms long, and is held below; the line stays full. */
+static void test_queue(void **state) {
+	struct line line;
+	uint64_t longest = 0, before, over = 0;
+
+	(void)state;
+	init(&line);
+	run(&line, 100, 3 * RATE);
+	before = line.view.sent;
+	for (unsigned ms = 0; ms < 2000; ms++) {
+		step(&line, 3 * RATE);
+		if (queue_ns(&line) > longest)
+			longest = queue_ns(&line);
+		over += queue_ns(&line) > 10 * BASE_MS;
+	}
+	assert_true(line.restraint.limit >= LIMIT_MIN);
+	assert_in_range(line.view.sent - before, 2000 * RATE * 95 / 100, 2000 * RATE * 101 / 100);
+	assert_true(longest < 15 * BASE_MS);
+	assert_true(over < 200);
+}
+
+/* The limit goes away by itself after the queue has. */
+static void test_let_go(void **state) {
+	struct line line;
+
+	(void)state;
+	init(&line);
+	run(&line, 100, 3 * RATE);
+	assert_true(line.restraint.limit > 0);
+	run(&line, 500, RATE / 2);
+	assert_true(line.restraint.limit == 0);
+}
+
+/* Few bytes in flight make no queue, however long the round trips are: late acknowledgements look like that. */
+static void test_little_in_flight(void **state) {
+	struct line line;
+
+	(void)state;
+	init(&line);
+	line.other_queue = 30 * BASE_MS;
+	for (unsigned ms = 0; ms < 1000; ms++) {
+		step(&line, ms % 16 == 0 ? 1000 : 0);
+		assert_true(line.restraint.limit == 0);
+	}
+}
+
+/* A queue that others keep full: holding back would only give them our share, so it ends soon, and for long. */
+static void test_queue_of_others(void **state) {
+	struct line line;
+	unsigned limited = 0;
+	uint64_t before;
+
+	(void)state;
+	init(&line);
+	run(&line, 500, RATE - 500);
+	line.other_queue = 20 * BASE_MS;
+	line.view.rtt_smoothed = RTT + line.other_queue;
+	before = line.view.sent;
+	for (unsigned ms = 0; ms < 9000; ms++) {
+		step(&line, 3 * RATE);
+		limited += line.restraint.limit > 0;
+	}
+	assert_true(limited > 0 && limited < 1500);
+	assert_true(line.view.sent - before > 9000 * RATE * 80 / 100);
+}
+
+/* Never so low that the other side waits for more before it acknowledges. */
+static void test_least(void **state) {
+	struct line line;
+
+	(void)state;
+	init(&line);
+	line.view.window = 6000;
+	line.view.in_flight = 6000;
+	line.view.rtt_smoothed = RTT;
+	for (unsigned i = 1; i <= 3; i++) {
+		line.now += 5 * BASE_MS;
+		line.view.rtt_latest = RTT + 10 * BASE_MS + i;
+		quic_restraint_update(&line.restraint, &line.view, line.now);
+	}
+	assert_true(line.restraint.limit == LIMIT_MIN);
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_calm),   cmocka_unit_test(test_queue),
+	    cmocka_unit_test(test_let_go), cmocka_unit_test(test_little_in_flight),
+	    cmocka_unit_test(test_least),  cmocka_unit_test(test_queue_of_others),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -162,7 +162,7 @@ static enum client_exit find_task(const struct program *program, enum winmain_ta
 }
 
 static int perform(struct program *program, enum winmain_task task, bool asks) {
-	char error[WINMAIN_ERROR_BYTES];
+	char notice[WINMAIN_ERROR_BYTES], error[WINMAIN_ERROR_BYTES];
 	if (task == WINMAIN_LIST_ADAPTERS)
 		return list_adapters();
 	if (!asks) {
@@ -170,8 +170,10 @@ static int perform(struct program *program, enum winmain_task task, bool asks) {
 			return fail(CLIENT_EXIT_PRIVILEGE,
 			            "this needs administrator rights: open the Start menu, type \"cmd\", choose "
 			            "\"Run as administrator\", and start it there");
-		if (winmain_own_directory(program->state_directory, error) < 0)
+		if (winmain_own_directory(program->state_directory, notice, error) < 0)
 			return fail(CLIENT_EXIT_FAILURE, error);
+		if (notice[0] != '\0')
+			winmain_complain(notice);
 	}
 	switch (task) {
 	case WINMAIN_RECOVER:

@@ -19,9 +19,11 @@ bool winmain_is_elevated(void);
 
 /* Where state is kept: lanparty under ProgramData. False when it does not fit. */
 bool winmain_state_directory(char *buf, size_t cap);
-/* Makes the folder, and makes it belong to administrators and the system alone: any user may make folders under
- * ProgramData, also one of this name beforehand. 0, BASE_E_DENIED or BASE_E_IO with `error`. */
-int winmain_own_directory(const char *path, char error[static WINMAIN_ERROR_BYTES]);
+/* Makes the folder, for administrators and the system alone. Any user may make folders under ProgramData, also one of
+ * this name beforehand: what others could write to is moved aside, said in `notice` (else empty), and made anew.
+ * 0, BASE_E_DENIED or BASE_E_IO with `error`. */
+int winmain_own_directory(const char *path, char notice[static WINMAIN_ERROR_BYTES],
+                          char error[static WINMAIN_ERROR_BYTES]);
 
 void winmain_host_name(char *buf, size_t cap);
 /* This program's own path. */

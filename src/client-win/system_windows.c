@@ -9,14 +9,10 @@
 
 #include <windows.h>
 
-#include <aclapi.h>
-#include <sddl.h>
 #include <shlobj.h>
 
 #define WIDE_PATH 1024
 #define LINE_BYTES 2048
-/* Full control for the system and administrators, inherited by what is inside; nothing for anybody else. */
-#define STATE_OWNER_AND_ACCESS L"O:BAD:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)"
 #define INSTANCE_NAME L"Global\\lanparty-client"
 
 static bool to_wide(const char *text, wchar_t *buf, int cap) {
@@ -84,43 +80,6 @@ bool winmain_state_directory(char *buf, size_t cap) {
 		return false;
 	base_text_addf(&text, "%s\\lanparty", path);
 	return !text.truncated;
-}
-
-static int fail(char error[static WINMAIN_ERROR_BYTES], const char *path, DWORD number) {
-	struct base_text text;
-	base_text_init(&text, error, WINMAIN_ERROR_BYTES);
-	base_text_addf(&text, "%s: ", path);
-	winmain_add_system_error(&text, number);
-	return number == ERROR_ACCESS_DENIED ? BASE_E_DENIED : BASE_E_IO;
-}
-
-int winmain_own_directory(const char *path, char error[static WINMAIN_ERROR_BYTES]) {
-	wchar_t wide[WIDE_PATH];
-	SECURITY_ATTRIBUTES attributes = {.nLength = sizeof(attributes)};
-	PACL acl = NULL;
-	PSID owner = NULL;
-	BOOL present, defaulted;
-	DWORD number = 0;
-	if (!to_wide(path, wide, WIDE_PATH))
-		return fail(error, path, ERROR_INVALID_NAME);
-	if (!ConvertStringSecurityDescriptorToSecurityDescriptorW(STATE_OWNER_AND_ACCESS, SDDL_REVISION_1,
-	                                                          &attributes.lpSecurityDescriptor, NULL))
-		return fail(error, path, GetLastError());
-	if (!CreateDirectoryW(wide, &attributes)) {
-		number = GetLastError();
-		DWORD found = GetFileAttributesW(wide);
-		/* A link somebody put there would lead the state, and the rights, elsewhere. */
-		if (number == ERROR_ALREADY_EXISTS && (found & FILE_ATTRIBUTE_DIRECTORY) != 0 &&
-		    (found & FILE_ATTRIBUTE_REPARSE_POINT) == 0 &&
-		    GetSecurityDescriptorDacl(attributes.lpSecurityDescriptor, &present, &acl, &defaulted) &&
-		    GetSecurityDescriptorOwner(attributes.lpSecurityDescriptor, &owner, &defaulted))
-			number = SetNamedSecurityInfoW(wide, SE_FILE_OBJECT,
-			                               OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION |
-			                                   PROTECTED_DACL_SECURITY_INFORMATION,
-			                               owner, NULL, acl, NULL);
-	}
-	(void)LocalFree(attributes.lpSecurityDescriptor);
-	return number == 0 ? 0 : fail(error, path, number);
 }
 
 void winmain_host_name(char *buf, size_t cap) {

@@ -1,6 +1,7 @@
 /* tests/windows/faketap_tool.c: fake adapters from a script.
  *
  *   faketap_tool install DRIVER GUID SUBKEY NAME MAC VERSION      (NAME as the network settings show it, MAC 12 digits)
+ *   faketap_tool remove GUID SUBKEY
  *   faketap_tool hold                                             until it is ended: Wine's services stay as long
  *   faketap_tool bridge GUID PORT PEER-PORT [FIELD=NUMBER ...]    copies frames between the adapter and UDP on loopback
  *   faketap_tool end-session CLASS logoff|shutdown                tells the window of this class as Windows does
@@ -147,6 +148,8 @@ int main(int argc, char **argv) {
 		                                        .auto_start = true};
 		return faketap_install(&adapter) ? 0 : 1;
 	}
+	if (argc == 4 && strcmp(argv[1], "remove") == 0)
+		return faketap_remove(argv[2], argv[3]) ? 0 : 1;
 	if (argc == 2 && strcmp(argv[1], "hold") == 0) {
 		say_ready();
 		Sleep(INFINITE);
@@ -157,5 +160,6 @@ int main(int argc, char **argv) {
 		return run_unprivileged(argv + 2);
 	if (argc >= 5 && strcmp(argv[1], "bridge") == 0)
 		return bridge(argc, argv);
-	return complain("install DRIVER GUID SUBKEY NAME MAC VERSION | hold | bridge GUID PORT PEER-PORT ...");
+	return complain(
+	    "install DRIVER GUID SUBKEY NAME MAC VERSION | remove GUID SUBKEY | hold | bridge GUID PORT PEER-PORT ...");
 }

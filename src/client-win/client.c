@@ -405,9 +405,6 @@ static bool start(struct winmain_client *client, const struct winmain_start *opt
 	if (!link_setup_init(&client->setup, &setup, options->argc, options->argv) || !choose_mac(client))
 		return false;
 	client->log = client->setup.log;
-	if (winmain_claim_instance() == BASE_E_EXISTS)
-		return fail(client, CLIENT_EXIT_DEVICE, "",
-		            "another lanparty-client runs on this PC (perhaps as a service); end that one first");
 	client->loop = loop_new();
 	if (client->loop == NULL || loop_watch_signals(client->loop, NULL, NULL) < 0)
 		return fail(client, CLIENT_EXIT_FAILURE, "", "cannot set up the event loop");

@@ -27,6 +27,7 @@ struct program {
 	char host_name[256];
 	int argc;
 	char **argv;
+	bool asks; /* --help, --version: nothing is run */
 };
 
 static int fail(enum client_exit status, const char *text) {
@@ -78,10 +79,17 @@ static int run_client(void *user) {
 	                                    .host_name = program->host_name,
 	                                    .argc = program->argc,
 	                                    .argv = arguments(program)};
-	if (quic_global_init() < 0)
-		return fail(CLIENT_EXIT_FAILURE, "the TLS library cannot be set up");
-	int status = winmain_client_run(&start);
-	quic_global_done();
+	if (!program->asks && winmain_claim_instance() == BASE_E_EXISTS)
+		return fail(CLIENT_EXIT_DEVICE,
+		            "another lanparty-client runs on this PC (perhaps as a service); end that one first");
+	int status = CLIENT_EXIT_FAILURE;
+	if (quic_global_init() < 0) {
+		winmain_complain("the TLS library cannot be set up");
+	} else {
+		status = winmain_client_run(&start);
+		quic_global_done();
+	}
+	winmain_release_instance();
 	return status;
 }
 
@@ -113,6 +121,7 @@ static int install_service(const struct program *program) {
 	const struct link_setup_options options = {.table = &program->table.table,
 	                                           .version = LANPARTY_VERSION,
 	                                           .role = CTRL_ROLE_CLIENT,
+	                                           .check_only = true,
 	                                           .host_name = program->host_name};
 	struct link_setup setup;
 	struct base_text text;
@@ -148,24 +157,24 @@ static int remove_service(void) {
 }
 
 /* Bad command lines are left to whoever reads all of it, for one wording of the error. */
-static enum client_exit find_task(const struct program *program, enum winmain_task *ret, bool *ret_asks) {
+static enum client_exit find_task(struct program *program, enum winmain_task *ret) {
 	char error[CLI_ERROR_BYTES];
 	struct cli_values *values;
 	*ret = WINMAIN_RUN;
-	*ret_asks = true;
+	program->asks = true;
 	if (cli_parse_args(&program->table.table, program->argc, arguments(program), &values, error) < 0)
 		return CLIENT_EXIT_OK;
 	int err = winmain_task_of(values, ret, error);
-	*ret_asks = cli_flag(values, "help") || cli_flag(values, "version");
+	program->asks = cli_flag(values, "help") || cli_flag(values, "version");
 	cli_values_free(values);
 	return err < 0 ? (enum client_exit)fail(CLIENT_EXIT_USAGE, error) : CLIENT_EXIT_OK;
 }
 
-static int perform(struct program *program, enum winmain_task task, bool asks) {
+static int perform(struct program *program, enum winmain_task task) {
 	char notice[WINMAIN_ERROR_BYTES], error[WINMAIN_ERROR_BYTES];
 	if (task == WINMAIN_LIST_ADAPTERS)
 		return list_adapters();
-	if (!asks) {
+	if (!program->asks) {
 		if (!winmain_is_elevated())
 			return fail(CLIENT_EXIT_PRIVILEGE,
 			            "this needs administrator rights: open the Start menu, type \"cmd\", choose "
@@ -192,16 +201,15 @@ static int perform(struct program *program, enum winmain_task task, bool asks) {
 int winmain_run(void) {
 	static struct program program;
 	enum winmain_task task;
-	bool asks;
 	winmain_system_init();
 	program.argv = winmain_arguments(&program.argc);
 	if (program.argv == NULL || !winmain_state_directory(program.state_directory, sizeof(program.state_directory)))
 		return fail(CLIENT_EXIT_FAILURE, "cannot read the command line or find the ProgramData folder");
 	winmain_host_name(program.host_name, sizeof(program.host_name));
 	winmain_table_init(&program.table, program.state_directory);
-	int status = (int)find_task(&program, &task, &asks);
+	int status = (int)find_task(&program, &task);
 	if (status == CLIENT_EXIT_OK)
-		status = perform(&program, task, asks);
+		status = perform(&program, task);
 	winmain_arguments_free(program.argv);
 	return status;
 }

@@ -31,9 +31,10 @@ bool winmain_program_path(char *buf, size_t cap);
 /* For winmain_service_command(). */
 bool winmain_absolute_path(void *user, const char *path, struct base_text *out);
 
-/* One client per PC: two would restore each other's routes. BASE_E_EXISTS: another one runs. The handle is kept until
- * the process ends. */
+/* One client per PC: two would restore each other's routes. BASE_E_EXISTS: another one runs. */
 int winmain_claim_instance(void);
+/* Before a service says that it has stopped: the next one may start while this process still ends. */
+void winmain_release_instance(void);
 
 /* A service has no console: standard error goes to this file from now on; one that is big is kept as path.old first. */
 int winmain_log_to_file(const char *path, uint64_t bytes_max);

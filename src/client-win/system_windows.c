@@ -109,12 +109,20 @@ bool winmain_absolute_path(void *user, const char *path, struct base_text *out) 
 	return true;
 }
 
+static HANDLE instance;
+
 int winmain_claim_instance(void) {
-	HANDLE mutex = CreateMutexW(NULL, FALSE, INSTANCE_NAME);
+	instance = CreateMutexW(NULL, FALSE, INSTANCE_NAME);
 	/* Denied: the other one belongs to the system's account. */
-	if (mutex == NULL)
+	if (instance == NULL)
 		return GetLastError() == ERROR_ACCESS_DENIED ? BASE_E_EXISTS : BASE_E_IO;
 	return GetLastError() == ERROR_ALREADY_EXISTS ? BASE_E_EXISTS : 0;
+}
+
+void winmain_release_instance(void) {
+	if (instance != NULL)
+		(void)CloseHandle(instance);
+	instance = NULL;
 }
 
 int winmain_log_to_file(const char *path, uint64_t bytes_max) {

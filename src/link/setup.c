@@ -219,9 +219,9 @@ static bool create_identity(struct link_setup *setup, const char *path) {
 }
 
 /* A file that can't be read or understood is never replaced: it may be somebody's seat and MAC. */
-static bool read_identity(struct link_setup *setup, const char *state_directory) {
+static bool read_identity(struct link_setup *setup, const struct link_setup_options *options) {
 	char path[PATH_BYTES_MAX];
-	if (!identity_path(setup, state_directory, path))
+	if (!identity_path(setup, options->state_directory, path))
 		return link_setup_fail(setup, CLIENT_EXIT_USAGE, "--identity", "the path is too long");
 	uint8_t *bytes;
 	size_t len;
@@ -232,6 +232,8 @@ static bool read_identity(struct link_setup *setup, const char *state_directory)
 			return false;
 		err = host_read_secret(path, CLIENT_IDENTITY_BYTES_MAX, &bytes, &len, &setup->identity_hold, host_error);
 	}
+	if (err == BASE_E_EXISTS && options->check_only)
+		return true;
 	if (err == BASE_E_EXISTS)
 		return link_setup_fail(setup, CLIENT_EXIT_FAILURE, "identity (each instance needs an --identity of its own)",
 		                       host_error);
@@ -260,7 +262,7 @@ bool link_setup_init(struct link_setup *setup, const struct link_setup_options *
 	setup->status = CLIENT_EXIT_FAILURE;
 	if (!read_options(setup, options, argc, argv) || !open_log(setup) || !read_relay(setup) ||
 	    !read_session(setup, options) || !read_trust(setup) || !check_privilege(setup, options) ||
-	    !read_identity(setup, options->state_directory))
+	    !read_identity(setup, options))
 		return false;
 	setup->driver.log = setup->log;
 	return true;

@@ -77,6 +77,7 @@ struct link_setup_options {
 	enum ctrl_role role;
 	enum host_capability needed; /* without it the program ends before it touches the identity file */
 	const char *host_name;       /* default of --name; what does not fit a name is left out */
+	bool check_only;             /* nothing will run with this: an identity that a running one holds is fine */
 	const char *state_directory; /* absolute: where the default identity file (the part behind its last '/') is kept
 	                              * instead; NULL or relative: as the table says */
 };

@@ -77,6 +77,8 @@ static const char *stands_for(const char *word) {
 }
 
 /* Splits at blanks. */
+static bool check_only; /* of the options that init() gives */
+
 static bool init(struct link_setup *setup, const char *line, enum ctrl_role role, const char *state_directory) {
 	static char words[1024];
 	const char *argv[ARGUMENTS_MAX] = {"test"};
@@ -95,6 +97,7 @@ static bool init(struct link_setup *setup, const char *line, enum ctrl_role role
 	                                                 .version = "1.2.3",
 	                                                 .role = role,
 	                                                 .host_name = "my pc\x01.example",
+	                                                 .check_only = check_only,
 	                                                 .state_directory = state_directory};
 	return link_setup_init(setup, &setup_options, argc, argv);
 }
@@ -213,6 +216,12 @@ static void test_one_process_an_identity(void **state) {
 	assert_int_equal(second.status, CLIENT_EXIT_FAILURE);
 	assert_non_null(strstr(second.text, "--identity"));
 	assert_non_null(strstr(second.text, "another process uses it"));
+	link_setup_done(&second);
+	check_only = true;
+	assert_true(init(&second, GOOD, CTRL_ROLE_CLIENT, NULL));
+	link_setup_done(&second);
+	check_only = false;
+	assert_false(init(&second, GOOD, CTRL_ROLE_CLIENT, NULL)); /* still held by the first */
 	link_setup_done(&second);
 	link_setup_done(&first);
 	assert_true(init(&second, GOOD, CTRL_ROLE_CLIENT, NULL));

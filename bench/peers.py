@@ -120,13 +120,6 @@ class LanpartyCubic(Lanparty):
         super().__init__(lab, binaries, [*extra, "--congestion=cubic"])
 
 
-class LanpartyPlain(Lanparty):
-    name = "lanparty-no-offload"
-
-    def __init__(self, lab, binaries, extra=()):
-        super().__init__(lab, binaries, [*extra, "--no-offload"])
-
-
 class OpenVpn(System):
     name = "OpenVPN (tap)"
     note = "AES-128-GCM, --client-to-client, the kernel's bridge on the gateway"
@@ -303,4 +296,4 @@ class Veth(System):
 
 
 ALL = [Lanparty, OpenVpn, Tinc, N2n, Fastd, Veth]
-OPTIONAL = [LanpartyCubic, LanpartyPlain]  # only when named
+OPTIONAL = [LanpartyCubic]  # only when named

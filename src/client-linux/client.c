@@ -8,7 +8,7 @@
 #include "client-linux/tap.h"
 #include "host/host.h"
 #include "link/gather.h"
-#include "link/setup.h"
+#include "link/process.h"
 #include "proto/mtu.h"
 
 #include <stdio.h>
@@ -17,11 +17,7 @@
 #include <unistd.h>
 
 struct lintap {
-	struct link_setup setup;
-	struct loop *loop;
-	struct obs_log *log;
-	struct link_driver *driver;
-	struct client_session *session;
+	struct link_process process;
 	struct client_bridge bridge;
 	struct lintap_tap *tap;
 	struct loop_source tap_source;
@@ -32,14 +28,10 @@ struct lintap {
 	struct loop_source route_source; /* news about routes */
 	struct lintap_route_pin pin;
 	struct loop_timer route_timer, diagnostics_timer, carrier_timer;
-	/* What was said last, with the round trip left out: it always changes. */
-	char said[OBS_DIAGNOSTICS_LINES_MAX][OBS_DIAGNOSTICS_LINE_BYTES];
-	bool ended;
-	enum client_exit status;
 };
 
 static void note_errno(struct lintap *client, enum obs_level level, const char *event, int err) {
-	obs_note(client->log, level, event, strerror(-err));
+	obs_note(client->process.log, level, event, strerror(-err));
 }
 
 /* ---- the TAP device ---- */
@@ -53,7 +45,7 @@ static void set_carrier(struct lintap *client, bool on) {
 		return;
 	}
 	client->carrier = on;
-	obs_note(client->log, OBS_INFO, "carrier", on ? "on" : "off");
+	obs_note(client->process.log, OBS_INFO, "carrier", on ? "on" : "off");
 }
 
 static void on_carrier_due(void *user, uint64_t now) {
@@ -64,16 +56,16 @@ static void on_carrier_due(void *user, uint64_t now) {
 /* The device is gone or broken: nothing can be bridged any more (the same as WIN-6). */
 static void device_failed(struct lintap *client, int err, uint64_t now) {
 	note_errno(client, OBS_ERROR, "tap_failed", err);
-	client->status = CLIENT_EXIT_DEVICE;
-	loop_remove(client->loop, &client->tap_source);
-	client_session_leave(client->session, CTRL_LEAVE_DEVICE_ERROR, now);
+	client->process.status = CLIENT_EXIT_DEVICE;
+	loop_remove(client->process.loop, &client->tap_source);
+	client_session_leave(client->process.session, CTRL_LEAVE_DEVICE_ERROR, now);
 }
 
 static void on_tap_ready(void *user, unsigned events, uint64_t now) {
 	struct lintap *client = user;
 	(void)events;
-	if (link_driver_congested(client->driver)) {
-		client->reading_paused = loop_modify(client->loop, &client->tap_source, 0) == 0;
+	if (link_driver_congested(client->process.driver)) {
+		client->reading_paused = loop_modify(client->process.loop, &client->tap_source, 0) == 0;
 		return;
 	}
 	int err = lintap_tap_read(client->tap, now);
@@ -88,8 +80,8 @@ static void after_turn(void *user, uint64_t now) {
 	lintap_tap_flush(client->tap, &written);
 	client_bridge_wrote(&client->bridge, written.frames, written.bytes);
 	client_bridge_device_full(&client->bridge, written.refused);
-	if (client->reading_paused && !link_driver_congested(client->driver))
-		client->reading_paused = loop_modify(client->loop, &client->tap_source, LOOP_READ) < 0;
+	if (client->reading_paused && !link_driver_congested(client->process.driver))
+		client->reading_paused = loop_modify(client->process.loop, &client->tap_source, LOOP_READ) < 0;
 }
 
 static void deliver_from_tap(void *user, struct slice frame, uint64_t now) {
@@ -100,7 +92,7 @@ static void deliver_from_tap(void *user, struct slice frame, uint64_t now) {
 /* ---- diagnostics ---- */
 
 static void collect(struct lintap *client, struct obs_diagnostics *ret) {
-	client_session_diagnostics(client->session, ret);
+	client_session_diagnostics(client->process.session, ret);
 	ret->route_pinned = client->pin_routes ? client->pin.state : OBS_UNKNOWN;
 	ret->tap_ready = client->carrier ? OBS_YES : OBS_NO;
 	struct netlink_address address = {.addr = {.family = BASE_FAMILY_NONE}};
@@ -109,42 +101,30 @@ static void collect(struct lintap *client, struct obs_diagnostics *ret) {
 	ret->tap_address_fixed = address.permanent;
 }
 
-/* Says the lines that are new, and tells the relay what it can't see. */
 static void diagnose(struct lintap *client) {
 	struct obs_diagnostics diagnostics;
-	char lines[OBS_DIAGNOSTICS_LINES_MAX][OBS_DIAGNOSTICS_LINE_BYTES];
-	char plain[OBS_DIAGNOSTICS_LINES_MAX][OBS_DIAGNOSTICS_LINE_BYTES];
-	memset(plain, 0, sizeof(plain));
 	collect(client, &diagnostics);
-	client_session_report_device(client->session, client->carrier, &diagnostics.tap_address);
-	client_session_report_route(client->session, diagnostics.route_pinned == OBS_YES);
-	size_t count = obs_diagnostics_lines(&diagnostics, lines);
-	diagnostics.rtt_ns = 0;
-	(void)obs_diagnostics_lines(&diagnostics, plain);
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(plain[i], client->said[i]) != 0)
-			obs_note(client->log, OBS_INFO, "status", lines[i]);
-	memcpy(client->said, plain, sizeof(plain));
+	link_process_diagnose(&client->process, &diagnostics);
 }
 
 static void on_diagnostics_due(void *user, uint64_t now) {
 	struct lintap *client = user;
 	diagnose(client);
-	obs_log_tick(client->log, now);
-	(void)loop_timer_set(client->loop, &client->diagnostics_timer, now + LINTAP_DIAGNOSTICS_NS);
+	obs_log_tick(client->process.log, now);
+	(void)loop_timer_set(client->process.loop, &client->diagnostics_timer, now + LINTAP_DIAGNOSTICS_NS);
 }
 
 static void on_route_due(void *user, uint64_t now) {
 	struct lintap *client = user;
 	lintap_route_pin_check(&client->pin);
-	(void)loop_timer_set(client->loop, &client->route_timer, now + LINTAP_ROUTE_CHECK_NS);
+	(void)loop_timer_set(client->process.loop, &client->route_timer, now + LINTAP_ROUTE_CHECK_NS);
 }
 
 static void on_route_news(void *user, unsigned events, uint64_t now) {
 	struct lintap *client = user;
 	(void)events;
 	rtnl_watch_drain(client->route_source.fd);
-	(void)loop_timer_set(client->loop, &client->route_timer, now + LINTAP_ROUTE_SETTLE_NS);
+	(void)loop_timer_set(client->process.loop, &client->route_timer, now + LINTAP_ROUTE_SETTLE_NS);
 }
 
 /* ---- the session ---- */
@@ -163,7 +143,7 @@ static void on_joined(void *user, const struct ctrl_welcome *welcome, uint64_t n
 	int err = rtnl_set_link(client->rtnl, &link);
 	if (err < 0)
 		note_errno(client, OBS_ERROR, "mtu", err);
-	(void)loop_timer_set(client->loop, &client->carrier_timer, BASE_NEVER);
+	(void)loop_timer_set(client->process.loop, &client->carrier_timer, BASE_NEVER);
 	set_carrier(client, true);
 	diagnose(client);
 }
@@ -194,19 +174,14 @@ static void on_frame(void *user, uint32_t source_peer, struct slice frame, uint6
 static void on_lost(void *user, const char *why, uint64_t now) {
 	struct lintap *client = user;
 	(void)why;
-	(void)loop_timer_set(client->loop, &client->carrier_timer, now + LINTAP_CARRIER_GRACE_NS);
+	(void)loop_timer_set(client->process.loop, &client->carrier_timer, now + LINTAP_CARRIER_GRACE_NS);
 	diagnose(client);
 }
 
 static void on_ended(void *user, enum client_exit status, const char *why, uint64_t now) {
 	struct lintap *client = user;
 	(void)now;
-	client->ended = true;
-	if (status != CLIENT_EXIT_OK) {
-		client->status = status;
-		(void)fprintf(stderr, "%s: %s\n", lintap_options.program, why);
-	}
-	loop_stop(client->loop);
+	link_process_ended(&client->process, status, why);
 }
 
 static const struct client_events session_events = {
@@ -221,31 +196,7 @@ static const struct client_events session_events = {
 /* ---- start and end ---- */
 
 static bool fail(struct lintap *client, enum client_exit status, const char *where, const char *what) {
-	return link_setup_fail(&client->setup, status, where, what);
-}
-
-static bool choose_mac(struct lintap *client) {
-	const char *given = cli_text(client->setup.values, "virtual-mac");
-	struct proto_mac *mac = &client->setup.driver.session.mac;
-	if (given == NULL || (proto_mac_parse(given, strlen(given), mac) == 0 && proto_mac_check_identity(*mac) == 0))
-		return true;
-	char where[128];
-	(void)snprintf(where, sizeof(where), "--virtual-mac '%.64s'", given);
-	return fail(client, CLIENT_EXIT_USAGE, where, "must be a unicast MAC address such as 02:12:34:56:78:9a");
-}
-
-static bool start_driver(struct lintap *client) {
-	struct link_driver_options *options = &client->setup.driver;
-	options->loop = client->loop;
-	options->events = &session_events;
-	options->user = client;
-	options->after_turn = after_turn;
-	options->connecting = on_connecting;
-	int err = link_driver_new(options, &client->driver);
-	if (err < 0)
-		return fail(client, CLIENT_EXIT_FAILURE, "cannot set up the tunnel", base_error_text(err));
-	client->session = link_driver_session(client->driver);
-	return true;
+	return link_process_fail(&client->process, status, where, what);
 }
 
 static enum client_exit exit_of_device(int err) {
@@ -256,44 +207,44 @@ static enum client_exit exit_of_device(int err) {
 
 /* The device with its MAC, up but without carrier. */
 static bool open_tap(struct lintap *client) {
-	const struct lintap_tap_options options = {.name = cli_text(client->setup.values, "interface"),
-	                                           .no_offload = client->setup.driver.no_offload,
+	const struct lintap_tap_options options = {.name = cli_text(client->process.setup.values, "interface"),
+	                                           .no_offload = client->process.setup.driver.no_offload,
 	                                           .deliver = deliver_from_tap,
 	                                           .user = client,
-	                                           .counters = client_session_counters(client->session)};
+	                                           .counters = client_session_counters(client->process.session)};
 	char error[LINTAP_ERROR_BYTES];
 	int err = lintap_tap_open(&options, &client->tap, error);
 	if (err < 0)
 		return fail(client, exit_of_device(err), error, "");
 	const struct netlink_link link = {
-	    .ifindex = lintap_tap_ifindex(client->tap), .mac = &client->setup.driver.session.mac, .up = true};
+	    .ifindex = lintap_tap_ifindex(client->tap), .mac = &client->process.setup.driver.session.mac, .up = true};
 	err = rtnl_set_link(client->rtnl, &link);
 	if (err < 0)
 		return fail(client, CLIENT_EXIT_DEVICE, "cannot set the tunnel interface's MAC and bring it up",
 		            strerror(-err));
-	obs_note(client->log, OBS_INFO, "offload", link_gather_text(lintap_tap_merges(client->tap)));
+	obs_note(client->process.log, OBS_INFO, "offload", link_gather_text(lintap_tap_merges(client->tap)));
 	client->tap_source = (struct loop_source){.ready = on_tap_ready, .user = client};
-	if (loop_add(client->loop, &client->tap_source, lintap_tap_fd(client->tap), LOOP_READ) < 0)
+	if (loop_add(client->process.loop, &client->tap_source, lintap_tap_fd(client->tap), LOOP_READ) < 0)
 		return fail(client, CLIENT_EXIT_FAILURE, "", "cannot watch the tunnel interface");
 	return true;
 }
 
 static void start_route_pin(struct lintap *client, uint64_t now) {
-	(void)loop_timer_set(client->loop, &client->route_timer, now + LINTAP_ROUTE_CHECK_NS);
+	(void)loop_timer_set(client->process.loop, &client->route_timer, now + LINTAP_ROUTE_CHECK_NS);
 	client->route_source = (struct loop_source){.ready = on_route_news, .user = client};
 	int fd = rtnl_watch_open();
-	if (fd >= 0 && loop_add(client->loop, &client->route_source, fd, LOOP_READ) < 0)
+	if (fd >= 0 && loop_add(client->process.loop, &client->route_source, fd, LOOP_READ) < 0)
 		(void)close(fd); /* the timer looks anyway */
 }
 
 static void start_timers(struct lintap *client) {
-	const uint64_t now = loop_now(client->loop);
+	const uint64_t now = loop_now(client->process.loop);
 	loop_timer_init(&client->carrier_timer, on_carrier_due, client);
 	loop_timer_init(&client->diagnostics_timer, on_diagnostics_due, client);
 	loop_timer_init(&client->route_timer, on_route_due, client);
-	(void)loop_timer_set(client->loop, &client->diagnostics_timer, now + LINTAP_DIAGNOSTICS_NS);
-	lintap_route_pin_init(&client->pin, client->rtnl, lintap_tap_ifindex(client->tap), client->log);
-	client->pin_routes = !cli_flag(client->setup.values, "no-route-pin");
+	(void)loop_timer_set(client->process.loop, &client->diagnostics_timer, now + LINTAP_DIAGNOSTICS_NS);
+	lintap_route_pin_init(&client->pin, client->rtnl, lintap_tap_ifindex(client->tap), client->process.log);
+	client->pin_routes = !cli_flag(client->process.setup.values, "no-route-pin");
 	if (client->pin_routes)
 		start_route_pin(client, now);
 }
@@ -309,65 +260,42 @@ static bool start(struct lintap *client, int argc, const char *const *argv, bool
 	                                           .host_name = host_name,
 	                                           .state_directory = getenv("STATE_DIRECTORY")};
 	char error[HOST_ERROR_BYTES];
-	if (!link_setup_init(&client->setup, &options, argc, argv) || !choose_mac(client))
+	struct link_process *process = &client->process;
+	if (!link_process_init(process, &options, argc, argv) || !link_process_open_loop(process))
 		return false;
-	client->log = client->setup.log;
-	client->loop = loop_new();
 	client->rtnl = rtnl_new();
-	if (client->loop == NULL || client->rtnl == NULL || loop_watch_signals(client->loop, NULL, NULL) < 0)
-		return fail(client, CLIENT_EXIT_FAILURE, "", "cannot set up the event loop");
-	if (!start_driver(client) || !open_tap(client))
+	if (client->rtnl == NULL)
+		return fail(client, CLIENT_EXIT_FAILURE, "", "cannot open the routing socket");
+	process->setup.driver.after_turn = after_turn;
+	process->setup.driver.connecting = on_connecting;
+	if (!link_process_open_driver(process, &session_events, client) || !open_tap(client))
 		return false;
 	/* CAP_NET_ADMIN stays: the MTU comes with the welcome, and the route pin follows the network. */
-	if (host_drop_privileges(HOST_CAP_NET_ADMIN, cli_text(client->setup.values, "user"), error) < 0)
+	if (host_drop_privileges(HOST_CAP_NET_ADMIN, cli_text(process->setup.values, "user"), error) < 0)
 		return fail(client, CLIENT_EXIT_PRIVILEGE, "cannot drop privileges", error);
-	client->bridge = (struct client_bridge){.session = client->session,
-	                                        .mac = client->setup.driver.session.mac,
-	                                        .log = client->log,
-	                                        .room = client->setup.driver.session.room,
+	client->bridge = (struct client_bridge){.session = process->session,
+	                                        .mac = process->setup.driver.session.mac,
+	                                        .log = process->log,
+	                                        .room = process->setup.driver.session.room,
 	                                        .unsafe_no_filters = unsafe};
 	start_timers(client);
-	link_driver_start(client->driver, loop_now(client->loop));
+	link_driver_start(process->driver, loop_now(process->loop));
 	return true;
-}
-
-static void leave(struct lintap *client) {
-	const uint64_t give_up = loop_now(client->loop) + LINTAP_LEAVE_NS_MAX;
-	client_session_leave(client->session, CTRL_LEAVE_QUIT, loop_now(client->loop));
-	while (!client->ended && loop_now(client->loop) < give_up)
-		if (loop_run_once(client->loop, BASE_SECOND / 10) < 0)
-			break;
 }
 
 static void done(struct lintap *client) {
 	if (client->rtnl != NULL)
 		lintap_route_pin_clear(&client->pin);
 	if (client->route_source.registered) {
-		loop_remove(client->loop, &client->route_source);
+		loop_remove(client->process.loop, &client->route_source);
 		(void)close(client->route_source.fd);
 	}
 	if (client->tap_source.registered)
-		loop_remove(client->loop, &client->tap_source);
-	link_driver_free(client->driver);
+		loop_remove(client->process.loop, &client->tap_source);
 	lintap_tap_close(client->tap);
 	rtnl_free(client->rtnl);
-	loop_free(client->loop);
-	link_setup_done(&client->setup);
+	link_process_done(&client->process);
 	free(client);
-}
-
-static int run(struct lintap *client, int argc, const char *const *argv, bool unsafe) {
-	if (!start(client, argc, argv, unsafe)) {
-		if (client->setup.help != NULL)
-			(void)fputs(client->setup.help, stdout);
-		if (client->setup.text[0] != '\0')
-			(void)fprintf(stderr, "%s: %s\n", lintap_options.program, client->setup.text);
-		return (int)client->setup.status;
-	}
-	(void)loop_run(client->loop);
-	if (!client->ended)
-		leave(client);
-	return (int)client->status;
 }
 
 int lintap_main(int argc, const char *const *argv, bool unsafe) {
@@ -377,7 +305,7 @@ int lintap_main(int argc, const char *const *argv, bool unsafe) {
 		free(client);
 		return CLIENT_EXIT_FAILURE;
 	}
-	int status = run(client, argc, argv, unsafe);
+	int status = link_process_run(&client->process, start(client, argc, argv, unsafe));
 	done(client);
 	quic_global_done();
 	return status;

@@ -15,7 +15,5 @@
 /* After the room is lost the link stays up for so long: a short outage must not make the machine's DHCP client drop its
  * lease, a long one should look like a pulled cable. */
 #define LINTAP_CARRIER_GRACE_NS (30 * BASE_SECOND)
-/* After this long in LEAVING the process ends without the relay's acknowledgement. */
-#define LINTAP_LEAVE_NS_MAX (3 * BASE_SECOND)
 
 #endif

@@ -8,7 +8,7 @@
 #include "gateway/options.h"
 #include "host/host.h"
 #include "link/gather.h"
-#include "link/setup.h"
+#include "link/process.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,11 +16,7 @@
 #include <unistd.h>
 
 struct gateway {
-	struct link_setup setup;
-	struct loop *loop;
-	struct obs_log *log;
-	struct link_driver *driver;
-	struct client_session *session;
+	struct link_process process;
 	const char *interface;
 	struct gateway_lan_port *port;
 	struct loop_source port_source;
@@ -32,8 +28,6 @@ struct gateway {
 	struct gateway_bridge bridge;
 	struct loop_timer read_timer, check_timer, cam_timer;
 	uint64_t cam_interval_ns; /* 0: only at joins */
-	bool ended;
-	enum client_exit status;
 };
 
 /* ---- the LAN port ---- */
@@ -42,7 +36,7 @@ static void on_port_ready(void *user, unsigned events, uint64_t now) {
 	struct gateway *gateway = user;
 	(void)events;
 	/* Timers run after every ready descriptor: a lifecycle event of this turn comes before the frames (GTW-7). */
-	(void)loop_timer_set(gateway->loop, &gateway->read_timer, now);
+	(void)loop_timer_set(gateway->process.loop, &gateway->read_timer, now);
 }
 
 static void attach_port(struct gateway *gateway, const struct gateway_packet_socket *socket) {
@@ -50,33 +44,33 @@ static void attach_port(struct gateway *gateway, const struct gateway_packet_soc
 	gateway_lan_port_set_mtu(gateway->port, gateway_port_mtu(GATEWAY_SYSFS, gateway->interface));
 	gateway->port_source = (struct loop_source){.ready = on_port_ready, .user = gateway};
 	gateway->reading_paused = false;
-	if (loop_add(gateway->loop, &gateway->port_source, socket->fd, LOOP_READ) < 0)
+	if (loop_add(gateway->process.loop, &gateway->port_source, socket->fd, LOOP_READ) < 0)
 		gateway_lan_port_detach(gateway->port); /* the next check tries again */
 }
 
 static void detach_port(struct gateway *gateway) {
 	if (!gateway_lan_port_attached(gateway->port))
 		return;
-	loop_remove(gateway->loop, &gateway->port_source);
+	loop_remove(gateway->process.loop, &gateway->port_source);
 	gateway_lan_port_detach(gateway->port);
 }
 
 static void note_port(struct gateway *gateway, enum obs_level level, const char *message) {
-	if (!obs_on(gateway->log, level))
+	if (!obs_on(gateway->process.log, level))
 		return;
-	obs_begin(gateway->log, level, "lan_port");
-	obs_str(gateway->log, "interface", gateway->interface);
-	obs_str(gateway->log, "state", gateway_port_state_name(gateway->port_state));
-	obs_str(gateway->log, "message", message);
-	obs_end(gateway->log);
+	obs_begin(gateway->process.log, level, "lan_port");
+	obs_str(gateway->process.log, "interface", gateway->interface);
+	obs_str(gateway->process.log, "state", gateway_port_state_name(gateway->port_state));
+	obs_str(gateway->process.log, "message", message);
+	obs_end(gateway->process.log);
 }
 
 static void on_read_due(void *user, uint64_t now) {
 	struct gateway *gateway = user;
 	if (!gateway_lan_port_attached(gateway->port))
 		return;
-	if (link_driver_congested(gateway->driver)) {
-		gateway->reading_paused = loop_modify(gateway->loop, &gateway->port_source, 0) == 0;
+	if (link_driver_congested(gateway->process.driver)) {
+		gateway->reading_paused = loop_modify(gateway->process.loop, &gateway->port_source, 0) == 0;
 		return;
 	}
 	/* An interface that goes down says so once; what follows is for the next check to find out. */
@@ -89,14 +83,14 @@ static void refresh_cam(struct gateway *gateway, const struct gateway_remote *re
 		return;
 	gateway_cam_frame(remote->mac, frame);
 	gateway_lan_port_write(gateway->port, slice_of(frame, sizeof(frame)));
-	client_session_counters(gateway->session)->value[OBS_CAM_REFRESHES]++;
-	if (!obs_on(gateway->log, OBS_DEBUG))
+	client_session_counters(gateway->process.session)->value[OBS_CAM_REFRESHES]++;
+	if (!obs_on(gateway->process.log, OBS_DEBUG))
 		return;
-	obs_begin(gateway->log, OBS_DEBUG, "cam_refresh");
-	obs_u64(gateway->log, "peer", remote->peer);
-	obs_mac(gateway->log, "mac", remote->mac.b);
-	obs_str(gateway->log, "reason", reason);
-	obs_end(gateway->log);
+	obs_begin(gateway->process.log, OBS_DEBUG, "cam_refresh");
+	obs_u64(gateway->process.log, "peer", remote->peer);
+	obs_mac(gateway->process.log, "mac", remote->mac.b);
+	obs_str(gateway->process.log, "reason", reason);
+	obs_end(gateway->process.log);
 }
 
 static void refresh_cam_all(struct gateway *gateway, const char *reason) {
@@ -110,7 +104,7 @@ static void refresh_cam_all(struct gateway *gateway, const char *reason) {
 static void on_cam_due(void *user, uint64_t now) {
 	struct gateway *gateway = user;
 	refresh_cam_all(gateway, "periodic");
-	(void)loop_timer_set(gateway->loop, &gateway->cam_timer, now + gateway->cam_interval_ns);
+	(void)loop_timer_set(gateway->process.loop, &gateway->cam_timer, now + gateway->cam_interval_ns);
 }
 
 /* Takes the port up again once the interface is back, perhaps as a new one of the same name. */
@@ -137,7 +131,7 @@ static void check_port(struct gateway *gateway) {
 	bool ready = gateway->port_state == GATEWAY_PORT_UP && gateway_lan_port_attached(gateway->port);
 	if (ready)
 		gateway_lan_port_set_mtu(gateway->port, gateway_port_mtu(GATEWAY_SYSFS, gateway->interface));
-	client_session_report_device(gateway->session, ready, NULL);
+	client_session_report_device(gateway->process.session, ready, NULL);
 	if (back && ready) {
 		note_port(gateway, OBS_INFO, "bridging");
 		refresh_cam_all(gateway, "port_up");
@@ -153,15 +147,15 @@ static void check_remote(struct gateway *gateway, const struct gateway_remote *r
 		return;
 	if (!on_lan)
 		refresh_cam(gateway, remote, "station_gone");
-	if (!obs_on(gateway->log, OBS_WARN))
+	if (!obs_on(gateway->process.log, OBS_WARN))
 		return;
-	obs_begin(gateway->log, OBS_WARN, on_lan ? "remote_shut_out" : "remote_let_in");
-	obs_u64(gateway->log, "peer", remote->peer);
-	obs_mac(gateway->log, "mac", remote->mac.b);
-	obs_str(gateway->log, "message",
+	obs_begin(gateway->process.log, OBS_WARN, on_lan ? "remote_shut_out" : "remote_let_in");
+	obs_u64(gateway->process.log, "peer", remote->peer);
+	obs_mac(gateway->process.log, "mac", remote->mac.b);
+	obs_str(gateway->process.log, "message",
 	        on_lan ? "a station of the LAN has this MAC" : "the LAN station with this MAC has been silent for long");
-	obs_flood_key(gateway->log, remote->peer, now);
-	obs_end(gateway->log);
+	obs_flood_key(gateway->process.log, remote->peer, now);
+	obs_end(gateway->process.log);
 }
 
 static void check_remotes(struct gateway *gateway, uint64_t now) {
@@ -174,13 +168,13 @@ static void check_remotes(struct gateway *gateway, uint64_t now) {
 
 static void check_overruns(struct gateway *gateway, uint64_t now) {
 	uint64_t frames = gateway_lan_port_overruns(gateway->port);
-	if (frames == 0 || !obs_on(gateway->log, OBS_WARN))
+	if (frames == 0 || !obs_on(gateway->process.log, OBS_WARN))
 		return;
-	obs_begin(gateway->log, OBS_WARN, "lan_port_overrun");
-	obs_u64(gateway->log, "frames", frames);
-	obs_str(gateway->log, "message", "the LAN sends faster than this machine reads");
-	obs_flood_key(gateway->log, 0, now);
-	obs_end(gateway->log);
+	obs_begin(gateway->process.log, OBS_WARN, "lan_port_overrun");
+	obs_u64(gateway->process.log, "frames", frames);
+	obs_str(gateway->process.log, "message", "the LAN sends faster than this machine reads");
+	obs_flood_key(gateway->process.log, 0, now);
+	obs_end(gateway->process.log);
 }
 
 static void on_check_due(void *user, uint64_t now) {
@@ -188,8 +182,8 @@ static void on_check_due(void *user, uint64_t now) {
 	check_overruns(gateway, now);
 	check_port(gateway);
 	check_remotes(gateway, now);
-	obs_log_tick(gateway->log, now);
-	(void)loop_timer_set(gateway->loop, &gateway->check_timer, now + GATEWAY_PORT_CHECK_NS);
+	obs_log_tick(gateway->process.log, now);
+	(void)loop_timer_set(gateway->process.loop, &gateway->check_timer, now + GATEWAY_PORT_CHECK_NS);
 }
 
 /* ---- the session ---- */
@@ -207,7 +201,7 @@ static void on_peer_joined(void *user, const struct client_peer *peer, uint64_t 
 		return;
 	int err = gateway_remotes_add(&gateway->remotes, peer->id, peer->mac);
 	if (err < 0) {
-		obs_note(gateway->log, OBS_WARN, "remote_ignored", base_error_text(err));
+		obs_note(gateway->process.log, OBS_WARN, "remote_ignored", base_error_text(err));
 		return;
 	}
 	remote = gateway_remotes_by_peer(&gateway->remotes, peer->id);
@@ -239,11 +233,7 @@ static void on_lost(void *user, const char *why, uint64_t now) {
 static void on_ended(void *user, enum client_exit status, const char *why, uint64_t now) {
 	struct gateway *gateway = user;
 	(void)now;
-	gateway->ended = true;
-	gateway->status = status;
-	if (status != CLIENT_EXIT_OK)
-		(void)fprintf(stderr, "%s: %s\n", gateway_options.program, why);
-	loop_stop(gateway->loop);
+	link_process_ended(&gateway->process, status, why);
 }
 
 static const struct client_events session_events = {
@@ -262,21 +252,22 @@ static void deliver_from_lan(void *user, struct slice frame, uint64_t now) {
 
 static int send_to_tunnel(void *user, struct slice frame, uint64_t now) {
 	struct gateway *gateway = user;
-	return client_session_send(gateway->session, frame, now);
+	return client_session_send(gateway->process.session, frame, now);
 }
 
 static void after_turn(void *user, uint64_t now) {
 	struct gateway *gateway = user;
 	(void)now;
 	gateway_lan_port_flush(gateway->port);
-	if (gateway->reading_paused && gateway_lan_port_attached(gateway->port) && !link_driver_congested(gateway->driver))
-		gateway->reading_paused = loop_modify(gateway->loop, &gateway->port_source, LOOP_READ) < 0;
+	if (gateway->reading_paused && gateway_lan_port_attached(gateway->port) &&
+	    !link_driver_congested(gateway->process.driver))
+		gateway->reading_paused = loop_modify(gateway->process.loop, &gateway->port_source, LOOP_READ) < 0;
 }
 
 /* ---- start and end ---- */
 
 static bool fail(struct gateway *gateway, enum client_exit status, const char *where, const char *what) {
-	return link_setup_fail(&gateway->setup, status, where, what);
+	return link_process_fail(&gateway->process, status, where, what);
 }
 
 static bool init_tables(struct gateway *gateway) {
@@ -284,7 +275,7 @@ static bool init_tables(struct gateway *gateway) {
 	quic_random((uint8_t *)seed, sizeof(seed));
 	if (gateway_remotes_init(&gateway->remotes, seed) < 0)
 		return fail(gateway, CLIENT_EXIT_FAILURE, "", "out of memory");
-	if (cli_flag(gateway->setup.values, "no-address-guard"))
+	if (cli_flag(gateway->process.setup.values, "no-address-guard"))
 		return true;
 	gateway->guard = gateway_guard_new(seed);
 	return gateway->guard != NULL ? true : fail(gateway, CLIENT_EXIT_FAILURE, "", "out of memory");
@@ -293,7 +284,7 @@ static bool init_tables(struct gateway *gateway) {
 /* The interface comes before everything else, so that a bad one never advertises a gateway (GTW-1). */
 static bool open_interface(struct gateway *gateway, struct gateway_packet_socket *ret) {
 	char error[GATEWAY_PORT_ERROR_BYTES];
-	gateway->interface = cli_text(gateway->setup.values, "interface");
+	gateway->interface = cli_text(gateway->process.setup.values, "interface");
 	if (gateway->interface == NULL)
 		return fail(gateway, CLIENT_EXIT_USAGE, "--interface", "is needed: the wired LAN interface");
 	gateway->port_state = gateway_port_state(GATEWAY_SYSFS, gateway->interface, error);
@@ -305,55 +296,42 @@ static bool open_interface(struct gateway *gateway, struct gateway_packet_socket
 	return true;
 }
 
-static bool start_driver(struct gateway *gateway) {
-	struct link_driver_options *options = &gateway->setup.driver;
-	options->loop = gateway->loop;
-	options->events = &session_events;
-	options->user = gateway;
-	options->after_turn = after_turn;
-	int err = link_driver_new(options, &gateway->driver);
-	if (err < 0)
-		return fail(gateway, CLIENT_EXIT_FAILURE, "cannot set up the tunnel", base_error_text(err));
-	gateway->session = link_driver_session(gateway->driver);
-	return true;
-}
-
 static bool start_port(struct gateway *gateway, const struct gateway_packet_socket *socket) {
-	struct obs_counters *counters = client_session_counters(gateway->session);
+	struct obs_counters *counters = client_session_counters(gateway->process.session);
 	gateway->bridge = (struct gateway_bridge){.remotes = &gateway->remotes,
 	                                          .guard = gateway->guard,
 	                                          .counters = counters,
-	                                          .log = gateway->log,
-	                                          .room = gateway->setup.driver.session.room,
+	                                          .log = gateway->process.log,
+	                                          .room = gateway->process.setup.driver.session.room,
 	                                          .unsafe_no_filters = gateway->unsafe,
 	                                          .send = send_to_tunnel,
 	                                          .user = gateway};
 	gateway->port =
 	    gateway_lan_port_new(&(struct gateway_lan_port_options){.deliver = deliver_from_lan,
 	                                                            .user = gateway,
-	                                                            .no_offload = gateway->setup.driver.no_offload,
+	                                                            .no_offload = gateway->process.setup.driver.no_offload,
 	                                                            .counters = counters});
 	if (gateway->port == NULL)
 		return fail(gateway, CLIENT_EXIT_FAILURE, "", "out of memory");
 	attach_port(gateway, socket);
-	check_remotes(gateway, loop_now(gateway->loop));
+	check_remotes(gateway, loop_now(gateway->process.loop));
 	if (!gateway_lan_port_attached(gateway->port))
 		return fail(gateway, CLIENT_EXIT_FAILURE, "", "cannot watch the LAN interface");
-	client_session_report_device(gateway->session, true, NULL);
+	client_session_report_device(gateway->process.session, true, NULL);
 	note_port(gateway, OBS_INFO, "open");
-	obs_note(gateway->log, OBS_INFO, "offload", link_gather_text(gateway_lan_port_merges(gateway->port)));
+	obs_note(gateway->process.log, OBS_INFO, "offload", link_gather_text(gateway_lan_port_merges(gateway->port)));
 	return true;
 }
 
 static void start_timers(struct gateway *gateway) {
-	uint64_t now = loop_now(gateway->loop);
+	uint64_t now = loop_now(gateway->process.loop);
 	loop_timer_init(&gateway->read_timer, on_read_due, gateway);
 	loop_timer_init(&gateway->check_timer, on_check_due, gateway);
 	loop_timer_init(&gateway->cam_timer, on_cam_due, gateway);
-	gateway->cam_interval_ns = cli_number(gateway->setup.values, "cam-refresh") * BASE_SECOND;
-	(void)loop_timer_set(gateway->loop, &gateway->check_timer, now + GATEWAY_PORT_CHECK_NS);
+	gateway->cam_interval_ns = cli_number(gateway->process.setup.values, "cam-refresh") * BASE_SECOND;
+	(void)loop_timer_set(gateway->process.loop, &gateway->check_timer, now + GATEWAY_PORT_CHECK_NS);
 	if (gateway->cam_interval_ns > 0)
-		(void)loop_timer_set(gateway->loop, &gateway->cam_timer, now + gateway->cam_interval_ns);
+		(void)loop_timer_set(gateway->process.loop, &gateway->cam_timer, now + gateway->cam_interval_ns);
 }
 
 static bool start(struct gateway *gateway, int argc, const char *const *argv) {
@@ -367,58 +345,33 @@ static bool start(struct gateway *gateway, int argc, const char *const *argv) {
 	                                           .state_directory = getenv("STATE_DIRECTORY")};
 	struct gateway_packet_socket socket;
 	char error[HOST_ERROR_BYTES];
-	if (!link_setup_init(&gateway->setup, &options, argc, argv) || !open_interface(gateway, &socket))
+	struct link_process *process = &gateway->process;
+	if (!link_process_init(process, &options, argc, argv) || !open_interface(gateway, &socket))
 		return false;
-	gateway->log = gateway->setup.log;
+	process->setup.driver.after_turn = after_turn;
 	/* CAP_NET_RAW stays: an interface that was taken out and put back needs a new socket. */
-	bool ready = host_drop_privileges(HOST_CAP_NET_RAW, cli_text(gateway->setup.values, "user"), error) == 0 ||
+	bool ready = host_drop_privileges(HOST_CAP_NET_RAW, cli_text(process->setup.values, "user"), error) == 0 ||
 	             fail(gateway, CLIENT_EXIT_PRIVILEGE, "cannot drop privileges", error);
-	gateway->loop = ready ? loop_new() : NULL;
-	if (ready && (gateway->loop == NULL || loop_watch_signals(gateway->loop, NULL, NULL) < 0))
-		ready = fail(gateway, CLIENT_EXIT_FAILURE, "", "cannot set up the event loop");
-	if (!ready || !init_tables(gateway) || !start_driver(gateway)) {
+	if (!ready || !link_process_open_loop(process) || !init_tables(gateway) ||
+	    !link_process_open_driver(process, &session_events, gateway)) {
 		(void)close(socket.fd);
 		return false;
 	}
 	if (!start_port(gateway, &socket))
 		return false;
 	start_timers(gateway);
-	link_driver_start(gateway->driver, loop_now(gateway->loop));
+	link_driver_start(process->driver, loop_now(process->loop));
 	return true;
-}
-
-static void leave(struct gateway *gateway) {
-	const uint64_t give_up = loop_now(gateway->loop) + GATEWAY_LEAVE_NS_MAX;
-	client_session_leave(gateway->session, CTRL_LEAVE_QUIT, loop_now(gateway->loop));
-	while (!gateway->ended && loop_now(gateway->loop) < give_up)
-		if (loop_run_once(gateway->loop, BASE_SECOND / 10) < 0)
-			break;
 }
 
 static void done(struct gateway *gateway) {
 	if (gateway->port != NULL)
 		detach_port(gateway);
 	gateway_lan_port_free(gateway->port);
-	link_driver_free(gateway->driver);
+	link_process_done(&gateway->process);
 	gateway_guard_free(gateway->guard);
 	gateway_remotes_done(&gateway->remotes);
-	loop_free(gateway->loop);
-	link_setup_done(&gateway->setup);
 	free(gateway);
-}
-
-static int run(struct gateway *gateway, int argc, const char *const *argv) {
-	if (!start(gateway, argc, argv)) {
-		if (gateway->setup.help != NULL)
-			(void)fputs(gateway->setup.help, stdout);
-		if (gateway->setup.text[0] != '\0')
-			(void)fprintf(stderr, "%s: %s\n", gateway_options.program, gateway->setup.text);
-		return (int)gateway->setup.status;
-	}
-	(void)loop_run(gateway->loop);
-	if (!gateway->ended)
-		leave(gateway);
-	return (int)gateway->status;
 }
 
 int gateway_main(int argc, const char *const *argv, bool unsafe) {
@@ -430,7 +383,7 @@ int gateway_main(int argc, const char *const *argv, bool unsafe) {
 		return status;
 	}
 	gateway->unsafe = unsafe;
-	status = run(gateway, argc, argv);
+	status = link_process_run(&gateway->process, start(gateway, argc, argv));
 	done(gateway);
 	quic_global_done();
 	return status;

@@ -28,7 +28,5 @@
 #define GATEWAY_SOCKET_BUFFER_BYTES (4 * 1024 * 1024)
 /* How often link state and the existence of the interface are looked at. */
 #define GATEWAY_PORT_CHECK_NS BASE_SECOND
-/* After this long in LEAVING the process ends without the relay's acknowledgement. */
-#define GATEWAY_LEAVE_NS_MAX (3 * BASE_SECOND)
 
 #endif

@@ -156,6 +156,16 @@ static void default_name(const char *host_name, char name[static CTRL_NAME_BYTES
 		name[0] = '\0';
 }
 
+/* Of a client: the MAC that stands in for the identity's, if one is given. */
+static bool read_virtual_mac(struct link_setup *setup) {
+	const char *given = cli_text(setup->values, "virtual-mac");
+	struct proto_mac *mac = &setup->driver.session.mac;
+	if (given == NULL || (proto_mac_parse(given, strlen(given), mac) == 0 && proto_mac_check_identity(*mac) == 0))
+		return true;
+	return fail_value(setup, CLIENT_EXIT_USAGE, "--virtual-mac", given,
+	                  "must be a unicast MAC address such as 02:12:34:56:78:9a");
+}
+
 static bool read_session(struct link_setup *setup, const struct link_setup_options *options) {
 	struct client_config *session = &setup->driver.session;
 	const char *room = cli_text(setup->values, "room");
@@ -172,6 +182,8 @@ static bool read_session(struct link_setup *setup, const struct link_setup_optio
 			return fail_value(setup, CLIENT_EXIT_USAGE, "--name", name, "must be up to 32 printable ASCII characters");
 		memcpy(session->name, name, strlen(name) + 1);
 	}
+	if (options->role == CTRL_ROLE_CLIENT && !read_virtual_mac(setup))
+		return false;
 	session->role = options->role;
 	session->retry = !cli_flag(setup->values, "no-retry");
 	quic_random((uint8_t *)&session->seed, sizeof(session->seed));
@@ -244,7 +256,7 @@ static bool read_identity(struct link_setup *setup, const struct link_setup_opti
 	if (err < 0)
 		return fail_value(setup, CLIENT_EXIT_FAILURE, "identity file", path, error);
 	memcpy(setup->driver.session.seat_key, setup->identity.seat_key, CTRL_SEAT_KEY_BYTES);
-	if (setup->driver.session.role == CTRL_ROLE_CLIENT)
+	if (setup->driver.session.role == CTRL_ROLE_CLIENT && proto_mac_is_zero(setup->driver.session.mac))
 		setup->driver.session.mac = setup->identity.mac;
 	return true;
 }

@@ -2,8 +2,8 @@
  * configuration file, trust, identity file and log. Reads files and prints nothing: the text for the person goes to the
  * binary's main.
  *
- * Use: a table of options that contains LINK_SETUP_OPTIONS, then link_setup_init, then fill in the rest of
- * setup.driver. */
+ * Use: a table of options that contains LINK_SETUP_OPTIONS and, for a client, virtual-mac; then link_setup_init, then
+ * fill in the rest of setup.driver. */
 #ifndef LINK_SETUP_H
 #define LINK_SETUP_H
 

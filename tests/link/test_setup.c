@@ -18,6 +18,7 @@
 
 static const struct cli_option options[] = {
     LINK_SETUP_OPTIONS("an interface", "if0", "/nonexistent/default-identity.json"),
+    {.name = "virtual-mac", .kind = CLI_TEXT, .help = "a client's"},
     {.name = "extra", .kind = CLI_FLAG, .help = "the binary's own"},
 };
 static const struct cli_table table = {
@@ -132,6 +133,10 @@ static void test_good(void **state) {
 	link_setup_done(&setup);
 
 	write_text(identity, IDENTITY, sizeof(IDENTITY) - 1);
+	assert_true(init(&setup, GOOD "--virtual-mac 02-aa-00-00-00-01", CTRL_ROLE_CLIENT, NULL));
+	assert_int_equal(setup.driver.session.mac.b[1], 0xaa);
+	assert_int_equal(setup.driver.session.seat_key[15], 0xff); /* the rest is the identity's */
+	link_setup_done(&setup);
 	assert_true(init(&setup, GOOD, CTRL_ROLE_GATEWAY, NULL));
 	assert_true(proto_mac_is_zero(setup.driver.session.mac)); /* a gateway has none */
 	assert_int_equal(setup.driver.session.seat_key[15], 0xff);
@@ -159,6 +164,8 @@ static void test_bad(void **state) {
 	    {"--relay relay.example", CLIENT_EXIT_USAGE, "--room"},
 	    {"--relay relay.example --room a!b", CLIENT_EXIT_USAGE, "'a!b'"},
 	    {"--relay relay.example --room R --name n\x01", CLIENT_EXIT_USAGE, "--name"},
+	    {GOOD "--virtual-mac 01:00:5e:00:00:01", CLIENT_EXIT_USAGE, "--virtual-mac '01:00:5e:00:00:01'"},
+	    {GOOD "--virtual-mac 02:00", CLIENT_EXIT_USAGE, "'02:00'"},
 	    {GOOD "--nonsense", CLIENT_EXIT_USAGE, "nonsense"},
 	    {GOOD "--log-level loud", CLIENT_EXIT_USAGE, "'loud'"},
 	    {GOOD "--log-format xml", CLIENT_EXIT_USAGE, "'xml'"},

@@ -1,0 +1,103 @@
+#include "link/process.h"
+
+#include "base/error.h"
+#include "base/text.h"
+#include "host/host.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define LEAVE_STEP_NS (BASE_SECOND / 10)
+
+static void complain(const struct link_process *process, const char *why) {
+	char line[LINK_SETUP_TEXT_BYTES + 64];
+	struct base_text text;
+	base_text_init(&text, line, sizeof(line));
+	base_text_addf(&text, "%s: %s\n", process->program, why);
+	host_stderr_sink(NULL, slice_of(line, text.len));
+}
+
+bool link_process_fail(struct link_process *process, enum client_exit status, const char *where, const char *what) {
+	return link_setup_fail(&process->setup, status, where, what);
+}
+
+bool link_process_init(struct link_process *process, const struct link_setup_options *options, int argc,
+                       const char *const *argv) {
+	process->program = options->table->program;
+	if (!link_setup_init(&process->setup, options, argc, argv))
+		return false;
+	process->log = process->setup.log;
+	return true;
+}
+
+bool link_process_open_loop(struct link_process *process) {
+	process->loop = loop_new();
+	if (process->loop != NULL && loop_watch_signals(process->loop, NULL, NULL) == 0)
+		return true;
+	return link_process_fail(process, CLIENT_EXIT_FAILURE, "", "cannot set up the event loop");
+}
+
+bool link_process_open_driver(struct link_process *process, const struct client_events *events, void *user) {
+	struct link_driver_options *options = &process->setup.driver;
+	options->loop = process->loop;
+	options->events = events;
+	options->user = user;
+	int err = link_driver_new(options, &process->driver);
+	if (err < 0)
+		return link_process_fail(process, CLIENT_EXIT_FAILURE, "cannot set up the tunnel", base_error_text(err));
+	process->session = link_driver_session(process->driver);
+	return true;
+}
+
+void link_process_ended(struct link_process *process, enum client_exit status, const char *why) {
+	process->ended = true;
+	if (status != CLIENT_EXIT_OK) {
+		process->status = status;
+		complain(process, why);
+	}
+	loop_stop(process->loop);
+}
+
+void link_process_diagnose(struct link_process *process, const struct obs_diagnostics *diagnostics) {
+	struct obs_diagnostics still = *diagnostics;
+	char lines[OBS_DIAGNOSTICS_LINES_MAX][OBS_DIAGNOSTICS_LINE_BYTES];
+	char plain[OBS_DIAGNOSTICS_LINES_MAX][OBS_DIAGNOSTICS_LINE_BYTES];
+	memset(plain, 0, sizeof(plain));
+	client_session_report_device(process->session, diagnostics->tap_ready == OBS_YES, &diagnostics->tap_address);
+	client_session_report_route(process->session, diagnostics->route_pinned == OBS_YES);
+	size_t count = obs_diagnostics_lines(diagnostics, lines);
+	still.rtt_ns = 0;
+	(void)obs_diagnostics_lines(&still, plain);
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(plain[i], process->said[i]) != 0)
+			obs_note(process->log, OBS_INFO, "status", lines[i]);
+	memcpy(process->said, plain, sizeof(plain));
+}
+
+static void leave(struct link_process *process) {
+	const uint64_t give_up = loop_now(process->loop) + LINK_PROCESS_LEAVE_NS_MAX;
+	client_session_leave(process->session, CTRL_LEAVE_QUIT, loop_now(process->loop));
+	while (!process->ended && loop_now(process->loop) < give_up)
+		if (loop_run_once(process->loop, LEAVE_STEP_NS) < 0)
+			break;
+}
+
+int link_process_run(struct link_process *process, bool started) {
+	if (!started) {
+		if (process->setup.help != NULL)
+			(void)fputs(process->setup.help, stdout);
+		if (process->setup.text[0] != '\0')
+			complain(process, process->setup.text);
+		return (int)process->setup.status;
+	}
+	(void)loop_run(process->loop);
+	if (!process->ended)
+		leave(process);
+	return (int)process->status;
+}
+
+void link_process_done(struct link_process *process) {
+	link_driver_free(process->driver);
+	loop_free(process->loop);
+	link_setup_done(&process->setup);
+}

@@ -118,7 +118,7 @@ static int read_open(int fd, const char *path, size_t max, uint8_t **ret, size_t
 
 int host_read_file(const char *path, size_t max, uint8_t **ret, size_t *ret_len, char error[static HOST_ERROR_BYTES]) {
 	struct stat info;
-	int fd, err = open_regular(path, &fd, &info, error);
+	int fd = -1, err = open_regular(path, &fd, &info, error);
 
 	if (err != 0)
 		return err;
@@ -142,7 +142,7 @@ static int keep_to_us(int fd, const struct stat *info, const char *path, char er
 int host_read_secret(const char *path, size_t max, uint8_t **ret, size_t *ret_len, struct host_hold *ret_hold,
                      char error[static HOST_ERROR_BYTES]) {
 	struct stat info;
-	int fd, err = open_regular(path, &fd, &info, error);
+	int fd = -1, err = open_regular(path, &fd, &info, error);
 
 	if (err != 0)
 		return err;

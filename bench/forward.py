@@ -55,13 +55,14 @@ def start_relay(lab, binaries, cores, extra=()):
 class Load:
     """One forwarding room of two peers."""
 
-    def __init__(self, lab, tools, cert, room, frame_bytes, rate, seconds, cores):
+    def __init__(self, lab, tools, cert, room, shard, shards, frame_bytes, seconds, cores):
         self.lab, self.seconds = lab, seconds
-        self.go = lab.path(f"go-{room}")
+        self.go = lab.path(f"go-{room}-{shard}")
         os.mkfifo(self.go)
-        self.process = lab.start("load", f"load-{room}", "sh", "-c", 'read_from=$1; shift; exec "$@" <"$read_from"', "sh",
+        self.process = lab.start("load", f"load-{room}-{shard}", "sh", "-c", 'read_from=$1; shift; exec "$@" <"$read_from"', "sh",
                                  self.go, "taskset", "-c", cores, tools["relay-load"], "forward", f"{RELAY}:{PORT}", cert,
-                                 room, str(frame_bytes), str(BURST), str(rate), str(seconds))
+                                 room, str(shard), str(shards), str(frame_bytes), str(BURST), "0",
+                                 str(seconds))
         self.start_line = open(self.go, "w")
         self.process.wait_log("^joined", 20)
 
@@ -73,8 +74,8 @@ class Load:
         return json.loads(wait_end(self.process, self.seconds + 20).splitlines()[-1])
 
 
-def one_load(lab, tools, relay, cert, name, frame_bytes, seconds, rooms, cores):
-    loads = [Load(lab, tools, cert, f"{name}-{room}", frame_bytes, 0, seconds, cores) for room in range(rooms)]
+def one_load(lab, tools, relay, cert, name, frame_bytes, seconds, shards, cores):
+    loads = [Load(lab, tools, cert, name, shard, shards, frame_bytes, seconds, cores) for shard in range(shards)]
     cpu = process_cpu_seconds(relay.pid)
     for load in loads:
         load.start()
@@ -87,15 +88,15 @@ def one_load(lab, tools, relay, cert, name, frame_bytes, seconds, rooms, cores):
             "lost_percent": 100 * (1 - received / sent)}
 
 
-def run_once(tools, binaries, extra, rooms, seconds):
-    """`rooms` pairs of peers at once, for a relay with as many shards."""
+def run_once(tools, binaries, extra, shards, seconds):
+    """A pair of peers for each shard, at once."""
     cores = os.cpu_count()
-    relay_cores = f"0-{min(rooms, cores) - 1}" if rooms > 1 else "0"
-    load_cores = f"{min(rooms, cores - 1)}-{cores - 1}"
+    relay_cores = f"0-{min(shards, cores) - 1}"
+    load_cores = f"{min(shards, cores - 1)}-{cores - 1}"
     with RelayLab() as lab:
         relay, cert = start_relay(lab, binaries, relay_cores, extra)
-        return {"large": one_load(lab, tools, relay, cert, "LARGE", FRAME_BYTES, seconds, rooms, load_cores),
-                "small": one_load(lab, tools, relay, cert, "SMALL", SMALL_FRAME_BYTES, seconds, rooms, load_cores)}
+        return {"large": one_load(lab, tools, relay, cert, "LARGE", FRAME_BYTES, seconds, shards, load_cores),
+                "small": one_load(lab, tools, relay, cert, "SMALL", SMALL_FRAME_BYTES, seconds, shards, load_cores)}
 
 
 def floor(tools, protection, seconds):

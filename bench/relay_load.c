@@ -1,15 +1,17 @@
 /* bench/relay_load.c: many peers in one process that speak to a relay as ours do, without devices.
  *
  *     relay-load idle RELAY CERT PEERS SECONDS           joins rooms of up to 64 and is silent; prints "joined"
- *     relay-load forward RELAY CERT ROOM BYTES BURST RATE SECONDS
- *                                                        two peers; one sends frames to the other, in bursts of BURST,
- *                                                        RATE a second in all (0: as fast as the relay takes them);
- *                                                        prints what was sent and what arrived, as JSON
+ *     relay-load forward RELAY CERT ROOM SHARD SHARDS BYTES BURST RATE SECONDS
+ *                                                        two peers in a room that SHARD of SHARDS serves, its name
+ *                                                        beginning with ROOM; one sends frames to the other, in
+ *                                                        bursts of BURST, RATE a second in all (0: as fast as the
+ *                                                        relay takes them); prints what was sent and what arrived
  *
  * RELAY is ADDRESS:PORT, CERT the relay's certificate (DER). A forwarding run waits for a line on standard input
  * between joining and sending, so that its surroundings can be measured. */
 #include "link/transport.h"
 #include "net/endpoint.h"
+#include "proto/steer.h"
 #include "udp/udp.h"
 
 #include <errno.h>
@@ -283,15 +285,27 @@ static uint64_t window_open(struct window *window, uint64_t sent, uint64_t arriv
 	return sent > arrived + window->lost ? sent - arrived - window->lost : 0;
 }
 
+static void name_room(char room[static CTRL_ROOM_BYTES_MAX], const char *prefix, uint64_t shard, uint64_t shards) {
+	for (unsigned i = 0; i < 1000; i++) {
+		snprintf(room, CTRL_ROOM_BYTES_MAX, "%.20s-%u", prefix, i);
+		if (base_steer_shard(proto_steer_byte(room), (unsigned)shards) == shard)
+			return;
+	}
+	die(prefix, "no room of that name leads to the shard");
+}
+
 static int run_forward(struct quic_trust *trust, char **arguments) {
 	static uint8_t frame[QUEUE_FRAME_BYTES_MAX];
-	size_t len = make_frame(frame, number(arguments[1], 14, 1514));
-	uint64_t burst = number(arguments[2], 1, BURST_MAX), rate = number(arguments[3], 0, 100000000);
-	uint64_t seconds = number(arguments[4], 1, 3600), sent = 0, refused = 0, began, end, before;
+	size_t len = make_frame(frame, number(arguments[3], 14, 1514));
+	uint64_t burst = number(arguments[4], 1, BURST_MAX), rate = number(arguments[5], 0, 100000000);
+	uint64_t seconds = number(arguments[6], 1, 3600), sent = 0, refused = 0, began, end, before;
+	uint64_t shards = number(arguments[2], 1, BASE_SHARDS_MAX);
 	struct window window = {0};
+	char room[CTRL_ROOM_BYTES_MAX];
 
-	open_station(arguments[0], 0, trust, clock_now());
-	open_station(arguments[0], 0, trust, clock_now());
+	name_room(room, arguments[0], number(arguments[1], 0, shards - 1), shards);
+	open_station(room, 0, trust, clock_now());
+	open_station(room, 0, trust, clock_now());
 	join_all();
 	printf("joined\n");
 	fflush(stdout);
@@ -344,7 +358,7 @@ static struct quic_trust *read_trust(const char *path) {
 int main(int argc, char **argv) {
 	char error[NET_ERROR_BYTES];
 
-	if (argc < 4 || !(strcmp(argv[1], "idle") == 0 ? argc == 6 : strcmp(argv[1], "forward") == 0 && argc == 9)) {
+	if (argc < 4 || !(strcmp(argv[1], "idle") == 0 ? argc == 6 : strcmp(argv[1], "forward") == 0 && argc == 11)) {
 		fprintf(stderr, "usage: relay-load idle|forward RELAY CERT ..., see bench/relay_load.c\n");
 		return 2;
 	}

@@ -104,6 +104,9 @@ static bool read_relay(struct link_setup *setup) {
 	if (strcmp(congestion, "bbr") != 0 && strcmp(congestion, "cubic") != 0)
 		return fail_value(setup, CLIENT_EXIT_USAGE, "--congestion", congestion, "must be bbr or cubic");
 	transport->settings.congestion = congestion[0] == 'b' ? QUIC_CC_BBR : QUIC_CC_CUBIC;
+	const char *crypto = cli_text(setup->values, "crypto");
+	if (seal_choice_parse(crypto, &setup->crypto) < 0)
+		return fail_value(setup, CLIENT_EXIT_USAGE, "--crypto", crypto, "must be auto, gnutls or ipsec-mb");
 	transport->settings.log = setup->log;
 	setup->driver.no_offload = cli_flag(setup->values, "no-offload");
 	return true;
@@ -268,13 +271,23 @@ static bool check_privilege(struct link_setup *setup, const struct link_setup_op
 	       link_setup_fail(setup, CLIENT_EXIT_PRIVILEGE, "", error);
 }
 
+static bool open_seal(struct link_setup *setup) {
+	char error[SEAL_ERROR_BYTES];
+	int err = seal_backend_open(setup->crypto, setup->log, &setup->seal, error);
+	if (err < 0)
+		return fail_value(setup, CLIENT_EXIT_FAILURE, "--crypto", cli_text(setup->values, "crypto"),
+		                  err == BASE_E_UNSUPPORTED ? error : base_error_text(err));
+	setup->driver.transport.settings.seal = setup->seal;
+	return true;
+}
+
 bool link_setup_init(struct link_setup *setup, const struct link_setup_options *options, int argc,
                      const char *const *argv) {
 	memset(setup, 0, sizeof(*setup));
 	setup->status = CLIENT_EXIT_FAILURE;
 	if (!read_options(setup, options, argc, argv) || !open_log(setup) || !read_relay(setup) ||
 	    !read_session(setup, options) || !read_trust(setup) || !check_privilege(setup, options) ||
-	    !read_identity(setup, options))
+	    !read_identity(setup, options) || !open_seal(setup))
 		return false;
 	setup->driver.log = setup->log;
 	return true;
@@ -283,6 +296,7 @@ bool link_setup_init(struct link_setup *setup, const struct link_setup_options *
 void link_setup_done(struct link_setup *setup) {
 	host_release(&setup->identity_hold);
 	obs_log_free(setup->log);
+	seal_backend_free(setup->seal);
 	quic_trust_unref(setup->trust);
 	cli_values_free(setup->values);
 	free(setup->help);

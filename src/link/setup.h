@@ -11,6 +11,7 @@
 #include "client-core/identity.h"
 #include "host/host.h"
 #include "link/driver.h"
+#include "seal/seal.h"
 
 #define LINK_SETUP_STATE_DIRECTORY "/var/lib/lanparty"
 #define LINK_SETUP_TEXT_BYTES 640
@@ -38,6 +39,8 @@
 	 .help = "where this machine's identity is kept; made when missing", .fallback = identity_default}, \
 	{.name = "congestion", .kind = CLI_TEXT, .value = "bbr|cubic", .help = "congestion control of the tunnel", \
 	 .fallback = "bbr"}, \
+	{.name = "crypto", .kind = CLI_TEXT, .value = "auto|gnutls|ipsec-mb", \
+	 .help = "library that protects packets; auto: ipsec-mb if this machine has it", .fallback = "auto"}, \
 	{.name = "no-retry", .kind = CLI_FLAG, .help = "end at the first failure instead of trying again"}, \
 	{.name = "no-offload", .kind = CLI_FLAG, .help = "do not use the kernel's segmentation offloads"}
 #define LINK_SETUP_LOG_OPTIONS \
@@ -86,6 +89,8 @@ struct link_setup {
 	struct cli_values *values;
 	struct obs_log *log;
 	struct quic_trust *trust;
+	enum seal_choice crypto;
+	struct seal_backend *seal;
 	struct client_identity identity;
 	struct host_hold identity_hold; /* a second process with the same identity would throw this one out of its seat */
 	bool identity_created;

@@ -72,6 +72,8 @@ void quic_conn_init(struct quic_conn *conn, const struct quic_settings *settings
 	conn->now = now;
 	conn->settle_at = BASE_NEVER;
 	conn->restrains = settings->congestion == QUIC_CC_BBR;
+	conn->seal = settings->seal != NULL ? settings->seal : seal_gnutls();
+	conn->refused = &conn->refused_here;
 	quic_control_init(&conn->control);
 	ngtcp2_path_storage_zero(&conn->held_path);
 	base_list_init(&conn->all);
@@ -248,9 +250,9 @@ const ngtcp2_callbacks quic_callbacks = {
     .recv_client_initial = ngtcp2_crypto_recv_client_initial_cb,
     .recv_crypto_data = ngtcp2_crypto_recv_crypto_data_cb,
     .handshake_completed = on_handshake_completed,
-    .encrypt = ngtcp2_crypto_encrypt_cb,
-    .decrypt = ngtcp2_crypto_decrypt_cb,
-    .hp_mask = ngtcp2_crypto_hp_mask_cb,
+    .encrypt = quic_protect_encrypt,
+    .decrypt = quic_protect_decrypt,
+    .hp_mask = quic_protect_mask,
     .recv_stream_data = on_stream_data,
     .acked_stream_data_offset = on_stream_acked,
     .stream_open = on_stream_open,
@@ -259,11 +261,11 @@ const ngtcp2_callbacks quic_callbacks = {
     .rand = on_random,
     .get_new_connection_id = on_new_cid,
     .remove_connection_id = on_cid_removed,
-    .update_key = ngtcp2_crypto_update_key_cb,
+    .update_key = quic_protect_update,
     .stream_reset = on_stream_reset,
     .extend_max_stream_data = on_stream_window,
-    .delete_crypto_aead_ctx = ngtcp2_crypto_delete_crypto_aead_ctx_cb,
-    .delete_crypto_cipher_ctx = ngtcp2_crypto_delete_crypto_cipher_ctx_cb,
+    .delete_crypto_aead_ctx = quic_protect_delete_key,
+    .delete_crypto_cipher_ctx = quic_protect_delete_mask,
     .recv_datagram = on_datagram,
     .get_path_challenge_data = ngtcp2_crypto_get_path_challenge_data_cb,
     .stream_stop_sending = on_stop_sending,
@@ -501,6 +503,7 @@ void quic_conn_info(const struct quic_conn *conn, struct quic_info *ret) {
 		ret->rtt_ns = info.smoothed_rtt;
 		ret->rtt_min_ns = info.min_rtt;
 	}
+	ret->undecryptable = *conn->refused;
 	ret->udp_payload_max = ngtcp2_conn_get_path_max_tx_udp_payload_size(conn->ng);
 	quic_path_from_ng(ngtcp2_conn_get_path(conn->ng), &ret->path);
 }

@@ -9,6 +9,7 @@
 #include "quic/quic.h"
 #include "quic/restraint.h"
 #include "quic/server.h"
+#include "seal/seal.h"
 
 #include <gnutls/gnutls.h>
 #include <ngtcp2/ngtcp2.h>
@@ -57,6 +58,9 @@ struct quic_conn {
 	const struct quic_events *events;
 	void *user;
 	struct obs_log *log;
+	const struct seal_backend *seal;
+	uint64_t *refused; /* counts packets that no key opens: `refused_here`, or the server's for all its connections */
+	uint64_t refused_here;
 
 	enum quic_phase phase;
 	struct quic_close why;
@@ -133,6 +137,24 @@ int quic_fingerprint(struct slice der, uint8_t ret[static QUIC_FINGERPRINT_BYTES
 int quic_tls_server_session(struct quic_conn *conn);
 int quic_tls_client_session(struct quic_conn *conn, const char *alpn);
 bool quic_tls_alpn_agreed(const struct quic_conn *conn);
+
+/* protect.c: callbacks of ngtcp2; and takes the session's 1-RTT secrets from the helper. */
+int quic_protect_encrypt(uint8_t *dest, const ngtcp2_crypto_aead *aead, const ngtcp2_crypto_aead_ctx *context,
+                         const uint8_t *plain, size_t len, const uint8_t *nonce, size_t nonce_len, const uint8_t *aad,
+                         size_t aad_len);
+int quic_protect_decrypt(uint8_t *dest, const ngtcp2_crypto_aead *aead, const ngtcp2_crypto_aead_ctx *context,
+                         const uint8_t *sealed, size_t len, const uint8_t *nonce, size_t nonce_len, const uint8_t *aad,
+                         size_t aad_len);
+int quic_protect_mask(uint8_t *dest, const ngtcp2_crypto_cipher *cipher, const ngtcp2_crypto_cipher_ctx *context,
+                      const uint8_t *sample);
+int quic_protect_update(ngtcp2_conn *ng, uint8_t *rx_secret, uint8_t *tx_secret, ngtcp2_crypto_aead_ctx *rx_key,
+                        uint8_t *rx_vector, ngtcp2_crypto_aead_ctx *tx_key, uint8_t *tx_vector,
+                        const uint8_t *current_rx, const uint8_t *current_tx, size_t len, void *user);
+void quic_protect_delete_key(ngtcp2_conn *ng, ngtcp2_crypto_aead_ctx *context, void *user);
+void quic_protect_delete_mask(ngtcp2_conn *ng, ngtcp2_crypto_cipher_ctx *context, void *user);
+void quic_protect_session(gnutls_session_t session);
+/* For `len` up to 255. 0 or BASE_E_TLS. */
+int quic_expand_label(const ngtcp2_crypto_md *hash, struct slice secret, const char *label, uint8_t *ret, size_t len);
 
 /* conn.c */
 extern const ngtcp2_callbacks quic_callbacks;

@@ -18,6 +18,8 @@
 #include "obs/log.h"
 #include "quic/tls.h"
 
+struct seal_backend;
+
 #define QUIC_ALPN "lanparty/1"
 #define QUIC_CID_BYTES 8
 #define QUIC_CONTROL_SEND_MAX (256 * 1024) /* unacknowledged bytes of the control stream; beyond: BASE_E_FULL */
@@ -82,7 +84,8 @@ struct quic_settings {
 	uint64_t keep_alive_ns;        /* 0: 6 s */
 	uint64_t handshake_timeout_ns; /* 0: 10 s */
 	enum quic_congestion congestion;
-	struct obs_log *log; /* may be NULL */
+	const struct seal_backend *seal; /* protects 1-RTT packets; outlives the connections. NULL: GnuTLS */
+	struct obs_log *log;             /* may be NULL */
 };
 
 struct quic_burst {
@@ -145,6 +148,7 @@ struct quic_info {
 	uint64_t rtt_ns, rtt_min_ns; /* 0: unknown */
 	uint64_t cwnd, bytes_in_flight;
 	size_t udp_payload_max;
+	uint64_t undecryptable; /* 1-RTT packets that no key opens; of a server's connections all together */
 	struct base_path path;
 };
 void quic_conn_info(const struct quic_conn *conn, struct quic_info *ret);

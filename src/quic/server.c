@@ -203,6 +203,7 @@ static struct quic_conn *new_conn(struct quic_server *server, const struct arriv
 	quic_conn_init(conn, &server->options.settings, server->now);
 	conn->events = server->options.events;
 	conn->server = server;
+	conn->refused = &server->counters.undecryptable;
 	conn->identity = quic_identity_ref(server->options.identity);
 	conn->closed_told = true; /* until the application knows it */
 	conn->source = arrival->source;

@@ -27,7 +27,7 @@ struct quic_server_limits {
 
 struct quic_server_counters {
 	uint64_t accepted, refused_full, refused_address, refused_half_open, retries_sent, bad_tokens, version_negotiations,
-	    resets_sent, stateless_limited, undecodable;
+	    resets_sent, stateless_limited, undecodable, undecryptable;
 };
 
 struct quic_server_options {

@@ -103,6 +103,7 @@ static int set_up(struct quic_conn *conn, const struct quic_credentials *credent
 
 	conn->ref = (ngtcp2_crypto_conn_ref){.get_conn = get_conn};
 	gnutls_session_set_ptr(conn->tls, &conn->ref);
+	quic_protect_session(conn->tls);
 	code = gnutls_priority_set(conn->tls, credentials->priority);
 	if (code == 0)
 		code = gnutls_credentials_set(conn->tls, GNUTLS_CRD_CERTIFICATE, credentials->certificates);

@@ -107,6 +107,11 @@ static const struct cli_option options[] = {
      .value = "bbr|cubic",
      .fallback = "bbr",
      .help = "congestion control; bbr keeps queues on the path short"},
+    {.name = "crypto",
+     .kind = CLI_TEXT,
+     .value = "auto|gnutls|ipsec-mb",
+     .fallback = "auto",
+     .help = "library that protects packets; auto: ipsec-mb if this\nmachine has it"},
     {.name = "status-socket",
      .kind = CLI_TEXT,
      .value = "PATH",
@@ -200,6 +205,7 @@ static int check_words(struct relay_config *config, char error[static RELAY_CONF
 	const char *level = cli_text(config->values, "log-level");
 	const char *format = cli_text(config->values, "log-format");
 	const char *congestion = cli_text(config->values, "congestion");
+	const char *crypto = cli_text(config->values, "crypto");
 	const char *listen = cli_text(config->values, "listen");
 	char net_error[NET_ERROR_BYTES];
 
@@ -211,6 +217,8 @@ static int check_words(struct relay_config *config, char error[static RELAY_CONF
 		return fail(error, BASE_E_INVALID, "--log-format: '%s' is neither text nor json", format);
 	if (strcmp(congestion, "bbr") != 0 && strcmp(congestion, "cubic") != 0)
 		return fail(error, BASE_E_INVALID, "--congestion: '%s' is neither bbr nor cubic", congestion);
+	if (seal_choice_parse(crypto, &config->crypto) != 0)
+		return fail(error, BASE_E_INVALID, "--crypto: '%s' is none of auto, gnutls, ipsec-mb", crypto);
 	config->congestion = congestion[0] == 'b' ? QUIC_CC_BBR : QUIC_CC_CUBIC;
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include "cli/options.h"
 #include "quic/server.h"
 #include "relay/limits.h"
+#include "seal/seal.h"
 
 /* The same numbers as those of client and gateway (client-core/session.h) where they mean the same. */
 enum relay_exit {
@@ -29,6 +30,7 @@ struct relay_config {
 	enum obs_level log_level;
 	enum obs_format log_format;
 	enum quic_congestion congestion;
+	enum seal_choice crypto;
 	bool no_offload, unsafe_no_policy;
 	struct relay_limits limits;
 };

@@ -1,6 +1,6 @@
 /* relay/daemon.c: wires a shard to socket, clock and signals. One turn: read what has arrived (bounded), let due timers
- * run, then write everything that the turn produced. Order of start: port, status socket, certificate, and only then
- * privileges are given up, before the first byte of a stranger is read. */
+ * run, then write everything that the turn produced. Order of start: port, status socket, certificate, crypto, and only
+ * then privileges are given up, before the first byte of a stranger is read. */
 #include "relay/daemon.h"
 
 #include "base/error.h"
@@ -30,6 +30,7 @@ struct daemon {
 	struct relay_shard *shard;
 	struct relay_status *status;
 	struct quic_identity *identity;
+	struct seal_backend *seal;
 	struct loop_source source;
 	struct loop_timer shard_timer, second_timer;
 	bool failed;
@@ -222,12 +223,22 @@ static int open_status(struct daemon *daemon) {
 	return start_failed(daemon, RELAY_EXIT_LISTEN, "status_socket", error);
 }
 
+static int open_seal(struct daemon *daemon) {
+	char error[SEAL_ERROR_BYTES];
+	int result = seal_backend_open(daemon->config->crypto, daemon->log, &daemon->seal, error);
+
+	if (result == 0)
+		return 0;
+	return start_failed(daemon, RELAY_EXIT_FAILURE, "packet_protection",
+	                    result == BASE_E_UNSUPPORTED ? error : base_error_text(result));
+}
+
 static int open_shard(struct daemon *daemon) {
 	const struct relay_config *config = daemon->config;
 	struct relay_shard_options options = {
 	    .identity = daemon->identity,
 	    .limits = config->limits,
-	    .quic = {.congestion = config->congestion},
+	    .quic = {.congestion = config->congestion, .seal = daemon->seal},
 	    .log = daemon->log,
 	    .unsafe_no_policy = config->unsafe_no_policy,
 	};
@@ -249,7 +260,7 @@ static int open_all(struct daemon *daemon) {
 		return start_failed(daemon, RELAY_EXIT_FAILURE, "start", "the event loop does not start");
 	/* The port first: a second relay must not overwrite the certificate file of the one that runs. */
 	if ((status = open_socket(daemon)) != 0 || (status = open_status(daemon)) != 0 ||
-	    (status = open_identity(daemon)) != 0)
+	    (status = open_identity(daemon)) != 0 || (status = open_seal(daemon)) != 0)
 		return status;
 	if (host_drop_privileges(HOST_CAP_NONE, daemon->config->user, error) != 0)
 		return start_failed(daemon, RELAY_EXIT_PRIVILEGE, "privileges", error);
@@ -280,6 +291,7 @@ static void close_all(struct daemon *daemon) {
 		loop_remove(daemon->loop, &daemon->source);
 	udp_close(daemon->socket);
 	quic_identity_unref(daemon->identity);
+	seal_backend_free(daemon->seal);
 	if (daemon->loop != NULL)
 		loop_free(daemon->loop);
 	quic_global_done();

@@ -234,6 +234,7 @@ char *relay_shard_snapshot(struct relay_shard *shard, uint64_t now) {
 	    {"resets_sent", counters->resets_sent},
 	    {"stateless_limited", counters->stateless_limited},
 	    {"undecodable", counters->undecodable},
+	    {"undecryptable", counters->undecryptable},
 	};
 
 	return relay_snapshot_text(shard->core, shard->number, quic, sizeof(quic) / sizeof(quic[0]), now);

@@ -1,6 +1,7 @@
 /* Memory that runs out: every allocation of this room fails once, one run each; nothing crashes, leaks or hangs. The
  * linker's --wrap puts the functions below between our objects and the C library. */
 #include "net.h"
+#include "seal/seal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,10 +16,12 @@ void *__real_malloc(size_t size);
 void *__real_calloc(size_t number, size_t size);
 void *__real_realloc(void *old, size_t size);
 char *__real_strdup(const char *text);
+void *__real_aligned_alloc(size_t alignment, size_t size);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t number, size_t size);
 void *__wrap_realloc(void *old, size_t size);
 char *__wrap_strdup(const char *text);
+void *__wrap_aligned_alloc(size_t alignment, size_t size);
 
 void *__wrap_malloc(size_t size) {
 	return fails() ? NULL : __real_malloc(size);
@@ -34,6 +37,10 @@ void *__wrap_realloc(void *old, size_t size) {
 
 char *__wrap_strdup(const char *text) {
 	return fails() ? NULL : __real_strdup(text);
+}
+
+void *__wrap_aligned_alloc(size_t alignment, size_t size) {
+	return fails() ? NULL : __real_aligned_alloc(alignment, size);
 }
 
 struct end {
@@ -107,12 +114,13 @@ static void talk(struct quic_server *server, struct quic_conn *client, uint64_t 
 }
 
 /* True when everything went well although (or because no longer) something failed. */
-static bool scenario(struct quic_identity *identity) {
+static bool scenario(struct quic_identity *identity, const struct seal_backend *seal) {
 	struct end at_server = {0}, at_client = {0};
 	struct quic_server_options server_options = {
-	    .identity = identity, .events = &events, .accept = on_accept, .user = &at_server};
+	    .identity = identity, .settings = {.seal = seal}, .events = &events, .accept = on_accept, .user = &at_server};
 	struct quic_client_options client_options = {.path = {.local = near_addr, .remote = far_addr},
 	                                             .server_name = "relay.test",
+	                                             .settings = {.seal = seal},
 	                                             .events = &events,
 	                                             .user = &at_client};
 	struct quic_server *server = NULL;
@@ -130,19 +138,18 @@ static bool scenario(struct quic_identity *identity) {
 	return at_server.heard > 0 && at_client.heard > 0 && !at_server.closed && !at_client.closed;
 }
 
-static void test_each_allocation(void **state) {
+static void fail_each(const struct seal_backend *seal) {
 	static const char *const names[] = {"relay.test"};
 	struct quic_identity *identity;
 	char error[QUIC_ERROR_BYTES];
 	long failures = 0;
 	bool good;
 
-	(void)state;
 	assert_int_equal(quic_identity_self_signed(names, 1, 1800000000 * BASE_SECOND, &identity, error), 0);
 	for (long at = 0;; at++) {
 		fail_at = at;
 		count = 0;
-		good = scenario(identity);
+		good = scenario(identity, seal);
 		fail_at = -1;
 		if (count <= at)
 			break; /* fewer allocations than that: all were tried */
@@ -152,6 +159,21 @@ static void test_each_allocation(void **state) {
 	print_message("%ld runs without success\n", failures);
 	assert_in_range(failures, 5, 100);
 	quic_identity_unref(identity);
+}
+
+static void test_each_allocation(void **state) {
+	static const enum seal_choice choices[] = {SEAL_GNUTLS, SEAL_IPSEC_MB};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct seal_backend *seal;
+		char error[SEAL_ERROR_BYTES];
+
+		if (seal_backend_open(choices[i], NULL, &seal, error) == 0) {
+			fail_each(seal);
+			seal_backend_free(seal);
+		}
+	}
 }
 
 int main(void) {

@@ -1,0 +1,411 @@
+/* Packet protection of connections: each backend against each, keys that change under way, garbage, limits of use. What
+ * a backend makes of a packet is in tests/seal. */
+#include "base/text.h"
+#include "odd.h"
+
+#include <gnutls/gnutls.h>
+#include <string.h>
+
+/* GnuTLS, and libipsec-mb if this machine has it. */
+static struct seal_backend *backends[2];
+static size_t backend_count;
+
+static int open_backends(void **state) {
+	static const enum seal_choice choices[] = {SEAL_GNUTLS, SEAL_IPSEC_MB};
+	char error[SEAL_ERROR_BYTES];
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		if (seal_backend_open(choices[i], NULL, &backends[backend_count], error) == 0)
+			backend_count++;
+		else
+			print_message("skipped: %s\n", error);
+	}
+	return 0;
+}
+
+static int close_backends(void **state) {
+	(void)state;
+	for (size_t i = 0; i < backend_count; i++)
+		seal_backend_free(backends[i]);
+	return 0;
+}
+
+/* Runs `scenario` with each pair of backends for client and server. */
+static void each_pair(void (*scenario)(struct net *net)) {
+	for (size_t server = 0; server < backend_count; server++) {
+		for (size_t client = 0; client < backend_count; client++) {
+			struct net net;
+
+			print_message("server %s, client %s\n", seal_backend_name(backends[server]),
+			              seal_backend_name(backends[client]));
+			net_init(&net);
+			net_server_stop(&net);
+			net.settings.seal = backends[server];
+			net_server_start(&net);
+			net.settings.seal = backends[client];
+			scenario(&net);
+			assert_int_equal(net.client[0].closed + net.at_server[0].closed, 0);
+			net_done(&net);
+		}
+	}
+}
+
+static struct net_peer *connect_one(struct net *net) {
+	struct net_peer *client = net_connect_pinned(net);
+
+	assert_true(net_run_until(net, net_all_connected, 10 * BASE_SECOND));
+	return client;
+}
+
+static uint64_t undecryptable(const struct net *net) {
+	return quic_server_counters(net->server)->undecryptable;
+}
+
+/* --- traffic --- */
+
+static void talk(struct net *net) {
+	net->loss_permille = 50;
+	net->duplicate_permille = 50;
+	net->reorder_permille = 100;
+	connect_one(net);
+	net_say(&net->client[0], 50000);
+	net_say(&net->at_server[0], 50000);
+	net->client[0].vary = net->at_server[0].vary = true;
+	net_send(&net->client[0], 1000, 1100);
+	net_send(&net->at_server[0], 1000, 1100);
+	net_run(net, 30 * BASE_SECOND);
+	assert_int_equal(net->at_server[0].control_heard, 50000);
+	assert_int_equal(net->client[0].control_heard, 50000);
+	assert_in_range(net->at_server[0].heard, 850, 1000);
+	assert_in_range(net->client[0].heard, 850, 1000);
+	/* What comes so late that its short packet number means another one cannot be opened. */
+	assert_in_range(undecryptable(net), 0, 100);
+	assert_in_range(net->client[0].conn->refused_here, 0, 100);
+}
+
+static void test_pairs(void **state) {
+	(void)state;
+	each_pair(talk);
+}
+
+/* --- each cipher --- */
+
+static const char *cipher; /* of the next connection */
+
+static void talk_in_cipher(struct net *net) {
+	char priority[200];
+	struct base_text out;
+	struct net_peer *client = net_connect_pinned(net);
+
+	base_text_init(&out, priority, sizeof(priority));
+	base_text_addf(&out, "NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+AES-128-GCM:-CIPHER-ALL:+%s", cipher);
+	assert_int_equal(gnutls_priority_set_direct(client->conn->tls, priority, NULL), 0);
+	assert_true(net_run_until(net, net_all_connected, 2 * BASE_SECOND));
+	assert_string_equal(gnutls_cipher_get_name(gnutls_cipher_get(client->conn->tls)), cipher);
+	net_send(client, 100, 1000);
+	net_send(&net->at_server[0], 100, 1000);
+	net_run(net, BASE_SECOND);
+	assert_int_equal(ngtcp2_conn_initiate_key_update(client->conn->ng, net->now), 0);
+	net_send(client, 100, 1000);
+	net_send(&net->at_server[0], 100, 1000);
+	net_run(net, BASE_SECOND);
+	assert_int_equal(client->heard, 200);
+	assert_int_equal(net->at_server[0].heard, 200);
+	assert_int_equal(undecryptable(net), 0);
+}
+
+static void test_ciphers(void **state) {
+	static const char *const ciphers[] = {"AES-128-GCM", "AES-256-GCM", "CHACHA20-POLY1305"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ciphers) / sizeof(ciphers[0]); i++) {
+		cipher = ciphers[i];
+		each_pair(talk_in_cipher);
+	}
+}
+
+/* --- key update --- */
+
+/* Says something until the last update is confirmed and the next keys are there: only then it works. */
+static void update_key(struct net *net, struct net_peer *peer) {
+	for (int i = 0; i < 50; i++) {
+		if (ngtcp2_conn_initiate_key_update(peer->conn->ng, net->now) == 0)
+			return;
+		net_say(peer, 10);
+		net_run(net, BASE_SECOND);
+	}
+	fail_msg("no key update in 50 s");
+}
+
+static void change_keys(struct net *net) {
+	uint32_t number = 0;
+
+	connect_one(net);
+	net->loss_permille = 100;
+	net->reorder_permille = 100;
+	for (int round = 0; round < 6; round++) {
+		/* Both ways, either side, and both at once. */
+		if (round % 3 != 1)
+			update_key(net, &net->client[0]);
+		if (round % 3 != 0)
+			update_key(net, &net->at_server[0]);
+		number += 200;
+		net_send(&net->client[0], 200, 1000);
+		net_send(&net->at_server[0], 200, 1000);
+		net_run(net, 5 * BASE_SECOND);
+		assert_int_equal(net->client[0].sent, number);
+		assert_int_equal(net->at_server[0].sent, number);
+	}
+	assert_in_range(net->client[0].heard, number * 3 / 4, number);
+	assert_in_range(net->at_server[0].heard, number * 3 / 4, number);
+	/* What comes late is lost like any other: its number or its keys mean another packet by then. */
+	assert_in_range(undecryptable(net), 0, number / 10);
+}
+
+static void test_key_update(void **state) {
+	(void)state;
+	each_pair(change_keys);
+}
+
+/* Without a loss none is lost to the change of keys either. */
+static void change_keys_calmly(struct net *net) {
+	connect_one(net);
+	for (uint32_t round = 1; round <= 4; round++) {
+		update_key(net, round % 2 != 0 ? &net->client[0] : &net->at_server[0]);
+		net_send(&net->client[0], 100, 1000);
+		net_send(&net->at_server[0], 100, 1000);
+		net_run(net, BASE_SECOND);
+		assert_int_equal(net->client[0].heard, 100 * round);
+		assert_int_equal(net->at_server[0].heard, 100 * round);
+	}
+	assert_int_equal(undecryptable(net), 0);
+	assert_int_equal(net->client[0].conn->refused_here, 0);
+}
+
+static void test_calm_key_update(void **state) {
+	(void)state;
+	each_pair(change_keys_calmly);
+}
+
+/* --- garbage --- */
+
+static size_t broken;
+
+/* Every third short packet loses a bit behind its connection ID; the true one does not arrive. */
+static bool break_some(struct net *net, struct slice datagram) {
+	uint8_t copy[2048];
+	size_t first = 1 + QUIC_CID_BYTES;
+
+	if (datagram.data[0] & 0x80 || net->tap_count++ % 3 != 0)
+		return true;
+	memcpy(copy, datagram.data, datagram.len);
+	/* The sample of the header mask is all of a small packet: there any bit will do. */
+	copy[first + base_rng_below(&net->rng, datagram.len - first)] ^= (uint8_t)(1 << base_rng_below(&net->rng, 8));
+	net->tap = NULL;
+	quic_server_recv(net->server, &(struct base_path){.local = net->server_addr, .remote = net->client[0].local}, 0,
+	                 slice_of(copy, datagram.len), net->now);
+	net->tap = break_some;
+	broken++;
+	return false;
+}
+
+static void break_packets(struct net *net) {
+	struct net_peer *client = connect_one(net);
+
+	net_run(net, BASE_SECOND);
+	broken = 0;
+	net->tap = break_some;
+	net_say(client, 20000);
+	net_send(client, 600, 1000);
+	net_run(net, 20 * BASE_SECOND);
+	net->tap = NULL;
+	assert_true(broken >= 200);
+	assert_int_equal(undecryptable(net), broken);
+	assert_int_equal(net->at_server[0].control_heard, 20000);
+	assert_in_range(net->at_server[0].heard, 350, 450);
+	net_send(client, 100, 1000);
+	net_run(net, 2 * BASE_SECOND);
+	assert_int_equal(undecryptable(net), broken);
+}
+
+static void test_broken(void **state) {
+	(void)state;
+	each_pair(break_packets);
+}
+
+/* A short header for the connection, then what comes. */
+static size_t make_garbage(struct net *net, ngtcp2_conn *ng, uint8_t *ret, size_t cap) {
+	ngtcp2_cid cids[16];
+	size_t count = ngtcp2_conn_get_scid(ng, cids);
+	size_t len = 1 + cids[0].datalen + 4 + base_rng_below(&net->rng, cap - 1 - cids[0].datalen - 4);
+
+	assert_true(count > 0 && count <= 16);
+	for (size_t i = 0; i < len; i++)
+		ret[i] = (uint8_t)base_rng_below(&net->rng, 256);
+	ret[0] = (uint8_t)((ret[0] & 0x3f) | 0x40);
+	memcpy(ret + 1, cids[count - 1].data, cids[count - 1].datalen);
+	return len;
+}
+
+static void hear_garbage(struct net *net) {
+	struct net_peer *client = connect_one(net);
+	struct base_path to_server = {.local = net->server_addr, .remote = client->local};
+	struct base_path to_client = net_path(net, client);
+	uint64_t at_client, at_server;
+	struct quic_info info;
+	uint8_t bytes[1400];
+
+	net_run(net, BASE_SECOND);
+	for (int i = 0; i < 500; i++) {
+		size_t len = make_garbage(net, client->conn->ng, bytes, sizeof(bytes));
+
+		quic_conn_recv(client->conn, &to_client, 0, slice_of(bytes, len), net->now);
+		len = make_garbage(net, net->at_server[0].conn->ng, bytes, sizeof(bytes));
+		quic_server_recv(net->server, &to_server, 0, slice_of(bytes, len), net->now);
+	}
+	at_server = undecryptable(net);
+	at_client = client->conn->refused_here;
+	/* The few that are too short for a header mask never get as far. */
+	assert_in_range(at_server, 450, 500);
+	assert_in_range(at_client, 450, 500);
+	quic_conn_info(client->conn, &info);
+	assert_int_equal(info.undecryptable, at_client);
+	net_send(client, 100, 1000);
+	net_send(&net->at_server[0], 100, 1000);
+	net_run(net, BASE_SECOND);
+	assert_int_equal(client->heard, 100);
+	assert_int_equal(net->at_server[0].heard, 100);
+}
+
+static void test_garbage(void **state) {
+	(void)state;
+	each_pair(hear_garbage);
+}
+
+/* --- limits of RFC 9001 section 6.6 --- */
+
+static bool client_is_done(const struct net *net) {
+	return net->client[0].done > 0;
+}
+
+/* A connected client with other limits. ngtcp2 takes them until the handshake is confirmed. */
+static struct net_peer *connect_limited(struct net *net, uint64_t encryptions, uint64_t failures) {
+	struct net_peer *client = net_connect_pinned(net);
+	ngtcp2_crypto_ctx context;
+
+	assert_true(net_run_until(net, client_is_done, 2 * BASE_SECOND));
+	context = *ngtcp2_conn_get_crypto_ctx(client->conn->ng);
+	assert_true(context.max_encryption == (uint64_t)1 << 23);
+	assert_true(context.max_decryption_failure == (uint64_t)1 << 52);
+	context.max_encryption = encryptions;
+	context.max_decryption_failure = failures;
+	ngtcp2_conn_set_crypto_ctx(client->conn->ng, &context);
+	assert_true(net_run_until(net, net_all_connected, 2 * BASE_SECOND));
+	net_run(net, BASE_SECOND);
+	return client;
+}
+
+/* Keys change by themselves; more than one set of them is needed. */
+static void use_up_keys(struct net *net) {
+	struct net_peer *client = connect_limited(net, 150, 10);
+
+	for (uint32_t round = 1; round <= 6; round++) {
+		net_send(client, 100, 1000);
+		net_run(net, 2 * BASE_SECOND);
+		assert_int_equal(net->at_server[0].heard, 100 * round);
+	}
+}
+
+static void test_limits(void **state) {
+	(void)state;
+	each_pair(use_up_keys);
+}
+
+/* So many packets at once that the next keys cannot be confirmed in time: better no connection than a broken key. */
+static void test_used_up(void **state) {
+	(void)state;
+	for (size_t i = 0; i < backend_count; i++) {
+		struct net_peer *client;
+		struct net net;
+
+		net_init(&net);
+		net.settings.seal = backends[i];
+		client = connect_limited(&net, 20, 10);
+		net_send(client, 1000, 1000);
+		net_run(&net, 10 * BASE_SECOND);
+		assert_int_equal(client->closed, 1);
+		assert_int_equal(client->why.kind, QUIC_CLOSED_ERROR);
+		assert_int_equal(client->why.code, NGTCP2_AEAD_LIMIT_REACHED);
+		assert_in_range(client->sent, 1, 100);
+		net_done(&net);
+	}
+}
+
+static void test_too_much_garbage(void **state) {
+	(void)state;
+	for (size_t i = 0; i < backend_count; i++) {
+		struct net_peer *client;
+		struct net net;
+		uint8_t bytes[1400];
+
+		net_init(&net);
+		net.settings.seal = backends[i];
+		client = connect_limited(&net, 1000, 10);
+		for (int n = 0; n < 40 && client->closed == 0; n++) {
+			struct base_path path = net_path(&net, client);
+			size_t len = make_garbage(&net, client->conn->ng, bytes, sizeof(bytes));
+
+			quic_conn_recv(client->conn, &path, 0, slice_of(bytes, len), net.now);
+		}
+		assert_int_equal(client->closed, 1);
+		assert_int_equal(client->why.kind, QUIC_CLOSED_ERROR);
+		assert_int_equal(client->why.code, NGTCP2_AEAD_LIMIT_REACHED);
+		assert_int_equal(client->conn->refused_here, 10);
+		net_done(&net);
+	}
+}
+
+/* --- derivation --- */
+
+/* RFC 9001 appendix A.1 and A.5. */
+static void test_labels(void **state) {
+	static const char *const initial = "c00cf151ca5be075ed0ebfb5c80323c42d6b7db67881289af4008f1f6c357aea";
+	static const char *const chacha = "9ac312a7f877468ebe69422748ad00a15443f18203a07d6060f688f30f21632b";
+	static const struct {
+		const char *const *secret;
+		const char *label, *expected;
+	} cases[] = {
+	    {&initial, "quic key", "1f369613dd76d5467730efcbe3b1a22d"},
+	    {&initial, "quic iv", "fa044b2f42a3fd3b46fb255c"},
+	    {&initial, "quic hp", "9f50449e04a0e810283a1e9933adedd2"},
+	    {&chacha, "quic key", "c6d98ff3441c3fe1b2182094f69caa2ed4b716b65488960a7a984979fb23e1c8"},
+	    {&chacha, "quic iv", "e0459b3474bdd0e44a41c144"},
+	    {&chacha, "quic hp", "25a282b9e82f06f21f488917a4fc8f1b73573685608597d0efcb076b0ab7a7a4"},
+	    {&chacha, "quic ku", "1223504755036d556342ee9361d253421a826c9ecdf3c7148684b36b714881f9"},
+	};
+	ngtcp2_crypto_md hash;
+
+	(void)state;
+	ngtcp2_crypto_md_init(&hash, (void *)(uintptr_t)GNUTLS_MAC_SHA256);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uint8_t secret[32], expected[32], got[32];
+		size_t len = strlen(cases[i].expected) / 2;
+
+		assert_int_equal(base_parse_hex(*cases[i].secret, 64, secret, 32), 0);
+		assert_int_equal(base_parse_hex(cases[i].expected, 2 * len, expected, len), 0);
+		unit_assert_int(quic_expand_label(&hash, slice_of(secret, 32), cases[i].label, got, len), 0, cases[i].label);
+		assert_memory_equal(got, expected, len);
+	}
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_pairs),           cmocka_unit_test(test_ciphers), cmocka_unit_test(test_key_update),
+	    cmocka_unit_test(test_calm_key_update), cmocka_unit_test(test_broken),  cmocka_unit_test(test_garbage),
+	    cmocka_unit_test(test_limits),          cmocka_unit_test(test_labels),  cmocka_unit_test(test_too_much_garbage),
+	    cmocka_unit_test(test_used_up),
+	};
+
+	return cmocka_run_group_tests(tests, open_backends, close_backends);
+}

@@ -57,7 +57,7 @@ class LabError(Exception):
     """Something of the lab itself, or of a program in it, did not do what it should."""
 
 
-def _die_with_parent():
+def die_with_parent():
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
@@ -86,7 +86,7 @@ class Process:
         with open(self.log_path, 'wb') as log:
             self.popen = subprocess.Popen(lab.exec_prefix(host) + self.command, stdin=subprocess.DEVNULL, stdout=log,
                                           stderr=subprocess.STDOUT, start_new_session=True,
-                                          preexec_fn=_die_with_parent, env={**os.environ, **(env or {})})
+                                          preexec_fn=die_with_parent, env={**os.environ, **(env or {})})
         self.pid = self.popen.pid
         self.expected_end = False
 
@@ -261,7 +261,7 @@ class Lab:
         """Runs a program to its end; LabError with its output when it fails (unless check=False) or takes too long."""
         try:
             run = subprocess.run(self.exec_prefix(host) + list(command), capture_output=True, text=True, timeout=timeout,
-                                 stdin=subprocess.DEVNULL, preexec_fn=_die_with_parent, errors='replace',
+                                 stdin=subprocess.DEVNULL, preexec_fn=die_with_parent, errors='replace',
                                  env={**os.environ, **(env or {})})
         except subprocess.TimeoutExpired:
             raise LabError(f'{host}: {" ".join(command)}: not done within {timeout} s') from None

@@ -114,22 +114,43 @@ class TestJoin(unittest.TestCase):
 
     def test_logoff_and_shutdown_restore(self):
         """Windows ends the process when the hidden window has answered: by then everything is back."""
-        for how in ('logoff', 'shutdown'):
+        for how, options, pins in (('logoff', (), 1), ('shutdown', ('--no-route-pin',), 0)):
             with self.subTest(how), Lab() as lab, WindowsPc(lab) as pc:
-                party, client, mtu = join(lab, pc)
+                party, client, mtu = join(lab, pc, *options)
                 client.expected_end = True
                 pc.run(TOOL, 'end-session', 'lanparty-client', how)
-                self.assertEqual(pc.calls(), changes(mtu) + restores(mtu))
+                self.assertEqual(pc.calls(), changes(mtu)[1 - pins:] + restores(mtu)[:6 + pins])
                 self.assertEqual(client.popen.wait(10), 0)
                 self.assertIn('reason=quit', party.relay.log())
+
+    def test_by_ipv6_on_an_adapter_without_it(self):
+        with Lab() as lab, WindowsPc(lab) as pc:
+            relay, router = UPLINKS['relay'][3] + '2', UPLINKS[HOST][3] + '1'
+            pc.fail_calls('GetIpInterfaceEntry/6 1168')
+            party = make_party(lab, lasting_certificate=True)
+            client = pc.start_client(party, relay=f'[{relay}]:4433')
+            with self.subTest('Ctrl-C before anything is connected'):
+                client.wait_log('relay_connecting')
+                self.assertEqual(pc.interrupt(client), 0)
+                self.assertEqual(pc.calls(), [])
+            party.start_relay()
+            client = pc.start_client(party, relay=f'[{relay}]:4433')
+            client.wait_log('status message="gateway: not connected')
+            mtu = party.room_status()['mtu']
+            self.assertRegex(client.log(), 'tap_settings message="IPv6 is switched off on the adapter')
+            pin = [line.replace(f'{RELAY}/32', f'{relay}/128').replace(ROUTER, router) for line in (PIN, UNPIN)]
+            self.assertEqual(pc.calls(), pin[:1] + changes(mtu)[1:4])
+            self.assertEqual(pc.interrupt(client), 0)
+            self.assertEqual(pc.calls()[4:], restores(mtu)[3:6] + pin[1:])
 
     def test_the_adapter_stays_through_an_outage(self):
         with Lab() as lab, WindowsPc(lab) as pc:
             party, client, mtu = join(lab, pc, lasting_certificate=True)
-            party.relay.kill()
-            client.wait_log('status.*relay: not connected', 40)
+            party.relay.stop()
+            client.wait_log('status.*relay: not connected', 20)
             party.start_relay()
-            client.wait_log('session_joined', 40, count=2)
+            client.wait_log('session_joined', 20, count=2)
+            client.wait_log('gateway: connected', 20, count=2)
             self.assertEqual(len(re.findall('media message', client.log())), 1)
             self.assertEqual(pc.calls(), changes(mtu))
             self.assertEqual(pc.interrupt(client), 0)

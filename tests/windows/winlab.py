@@ -22,7 +22,7 @@ import tempfile
 import threading
 import unittest
 
-from lab import ROOT, UPLINKS, LabError, wait_for
+from lab import ROOT, UPLINKS, LabError, die_with_parent, wait_for
 from party import CLIENT_MACS, RELAY_PORT, SERVER_NAME
 
 BUILD = os.path.join(ROOT, 'build', 'windows')
@@ -79,7 +79,8 @@ def start_wine(prefix=()):
         stop_wine()
     _prepare_registry()
     holder = subprocess.Popen([*prefix, wine_binary('wine64'), TOOL, 'hold'], env={**os.environ, **environment()},
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                              preexec_fn=die_with_parent)
     if holder.stdout.readline().strip() != b'ready':
         raise LabError('Wine does not start')
 
@@ -241,6 +242,7 @@ class WindowsPc:
         if self.tool:
             self.tool.kill()
         stop_wine()
+        _prepare_registry()
 
     @staticmethod
     def _subkey(number):

@@ -22,6 +22,7 @@
 #define LINE_BYTES 512
 #define DEFAULT_METRIC 25
 #define MIRROR_MS 3000
+#define LINUX_ROUTE_OF_THIS_MACHINE 0x80200200u /* RTF_LOCAL, RTF_REJECT and what a lookup left */
 
 /* What goes to Wine's own library, whatever its arguments are. */
 #define FORWARDS(X)                       \
@@ -279,6 +280,56 @@ static MIB_IPFORWARD_ROW2 *find_route(MIB_IPFORWARD_ROW2 *rows, size_t count, co
 	return NULL;
 }
 
+void WINAPI InitializeIpForwardEntry(PMIB_IPFORWARD_ROW2 row) {
+	memset(row, 0, sizeof(*row));
+	row->ValidLifetime = row->PreferredLifetime = row->Metric = UINT32_MAX;
+	row->Protocol = (NL_ROUTE_PROTOCOL)-1; /* to be filled in */
+	row->Loopback = row->AutoconfigureAddress = row->Publish = row->Immortal = TRUE;
+}
+
+static bool parse_hex_ip(const char *hex, SOCKADDR_INET *ret) {
+	memset(ret, 0, sizeof(*ret));
+	ret->si_family = AF_INET6;
+	for (int i = 0; i < 16; i++) {
+		unsigned byte;
+
+		if (sscanf(hex + 2 * i, "%2x", &byte) != 1)
+			return false;
+		ret->Ipv6.sin6_addr.s6_addr[i] = (UINT8)byte;
+	}
+	return true;
+}
+
+/* Wine knows no routes of IPv6; Linux tells them in a file. Returns how many it added. */
+static ULONG linux_routes6(MIB_IPFORWARD_ROW2 *rows) {
+	FILE *file = fopen("Z:\\proc\\net\\ipv6_route", "r");
+	char line[LINE_BYTES], dest[33], hop[33], name[64];
+	unsigned length, metric, flags;
+	ULONG count = 0;
+
+	while (file != NULL && count < ROWS_MAX && fgets(line, sizeof(line), file) != NULL) {
+		MIB_IPFORWARD_ROW2 row;
+		WCHAR alias[64] = L"";
+
+		InitializeIpForwardEntry(&row);
+		if (sscanf(line, "%32s %x %*s %*s %32s %x %*s %*s %x %63s", dest, &length, hop, &metric, &flags, name) != 6 ||
+		    !parse_hex_ip(dest, &row.DestinationPrefix.Prefix) || !parse_hex_ip(hop, &row.NextHop))
+			continue;
+		for (int i = 0; name[i] != '\0'; i++)
+			alias[i] = (WCHAR)name[i];
+		if ((flags & LINUX_ROUTE_OF_THIS_MACHINE) != 0 ||
+		    ConvertInterfaceAliasToLuid(alias, &row.InterfaceLuid) != NO_ERROR)
+			continue;
+		(void)ConvertInterfaceLuidToIndex(&row.InterfaceLuid, &row.InterfaceIndex);
+		row.DestinationPrefix.PrefixLength = (UINT8)length;
+		row.Metric = metric;
+		rows[count++] = row;
+	}
+	if (file != NULL)
+		(void)fclose(file);
+	return count;
+}
+
 /* Wine's routes and ours, each once: what is mirrored is in both. Freed with HeapFree, as FreeMibTable does. */
 static NETIO_STATUS all_routes(const struct table *own, ADDRESS_FAMILY family, MIB_IPFORWARD_TABLE2 **ret) {
 	MIB_IPFORWARD_TABLE2 *real, *all;
@@ -288,7 +339,7 @@ static NETIO_STATUS all_routes(const struct table *own, ADDRESS_FAMILY family, M
 	if (status != NO_ERROR)
 		return status;
 	all = HeapAlloc(GetProcessHeap(), HEAP_ZERO_MEMORY,
-	                sizeof(*all) + (real->NumEntries + ROWS_MAX) * sizeof(all->Table[0]));
+	                sizeof(*all) + (real->NumEntries + 2 * ROWS_MAX) * sizeof(all->Table[0]));
 	if (all == NULL) {
 		FreeMibTable(real);
 		return ERROR_NOT_ENOUGH_MEMORY;
@@ -296,6 +347,8 @@ static NETIO_STATUS all_routes(const struct table *own, ADDRESS_FAMILY family, M
 	count = real->NumEntries;
 	memcpy(all->Table, real->Table, count * sizeof(all->Table[0]));
 	FreeMibTable(real);
+	if (family == AF_INET6 && count == 0)
+		count = linux_routes6(all->Table);
 	for (size_t i = 0; i < own->route_count; i++) {
 		const MIB_IPFORWARD_ROW2 *row = &own->routes[i];
 		MIB_IPFORWARD_ROW2 *there = find_route(all->Table, count, row);
@@ -327,13 +380,6 @@ static bool setting_of(const struct table *table, NET_LUID luid, int family, str
 		return false;
 	*ret = (struct setting){luid.Value, family, 1, DEFAULT_METRIC, row.Mtu, 0};
 	return true;
-}
-
-void WINAPI InitializeIpForwardEntry(PMIB_IPFORWARD_ROW2 row) {
-	memset(row, 0, sizeof(*row));
-	row->ValidLifetime = row->PreferredLifetime = row->Metric = UINT32_MAX;
-	row->Protocol = (NL_ROUTE_PROTOCOL)-1; /* to be filled in */
-	row->Loopback = row->AutoconfigureAddress = row->Publish = row->Immortal = TRUE;
 }
 
 NETIO_STATUS WINAPI CreateIpForwardEntry2(const MIB_IPFORWARD_ROW2 *row) {

@@ -120,6 +120,13 @@ class LanpartyCubic(Lanparty):
         super().__init__(lab, binaries, [*extra, "--congestion=cubic"])
 
 
+class LanpartyPlain(Lanparty):
+    name = "lanparty-no-offload"
+
+    def __init__(self, lab, binaries, extra=()):
+        super().__init__(lab, binaries, [*extra, "--no-offload"])
+
+
 class OpenVpn(System):
     name = "OpenVPN (tap)"
     note = "AES-128-GCM, --client-to-client, the kernel's bridge on the gateway"
@@ -296,4 +303,4 @@ class Veth(System):
 
 
 ALL = [Lanparty, OpenVpn, Tinc, N2n, Fastd, Veth]
-OPTIONAL = [LanpartyCubic]  # only when named
+OPTIONAL = [LanpartyCubic, LanpartyPlain]  # only when named

@@ -75,9 +75,10 @@ class Bars:
     def add(self, text, met, seen):
         self.lines.append((text, {True: "met", False: "**missed**", None: "" if seen else "not measured"}[met], seen))
 
-    def against_best(self, text, section, path, wanted, more_is_better):
+    def against_best(self, text, section, path, wanted, more_is_better, but=()):
         """Our figure over the best peer's: at least `wanted`, or at most."""
         ours, peers = self.ours(section, *path), self.peers(section, *path)
+        peers = {name: value for name, value in peers.items() if name not in but}
         if ours is None or not peers:
             self.add(text, None, "")
             return
@@ -109,6 +110,9 @@ class Bars:
                      f"{statistics.median(values):.3g} ({min(values):.3g} to {max(values):.3g})")
 
     def text(self):
+        """Empty when nothing was measured that a bar is about."""
+        if not any(seen for _, _, seen in self.lines):
+            return ""
         lines = ["| bar | | seen |", "|---|---|---|"]
         return "\n".join(lines + [f"| {text} | {met} | {seen} |" for text, met, seen in self.lines])
 
@@ -124,8 +128,12 @@ def bars(results, ceilings):
     for key, way, _ in ways:
         found.below(f"machine saturated by a flow {way}: game packets lost, %: none", "saturated",
                     (f"{key}_1", "lost_percent"), 0)
+        lossy = [name for name, lost in found.peers("saturated", f"{key}_1", "lost_percent").items() if lost >= 1]
         found.against_best(f"machine saturated by a flow {way}: game's p99 under the best peer's", "saturated",
                            (f"{key}_1", "rtt_p99_ms"), 1, False)
+        if lossy:  # what never comes back is in no percentile of round trips
+            found.against_best(f"the same, of peers that lose less than 1 % (not {', '.join(lossy)})", "saturated",
+                               (f"{key}_1", "rtt_p99_ms"), 1, False, but=lossy)
     for flows in (1, 4):
         for key, _, what in ways:
             run = f"20 Mbit/s line, {what} of {flows} flow{'' if flows == 1 else 's'}"

@@ -8,7 +8,7 @@ from lab import ROOT, Lab
 from party import BUILD
 
 SECTIONS = {'saturated': 'lanparty', 'limited': 'lanparty', 'fanout': 'lanparty', 'relay': 'gnutls, 1 shard',
-            'memory': 'lanparty'}
+            'memory': 'lanparty', 'costs': 'in super-frames', 'micro': 'cases'}
 
 
 class TestBench(unittest.TestCase):

@@ -36,20 +36,30 @@ static HRESULT find_in(INetworkListManager *manager, const GUID *adapter, INetwo
 	return result;
 }
 
+/* Made once and kept: Wine's takes its networks along when it goes, also those that somebody holds. */
+static HRESULT open_manager(INetworkListManager **ret) {
+	static INetworkListManager *manager;
+	HRESULT result = S_OK;
+	if (manager == NULL) {
+		result = CoInitializeEx(NULL, COINIT_MULTITHREADED);
+		if (SUCCEEDED(result) || result == RPC_E_CHANGED_MODE)
+			result = CoCreateInstance(&CLSID_NetworkListManager, NULL, CLSCTX_ALL, &IID_INetworkListManager,
+			                          (void **)&manager);
+	}
+	*ret = manager;
+	return result;
+}
+
 static int find_network(const char *guid, INetwork **ret, char error[static WINMAIN_PROFILE_ERROR_BYTES]) {
 	INetworkListManager *manager;
 	wchar_t wide[64];
 	GUID adapter;
 	if (MultiByteToWideChar(CP_UTF8, 0, guid, -1, wide, 64) == 0 || FAILED(CLSIDFromString(wide, &adapter)))
 		return fail(E_INVALIDARG, "adapter GUID", error);
-	HRESULT result = CoInitializeEx(NULL, COINIT_MULTITHREADED);
-	if (FAILED(result) && result != RPC_E_CHANGED_MODE)
-		return fail(result, "CoInitializeEx", error);
-	result = CoCreateInstance(&CLSID_NetworkListManager, NULL, CLSCTX_ALL, &IID_INetworkListManager, (void **)&manager);
+	HRESULT result = open_manager(&manager);
 	if (FAILED(result))
 		return fail(result, "INetworkListManager", error);
 	result = find_in(manager, &adapter, ret);
-	(void)INetworkListManager_Release(manager);
 	if (FAILED(result))
 		return fail(result, "GetNetworkConnections", error);
 	return result == S_OK ? 0 : BASE_E_NOT_FOUND;

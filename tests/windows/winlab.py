@@ -40,9 +40,14 @@ ADAPTER_SECTIONS = re.compile(r'(?i)\[[^]]*(\\\\Services\\\\(faketap-|lanparty-c
 TOOL_PORT, WIRE_PORT, MIRROR_PORT = 5701, 5702, 5703
 MIRROR = os.path.join(ROOT, 'tests', 'windows', 'iphlpapi', 'mirror.py')
 
-USER_SECTIONS = ('[Software\\\\Wine\\\\Drivers]\n"Graphics"="null"\n',
-                 '[Software\\\\Wine\\\\AppDefaults\\\\lanparty-client.exe\\\\DllOverrides]\n'
-                 '"iphlpapi"="native,builtin"\n"netprofm"=""\n')
+USER_SECTIONS = re.compile(r'\[Software\\\\Wine\\\\(Drivers|AppDefaults\\\\lanparty-client\.exe\\\\DllOverrides)\]')
+USER_SETTINGS = r'''
+[Software\\Wine\\Drivers]
+"Graphics"="null"
+
+[Software\\Wine\\AppDefaults\\lanparty-client.exe\\DllOverrides]
+"iphlpapi"="native,builtin"
+'''
 
 
 def wine_binary(name):
@@ -111,22 +116,20 @@ def wine(*command, timeout=90):
     return run_wine([wine_binary('wine64'), *command], environment(), timeout)
 
 
+def _rewrite_registry(name, drop, add=''):
+    path = os.path.join(PREFIX, name)
+    with open(path, encoding='utf-8', errors='surrogateescape') as file:
+        sections = re.split(r'(?m)^(?=\[)', file.read())
+    with open(path, 'w', encoding='utf-8', errors='surrogateescape') as file:
+        file.write(''.join(section for section in sections if not drop.match(section)) + add)
+
+
 def _prepare_registry():
     """In its files, while no program of the prefix runs. What a run that was killed left goes: its drivers would hold up the
     next start of Wine. Windows that nobody sees are allowed, and the client takes the iphlpapi.dll beside it when there is
     one, also as a service, which gets no environment of ours."""
-    path = os.path.join(PREFIX, 'system.reg')
-    with open(path, encoding='utf-8', errors='surrogateescape') as file:
-        sections = re.split(r'(?m)^(?=\[)', file.read())
-    kept = [section for section in sections if not ADAPTER_SECTIONS.match(section)]
-    if len(kept) < len(sections):
-        with open(path, 'w', encoding='utf-8', errors='surrogateescape') as file:
-            file.writelines(kept)
-    path = os.path.join(PREFIX, 'user.reg')
-    with open(path, encoding='utf-8', errors='surrogateescape') as file:
-        known = file.read()
-    with open(path, 'a', encoding='utf-8') as file:
-        file.write(''.join('\n' + section for section in USER_SECTIONS if section.split(']')[0] + ']' not in known))
+    _rewrite_registry('system.reg', ADAPTER_SECTIONS)
+    _rewrite_registry('user.reg', USER_SECTIONS, USER_SETTINGS)
 
 
 class WineCase(unittest.TestCase):

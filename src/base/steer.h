@@ -4,6 +4,7 @@
 #ifndef BASE_STEER_H
 #define BASE_STEER_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #define BASE_STEER_SHIFT 3
@@ -25,6 +26,17 @@ static inline uint8_t base_steer_byte(unsigned shard, unsigned shards, uint8_t r
 	unsigned group = shard + base_steer_group(random) % groups * shards;
 
 	return (uint8_t)(group << BASE_STEER_SHIFT | (random & BASE_STEER_RANDOM));
+}
+
+/* Which shard a UDP datagram is for (RFC 8999: in a long header the destination connection ID begins after flags,
+ * version and length, in a short one after the flags). One that is too short to have any is for the first. */
+#define BASE_STEER_LONG_HEADER 0x80
+#define BASE_STEER_LONG_AT 6
+#define BASE_STEER_SHORT_AT 1
+static inline unsigned base_steer_datagram(const uint8_t *bytes, size_t len, unsigned shards) {
+	size_t at = len > 0 && (bytes[0] & BASE_STEER_LONG_HEADER) != 0 ? BASE_STEER_LONG_AT : BASE_STEER_SHORT_AT;
+
+	return at < len ? base_steer_shard(bytes[at], shards) : 0;
 }
 
 #endif

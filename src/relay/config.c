@@ -1,6 +1,7 @@
 #include "relay/config.h"
 
 #include "base/error.h"
+#include "base/steer.h"
 #include "base/text.h"
 #include "host/host.h"
 #include "net/endpoint.h"
@@ -31,6 +32,12 @@ static const struct cli_option options[] = {
      .kind = CLI_LIST,
      .value = "NAME",
      .help = "DNS name or address in that certificate\n(default: localhost and the name of this host)"},
+    {.name = "shards",
+     .kind = CLI_NUMBER,
+     .value = "N",
+     .fallback = "0",
+     .max = BASE_SHARDS_MAX,
+     .help = "threads that share out the rooms; 0: one for each core the\nrelay may run on"},
     {.name = "room-mtu",
      .kind = CLI_NUMBER,
      .value = "BYTES",
@@ -267,6 +274,7 @@ static int fill(struct relay_config *config, char error[static RELAY_CONFIG_ERRO
 		return result;
 	config->status_socket = cli_text(config->values, "status-socket");
 	config->user = cli_text(config->values, "user");
+	config->shards = cli_number(config->values, "shards");
 	config->no_offload = cli_flag(config->values, "no-offload");
 	config->unsafe_no_policy = cli_flag(config->values, "unsafe-no-policy");
 	read_limits(config);

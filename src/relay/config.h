@@ -32,6 +32,7 @@ struct relay_config {
 	enum quic_congestion congestion;
 	enum seal_choice crypto;
 	bool no_offload, unsafe_no_policy;
+	size_t shards; /* 0: one for each core */
 	struct relay_limits limits;
 };
 

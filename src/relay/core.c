@@ -40,6 +40,7 @@ int relay_core_new(const struct relay_core_options *options, struct relay_core *
 	base_list_init(&core->peers);
 	base_list_init(&core->gone);
 	base_list_init(&core->doomed);
+	base_list_init(&core->all_rooms);
 	base_list_init(&core->empty_rooms);
 	base_heap_init(&core->timers);
 	core->pool = queue_pool_new(options->limits.pool_frames);

@@ -111,8 +111,7 @@ const struct obs_counters *relay_peer_tx(struct relay_peer *peer);
 uint64_t relay_peer_forwarded(const struct relay_peer *peer);
 size_t relay_peer_queued(const struct relay_peer *peer); /* frames that wait for it */
 
-/* The state of everything as one JSON object (rooms, peers with counters, last stats and last-seen, totals). The seat
- * keys are not in it. The caller frees it with free(); NULL when memory is out. */
+/* relay/snapshot.h all at once, as text for free(); NULL when memory is out. */
 char *relay_core_snapshot(struct relay_core *core, uint64_t now);
 
 #endif

@@ -1,136 +1,53 @@
-/* relay/daemon.c: wires a shard to socket, clock and signals. One turn: read what has arrived (bounded), let due timers
- * run, then write everything that the turn produced. Order of start: port, status socket, certificate, crypto, and only
- * then privileges are given up, before the first byte of a stranger is read. */
+/* relay/daemon.c: the control thread of the relay: signals, certificate files, status socket, and the workers it starts
+ * and stops. It sees no packet. Order of start: port, status socket, certificate, crypto, and only then privileges are
+ * given up, before the first thread starts and the first byte of a stranger is read. */
 #include "relay/daemon.h"
 
 #include "base/error.h"
+#include "base/steer.h"
 #include "base/text.h"
 #include "host/host.h"
 #include "loop/loop.h"
 #include "relay/identity.h"
-#include "relay/shard.h"
+#include "relay/report.h"
 #include "relay/status.h"
-#include "udp/udp.h"
+#include "relay/worker.h"
+#include "thread/lock.h"
+#include "thread/thread.h"
 
-#include <assert.h>
+#include <jansson.h>
 #include <stdlib.h>
-#include <string.h>
-
-#define RX_ROUNDS_MAX 4  /* reads a turn: bounds the time until answers leave */
-#define TX_ROUNDS_MAX 16 /* writes a turn: bounds the time until the next read */
-#define TX_BYTES (4 * QUIC_BURST_BYTES)
-#define TX_BLOCKED_NS BASE_MS /* timers while the socket takes nothing */
-#define GOODBYE_NS (1500 * BASE_MS)
 
 struct daemon {
 	const struct relay_config *config;
 	struct obs_log *log;
+	struct thread_lock *log_lock;
 	struct loop *loop;
-	struct udp_socket *socket;
-	struct relay_shard *shard;
-	struct relay_status *status;
+	struct thread_mailbox *inbox;
+	struct loop_source inbox_source;
+	struct loop_timer second_timer;
+	struct udp_socket *sockets[BASE_SHARDS_MAX]; /* NULL once they are a worker's */
+	struct base_addr local;
+	struct udp_features features;
+	struct relay_worker *workers[BASE_SHARDS_MAX];
+	unsigned shards, started;
+	struct quic_gate *gate;
+	struct relay_shared *shared;
 	struct quic_identity *identity;
 	struct seal_backend *seal;
-	struct loop_source source;
-	struct loop_timer shard_timer, second_timer;
+	struct relay_status *status;
+	json_t *parts[BASE_SHARDS_MAX]; /* of the report that is being collected */
+	unsigned part_count;            /* of the workers that have answered */
 	bool failed;
-	struct udp_burst bursts[UDP_TX_BURSTS_MAX]; /* those from burst_next on wait for the socket */
-	size_t burst_count, burst_next;
-	uint8_t tx[TX_BYTES];
 };
 
-/* --- packets --- */
-
-static void receive_chunk(struct daemon *daemon, const struct udp_chunk *chunk, uint64_t now) {
-	struct slice rest = chunk->bytes;
-
-	while (rest.len > 0) {
-		size_t len = rest.len < chunk->segment ? rest.len : chunk->segment;
-
-		relay_shard_recv(daemon->shard, &chunk->path, chunk->ecn, slice_of(rest.data, len), now);
-		rest = slice_of(rest.data + len, rest.len - len);
-	}
-}
-
-static void socket_failed(struct daemon *daemon) {
-	obs_note(daemon->log, OBS_ERROR, "socket_failed", "the UDP socket is beyond use");
-	daemon->failed = true;
-	loop_remove(daemon->loop, &daemon->source);
-	loop_stop(daemon->loop);
-}
-
-static void socket_ready(void *user, unsigned events, uint64_t now) {
-	struct daemon *daemon = user;
-	struct udp_chunk chunks[UDP_RX_CHUNKS_MAX];
-
-	(void)events; /* what can be written is written at the end of the turn */
-	for (int round = 0; round < RX_ROUNDS_MAX; round++) {
-		int count = udp_recv(daemon->socket, chunks);
-
-		if (count < 0) {
-			socket_failed(daemon);
-			return;
-		}
-		for (int i = 0; i < count; i++)
-			receive_chunk(daemon, &chunks[i], now);
-		if (count < UDP_RX_CHUNKS_MAX)
-			return;
-	}
-}
-
-/* False when the socket is full: the rest waits. */
-static bool send_bursts(struct daemon *daemon) {
-	daemon->burst_next +=
-	    udp_send(daemon->socket, daemon->bursts + daemon->burst_next, daemon->burst_count - daemon->burst_next);
-	if (daemon->burst_next < daemon->burst_count)
-		return false;
-	daemon->burst_count = daemon->burst_next = 0;
-	return true;
-}
-
-static void collect_bursts(struct daemon *daemon, uint64_t now) {
-	size_t used = 0;
-	struct quic_burst burst;
-
-	assert(daemon->burst_count == 0);
-	while (daemon->burst_count < UDP_TX_BURSTS_MAX && sizeof(daemon->tx) - used >= QUIC_BURST_BYTES &&
-	       relay_shard_write(daemon->shard, daemon->tx + used, QUIC_BURST_BYTES, &burst, now) == 1) {
-		daemon->bursts[daemon->burst_count++] = (struct udp_burst){
-		    .path = burst.path,
-		    .ecn = burst.ecn,
-		    .segment = burst.segment,
-		    .bytes = slice_of(daemon->tx + used, burst.len),
-		};
-		used += burst.len;
-	}
-}
-
-static void write_turn(void *user, uint64_t now) {
-	struct daemon *daemon = user;
-	uint64_t deadline;
-	bool blocked = !send_bursts(daemon);
-	int round;
-
-	for (round = 0; !blocked && round < TX_ROUNDS_MAX; round++) {
-		collect_bursts(daemon, now);
-		if (daemon->burst_count == 0)
-			break;
-		blocked = !send_bursts(daemon);
-	}
-	deadline = relay_shard_deadline(daemon->shard);
-	if (blocked && deadline < now + TX_BLOCKED_NS)
-		deadline = now + TX_BLOCKED_NS; /* a timer that asks for a write again and again would spin */
-	else if (round == TX_ROUNDS_MAX)
-		deadline = now;
-	loop_timer_set(daemon->loop, &daemon->shard_timer, deadline);
-	if (!daemon->failed)
-		loop_modify(daemon->loop, &daemon->source, blocked ? LOOP_READ | LOOP_WRITE : LOOP_READ);
-}
-
-static void shard_due(void *user, uint64_t now) {
+/* Whole lines: a line is one write, and only while the reader keeps up, which two threads could not both ask. */
+static void write_line(void *user, struct slice line) {
 	struct daemon *daemon = user;
 
-	relay_shard_tick(daemon->shard, now);
+	thread_lock_take(daemon->log_lock);
+	host_stderr_sink(NULL, line);
+	thread_lock_release(daemon->log_lock);
 }
 
 static void second_due(void *user, uint64_t now) {
@@ -140,10 +57,62 @@ static void second_due(void *user, uint64_t now) {
 	loop_timer_set(daemon->loop, &daemon->second_timer, now + BASE_SECOND);
 }
 
-static char *snapshot(void *user, uint64_t now) {
+/* --- status --- */
+
+static void forget_parts(struct daemon *daemon) {
+	for (unsigned i = 0; i < daemon->shards; i++) {
+		json_decref(daemon->parts[i]);
+		daemon->parts[i] = NULL;
+	}
+}
+
+static void answer(struct daemon *daemon) {
+	char *text = NULL;
+	unsigned have = 0;
+
+	while (have < daemon->shards && daemon->parts[have] != NULL)
+		have++;
+	if (have < daemon->shards) {
+		forget_parts(daemon);
+	} else {
+		text = relay_report(daemon->parts, have);
+		for (unsigned i = 0; i < have; i++)
+			daemon->parts[i] = NULL;
+	}
+	relay_status_answer(daemon->status, text);
+	free(text);
+}
+
+static void take_part(struct daemon *daemon, unsigned shard, json_t *part) {
+	daemon->parts[shard] = part;
+	if (++daemon->part_count == daemon->shards)
+		answer(daemon);
+}
+
+static void status_wanted(void *user) {
 	struct daemon *daemon = user;
 
-	return relay_shard_snapshot(daemon->shard, now);
+	daemon->part_count = 0;
+	for (unsigned i = 0; i < daemon->shards; i++) {
+		if (!relay_worker_post(daemon->workers[i], RELAY_ORDER_SNAPSHOT, NULL))
+			take_part(daemon, i, NULL);
+	}
+}
+
+static void inbox_ready(void *user, unsigned events, uint64_t now) {
+	struct daemon *daemon = user;
+	struct thread_message message;
+
+	(void)events;
+	(void)now;
+	while (thread_mailbox_take(daemon->inbox, &message)) {
+		if (message.kind == RELAY_NEWS_FAILED) {
+			daemon->failed = true;
+			loop_stop(daemon->loop);
+			continue;
+		}
+		take_part(daemon, message.from, message.data);
+	}
 }
 
 /* --- certificate --- */
@@ -172,7 +141,10 @@ static void hang_up(void *user) {
 		obs_note(daemon->log, OBS_ERROR, "certificate_kept", error);
 		return;
 	}
-	relay_shard_set_identity(daemon->shard, identity);
+	for (unsigned i = 0; i < daemon->shards; i++) {
+		if (!relay_worker_post(daemon->workers[i], RELAY_ORDER_IDENTITY, quic_identity_ref(identity)))
+			quic_identity_unref(identity); /* it has hundreds of orders to obey first */
+	}
 	quic_identity_unref(daemon->identity);
 	daemon->identity = identity;
 	obs_begin(daemon->log, OBS_INFO, "certificate_reloaded");
@@ -196,16 +168,25 @@ static int open_identity(struct daemon *daemon) {
 	return result == 0 ? 0 : start_failed(daemon, RELAY_EXIT_CERTIFICATE, "certificate", error);
 }
 
-static int open_socket(struct daemon *daemon) {
+static int open_sockets(struct daemon *daemon) {
 	struct udp_options options = {
 	    .local = daemon->config->listen, .local_addr_in_path = true, .no_offload = daemon->config->no_offload};
-	int result = udp_open(&options, &daemon->socket);
+	size_t wanted = daemon->config->shards != 0 ? daemon->config->shards : thread_cores();
 	char addr[BASE_ADDR_TEXT_BYTES], text[160];
 	struct base_text out;
+	int result;
 
-	daemon->source = (struct loop_source){.ready = socket_ready, .user = daemon};
-	if (result == 0 && (result = loop_add(daemon->loop, &daemon->source, udp_fd(daemon->socket), LOOP_READ)) == 0)
+	wanted = wanted < BASE_SHARDS_MAX ? wanted : BASE_SHARDS_MAX;
+	result = udp_open_steered(&options, wanted, daemon->sockets);
+	if (result > 0) {
+		daemon->shards = (unsigned)result;
+		daemon->local = udp_local(daemon->sockets[0]);
+		daemon->features = udp_features(daemon->sockets[0]);
+		if (daemon->shards < wanted)
+			obs_note(daemon->log, OBS_WARN, "one_shard",
+			         "this system does not steer packets by their connection IDs: one shard does all the work");
 		return 0;
+	}
 	base_text_init(&out, text, sizeof(text));
 	base_text_addf(&out, "cannot listen on %s: %s", base_addr_text(&daemon->config->listen, addr),
 	               result == BASE_E_EXISTS    ? "the address is in use"
@@ -217,8 +198,8 @@ static int open_socket(struct daemon *daemon) {
 static int open_status(struct daemon *daemon) {
 	char error[RELAY_STATUS_ERROR_BYTES];
 
-	if (daemon->config->status_socket == NULL ||
-	    relay_status_open(daemon->loop, daemon->config->status_socket, snapshot, daemon, &daemon->status, error) == 0)
+	if (daemon->config->status_socket == NULL || relay_status_open(daemon->loop, daemon->config->status_socket,
+	                                                               status_wanted, daemon, &daemon->status, error) == 0)
 		return 0;
 	return start_failed(daemon, RELAY_EXIT_LISTEN, "status_socket", error);
 }
@@ -233,20 +214,58 @@ static int open_seal(struct daemon *daemon) {
 	                    result == BASE_E_UNSUPPORTED ? error : base_error_text(result));
 }
 
-static int open_shard(struct daemon *daemon) {
+static int open_worker(struct daemon *daemon, unsigned number) {
 	const struct relay_config *config = daemon->config;
-	struct relay_shard_options options = {
-	    .identity = daemon->identity,
-	    .limits = config->limits,
-	    .quic = {.congestion = config->congestion, .seal = daemon->seal},
-	    .log = daemon->log,
-	    .unsafe_no_policy = config->unsafe_no_policy,
+	struct relay_worker_options options = {
+	    .shard =
+	        {
+	            .identity = daemon->identity,
+	            .limits = config->limits,
+	            .quic = {.congestion = config->congestion, .seal = daemon->seal},
+	            .shared = daemon->shared,
+	            .gate = daemon->gate,
+	            .shard = number,
+	            .shards = daemon->shards,
+	            .unsafe_no_policy = config->unsafe_no_policy,
+	        },
+	    .socket = daemon->sockets[number],
+	    .control = daemon->inbox,
+	    .log_level = config->log_level,
+	    .log_format = config->log_format,
+	    .log_sink = write_line,
+	    .log_user = daemon,
 	};
-	int result;
 
-	quic_random((uint8_t *)options.seed, sizeof(options.seed));
-	result = relay_shard_new(&options, &daemon->shard);
-	return result == 0 ? 0 : start_failed(daemon, RELAY_EXIT_FAILURE, "start", base_error_text(result));
+	daemon->sockets[number] = NULL;
+	quic_random((uint8_t *)options.shard.seed, sizeof(options.shard.seed));
+	return relay_worker_new(&options, &daemon->workers[number]);
+}
+
+static int open_workers(struct daemon *daemon) {
+	uint64_t seed[2];
+	int result = 0;
+
+	quic_random((uint8_t *)seed, sizeof(seed));
+	daemon->gate = quic_gate_new();
+	daemon->shared = relay_shared_new(seed);
+	if (daemon->gate == NULL || daemon->shared == NULL)
+		result = BASE_E_NOMEM;
+	for (unsigned i = 0; i < daemon->shards && result == 0; i++)
+		result = open_worker(daemon, i);
+	if (result == 0)
+		return 0;
+	return start_failed(daemon, RELAY_EXIT_FAILURE, "start", base_error_text(result));
+}
+
+static int start_workers(struct daemon *daemon) {
+	for (unsigned i = 0; i < daemon->shards; i++)
+		relay_worker_meet(daemon->workers[i], daemon->workers);
+	while (daemon->started < daemon->shards) {
+		if (relay_worker_start(daemon->workers[daemon->started]) != 0)
+			return start_failed(daemon, RELAY_EXIT_FAILURE, "start", "the system allows no more threads");
+		daemon->started++;
+	}
+	return 0;
 }
 
 static int open_all(struct daemon *daemon) {
@@ -256,73 +275,80 @@ static int open_all(struct daemon *daemon) {
 	if (quic_global_init() != 0)
 		return start_failed(daemon, RELAY_EXIT_FAILURE, "start", "the TLS library does not start");
 	daemon->loop = loop_new();
-	if (daemon->loop == NULL || loop_watch_signals(daemon->loop, hang_up, daemon) != 0)
+	daemon->inbox = thread_mailbox_new();
+	daemon->inbox_source = (struct loop_source){.ready = inbox_ready, .user = daemon};
+	if (daemon->loop == NULL || daemon->inbox == NULL || loop_watch_signals(daemon->loop, hang_up, daemon) != 0 ||
+	    loop_add(daemon->loop, &daemon->inbox_source, thread_mailbox_fd(daemon->inbox), LOOP_READ) != 0)
 		return start_failed(daemon, RELAY_EXIT_FAILURE, "start", "the event loop does not start");
 	/* The port first: a second relay must not overwrite the certificate file of the one that runs. */
-	if ((status = open_socket(daemon)) != 0 || (status = open_status(daemon)) != 0 ||
+	if ((status = open_sockets(daemon)) != 0 || (status = open_status(daemon)) != 0 ||
 	    (status = open_identity(daemon)) != 0 || (status = open_seal(daemon)) != 0)
 		return status;
 	if (host_drop_privileges(HOST_CAP_NONE, daemon->config->user, error) != 0)
 		return start_failed(daemon, RELAY_EXIT_PRIVILEGE, "privileges", error);
-	return open_shard(daemon);
+	return open_workers(daemon);
 }
 
 static void log_started(struct daemon *daemon) {
 	char addr[BASE_ADDR_TEXT_BYTES], fingerprint[2 * QUIC_FINGERPRINT_BYTES + 1];
-	struct base_addr local = udp_local(daemon->socket);
-	struct udp_features features = udp_features(daemon->socket);
 
 	obs_begin(daemon->log, OBS_INFO, "relay_started");
 	obs_str(daemon->log, "version", LANPARTY_VERSION);
-	obs_str(daemon->log, "listen", base_addr_text(&local, addr));
+	obs_str(daemon->log, "listen", base_addr_text(&daemon->local, addr));
 	obs_str(daemon->log, "fingerprint", fingerprint_text(daemon->identity, fingerprint));
-	obs_bool(daemon->log, "gso", features.gso);
-	obs_bool(daemon->log, "gro", features.gro);
+	obs_u64(daemon->log, "shards", daemon->shards);
+	obs_bool(daemon->log, "gso", daemon->features.gso);
+	obs_bool(daemon->log, "gro", daemon->features.gro);
 	obs_end(daemon->log);
 	if (daemon->config->unsafe_no_policy)
 		obs_note(daemon->log, OBS_WARN, "unsafe_no_policy",
 		         "the layer-2 policy is off: any client can take over a LAN; for tests only");
 }
 
-static void close_all(struct daemon *daemon) {
-	relay_shard_free(daemon->shard);
-	relay_status_close(daemon->status);
-	if (daemon->source.registered)
-		loop_remove(daemon->loop, &daemon->source);
-	udp_close(daemon->socket);
-	quic_identity_unref(daemon->identity);
-	seal_backend_free(daemon->seal);
-	if (daemon->loop != NULL)
-		loop_free(daemon->loop);
-	quic_global_done();
+/* All say goodbye at the same time; each takes a bounded time for it. */
+static void stop_workers(struct daemon *daemon) {
+	for (unsigned i = 0; i < daemon->started; i++) {
+		/* One that has hundreds of orders to obey first is asked again; one that has failed takes none. */
+		for (int tries = 0; tries < 200 && !relay_worker_post(daemon->workers[i], RELAY_ORDER_STOP, NULL); tries++)
+			loop_run_once(daemon->loop, 10 * BASE_MS);
+	}
+	for (unsigned i = 0; i < daemon->started; i++)
+		relay_worker_join(daemon->workers[i]);
 }
 
-static void say_goodbye(struct daemon *daemon) {
-	uint64_t end = loop_now(daemon->loop) + GOODBYE_NS;
+static void close_all(struct daemon *daemon) {
+	struct thread_message message;
 
-	relay_shard_shutdown(daemon->shard, loop_now(daemon->loop));
-	do {
-		/* The shard's new deadlines are armed at the end of the first turn. */
-		if (loop_run_once(daemon->loop, 10 * BASE_MS) != 0)
-			return;
-	} while (!relay_shard_is_drained(daemon->shard) && loop_now(daemon->loop) < end);
+	stop_workers(daemon);
+	while (daemon->inbox != NULL && thread_mailbox_take(daemon->inbox, &message))
+		json_decref(message.data);
+	forget_parts(daemon);
+	for (unsigned i = 0; i < daemon->shards; i++) {
+		relay_worker_free(daemon->workers[i]);
+		udp_close(daemon->sockets[i]);
+	}
+	quic_gate_free(daemon->gate);
+	relay_shared_free(daemon->shared);
+	relay_status_close(daemon->status);
+	quic_identity_unref(daemon->identity);
+	seal_backend_free(daemon->seal);
+	thread_mailbox_free(daemon->inbox);
+	loop_free(daemon->loop);
+	quic_global_done();
 }
 
 static int run(struct daemon *daemon) {
 	int status = open_all(daemon);
 
+	if (status == 0)
+		status = start_workers(daemon);
 	if (status != 0)
 		return status;
 	log_started(daemon);
-	loop_timer_init(&daemon->shard_timer, shard_due, daemon);
 	loop_timer_init(&daemon->second_timer, second_due, daemon);
-	loop_set_after(daemon->loop, write_turn, daemon);
 	second_due(daemon, loop_now(daemon->loop));
 	if (loop_run(daemon->loop) != 0)
 		daemon->failed = true;
-	if (!daemon->failed)
-		say_goodbye(daemon);
-	obs_note(daemon->log, OBS_INFO, "relay_stopped", daemon->failed ? "after a failure" : "by a signal");
 	return daemon->failed ? RELAY_EXIT_FAILURE : RELAY_EXIT_OK;
 }
 
@@ -333,12 +359,17 @@ int relay_daemon_run(const struct relay_config *config) {
 	if (daemon == NULL)
 		return status;
 	daemon->config = config;
-	daemon->log = obs_log_new(config->log_level, config->log_format, host_stderr_sink, loop_wall_clock, NULL);
+	daemon->log_lock = thread_lock_new();
+	if (daemon->log_lock != NULL)
+		daemon->log = obs_log_new(config->log_level, config->log_format, write_line, loop_wall_clock, daemon);
 	if (daemon->log != NULL) {
 		status = run(daemon);
 		close_all(daemon);
+		if (daemon->started > 0)
+			obs_note(daemon->log, OBS_INFO, "relay_stopped", daemon->failed ? "after a failure" : "by a signal");
 		obs_log_free(daemon->log);
 	}
+	thread_lock_free(daemon->log_lock);
 	free(daemon);
 	return status;
 }

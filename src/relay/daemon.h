@@ -1,4 +1,4 @@
-/* relay/daemon.h: one shard on a real loop: UDP socket, certificate files, signals, privileges, status socket. */
+/* relay/daemon.h: the relay as a process: shards in threads, certificate files, signals, privileges, status socket. */
 #ifndef RELAY_DAEMON_H
 #define RELAY_DAEMON_H
 

@@ -43,6 +43,8 @@ struct relay_end {
 struct relay_room {
 	struct relay_core *core;
 	struct base_map_node node; /* core->rooms, by code */
+	struct base_list all_link; /* core->all_rooms */
+	uint64_t number;           /* of all that the core opened, from 1 on */
 	char code[CTRL_ROOM_BYTES_MAX];
 	struct base_list peers; /* in the order they joined */
 	size_t peer_count;
@@ -93,6 +95,7 @@ struct relay_peer {
 
 	uint64_t forwarded;
 	uint64_t malformed;
+	uint32_t snapshot; /* the last one that counted its frames */
 	struct obs_counters rx, tx;
 };
 
@@ -112,10 +115,14 @@ struct relay_core {
 	struct base_list doomed;
 	struct base_heap timers; /* one a peer */
 	struct base_map rooms;
+	struct base_list all_rooms;   /* in the order in which they were opened */
+	size_t joined_count;          /* peers in rooms */
 	struct base_list empty_rooms; /* the one to be forgotten next first */
 	struct queue_pool *pool;
 	uint64_t next_sweep;
 	struct relay_totals totals;
+	struct relay_snapshot *snapshot; /* the one in the making, or NULL */
+	uint32_t snapshots;              /* begun */
 };
 
 static inline bool relay_peer_is_doomed(const struct relay_peer *peer) {
@@ -175,6 +182,10 @@ bool relay_egress_offer(struct relay_peer *target, struct queue_frame *frame, ui
 void relay_egress_age(struct relay_peer *peer, uint64_t now);
 /* Books everything that waits as dropped and frees the queue. */
 void relay_egress_close(struct relay_peer *peer);
+
+/* snapshot.c: said before it happens. */
+void relay_snapshot_peer_leaves(struct relay_peer *peer);
+void relay_snapshot_room_goes(struct relay_room *room);
 
 const char *relay_peer_state_name(enum relay_peer_state state);
 void relay_counters_add(struct obs_counters *sum, const struct obs_counters *more);

@@ -29,6 +29,9 @@
 /* Frames of a peer that is not asked for datagrams (blocked, or about to time out) are aged at least this often. */
 #define RELAY_SWEEP_NS BASE_SECOND
 
+/* Peers and rooms of one slice of a snapshot: some 10 us each, so that a slice is shorter than a turn with frames. */
+#define RELAY_SNAPSHOT_ITEMS 16
+
 /* What a LAN station may be silent before its MAC counts as unknown again: the ageing time of a switch (802.1Q-2022
  * section 8.8.3). */
 #define RELAY_STATION_AGE_NS (300 * BASE_SECOND)

@@ -27,7 +27,9 @@ void relay_room_free(struct relay_room *room) {
 	struct relay_core *core = room->core;
 
 	atomic_fetch_sub(is_resting(room) ? &core->shared->rooms_kept : &core->shared->rooms_used, 1);
+	relay_snapshot_room_goes(room);
 	base_map_remove(&core->rooms, &room->node);
+	base_list_remove(&room->all_link);
 	base_list_remove(&room->empty_link);
 	base_map_done(&room->clients);
 	relay_stations_free(room->stations);
@@ -126,7 +128,8 @@ int relay_room_open(struct relay_core *core, const char *code, uint16_t mtu, uin
 		atomic_fetch_sub(&core->shared->rooms_used, 1);
 		return BASE_E_NOMEM;
 	}
-	core->totals.rooms_opened++;
+	room->number = ++core->totals.rooms_opened;
+	base_list_append(&core->all_rooms, &room->all_link);
 	if (obs_on(core->log, OBS_INFO)) {
 		obs_begin(core->log, OBS_INFO, "room_opened");
 		obs_str(core->log, "room", room->code);
@@ -168,6 +171,7 @@ int relay_room_enter(struct relay_room *room, struct relay_peer *peer, uint64_t 
 	peer->joined_at = now;
 	base_list_append(&room->peers, &peer->room_link);
 	room->peer_count++;
+	room->core->joined_count++;
 	room->core->totals.joined++;
 	if (room->holds != NULL)
 		relay_holds_release(room->holds, &peer->hello);
@@ -228,6 +232,7 @@ void relay_room_vacate(struct relay_peer *peer, enum ctrl_leave_reason reason, u
 
 	assert(peer->state == RELAY_PEER_JOINED);
 	relay_egress_close(peer);
+	relay_snapshot_peer_leaves(peer);
 	log_left(peer, reason, now);
 	if (room->gateway == peer)
 		leave_gateway_seat(room, peer, reason, now);
@@ -235,6 +240,7 @@ void relay_room_vacate(struct relay_peer *peer, enum ctrl_leave_reason reason, u
 		leave_client_seat(room, peer, reason, now);
 	base_list_remove(&peer->room_link);
 	room->peer_count--;
+	room->core->joined_count--;
 	peer->room = NULL;
 	peer->state = RELAY_PEER_LEFT;
 	totals->left[reason]++;

@@ -10,7 +10,7 @@
 struct relay_shard {
 	struct relay_core *core;
 	struct quic_server *server;
-	unsigned number;
+	struct relay_snapshot *snapshot;
 };
 
 /* --- what the core asks of a connection --- */
@@ -163,7 +163,6 @@ int relay_shard_new(const struct relay_shard_options *options, struct relay_shar
 
 	if (shard == NULL)
 		return BASE_E_NOMEM;
-	shard->number = options->shard;
 	server.settings.log = options->log;
 	server.limits.connections_max = options->limits.peers_max;
 	server.limits.per_address_max = options->limits.address_peers_max;
@@ -181,6 +180,7 @@ int relay_shard_new(const struct relay_shard_options *options, struct relay_shar
 void relay_shard_free(struct relay_shard *shard) {
 	if (shard == NULL)
 		return;
+	relay_snapshot_free(shard->snapshot);
 	quic_server_free(shard->server);
 	relay_core_free(shard->core);
 	free(shard);
@@ -220,7 +220,7 @@ struct relay_core *relay_shard_core(struct relay_shard *shard) {
 	return shard->core;
 }
 
-char *relay_shard_snapshot(struct relay_shard *shard, uint64_t now) {
+static struct json_t *finish_snapshot(struct relay_shard *shard) {
 	const struct quic_server_counters *counters = quic_server_counters(shard->server);
 	const struct relay_snapshot_number quic[] = {
 	    {"connections", quic_server_connections(shard->server)},
@@ -236,6 +236,17 @@ char *relay_shard_snapshot(struct relay_shard *shard, uint64_t now) {
 	    {"undecodable", counters->undecodable},
 	    {"undecryptable", counters->undecryptable},
 	};
+	struct json_t *json = relay_snapshot_finish(shard->snapshot, quic, sizeof(quic) / sizeof(quic[0]));
 
-	return relay_snapshot_text(shard->core, shard->number, quic, sizeof(quic) / sizeof(quic[0]), now);
+	shard->snapshot = NULL;
+	return json;
+}
+
+int relay_shard_snapshot(struct relay_shard *shard, uint64_t now, struct json_t **ret) {
+	if (shard->snapshot == NULL && (shard->snapshot = relay_snapshot_new(shard->core)) == NULL)
+		return BASE_E_NOMEM;
+	if (!relay_snapshot_step(shard->snapshot, RELAY_SNAPSHOT_ITEMS, now))
+		return 0;
+	*ret = finish_snapshot(shard);
+	return 1;
 }

@@ -10,6 +10,7 @@
 #include "quic/server.h"
 #include "relay/core.h"
 
+struct json_t;
 struct relay_shard;
 
 struct relay_shard_options {
@@ -46,7 +47,8 @@ bool relay_shard_is_drained(const struct relay_shard *shard);
 void relay_shard_set_identity(struct relay_shard *shard, struct quic_identity *identity);
 
 struct relay_core *relay_shard_core(struct relay_shard *shard);
-/* relay_core_snapshot with the shard's number and the counters of the QUIC server. Caller frees; NULL: no memory. */
-char *relay_shard_snapshot(struct relay_shard *shard, uint64_t now);
+/* relay/snapshot.h of the core, with the counters of the QUIC server. The next slice, of which the first begins a new
+ * snapshot: 0 while there is more to do, then 1 with the whole for json_decref; or BASE_E_NOMEM. */
+int relay_shard_snapshot(struct relay_shard *shard, uint64_t now, struct json_t **ret);
 
 #endif

@@ -1,5 +1,6 @@
 /* relay/snapshot.c: the state of a core as JSON for the status socket. Everything a person needs to see why a party
- * does not work; no secrets (seat keys). Zeros are left out of counters. */
+ * does not work; no secrets (seat keys). Zeros are left out of counters. Two parts: each thing as JSON, and the slices
+ * in which a core's things become one object. Between two slices peers leave and rooms go: they say so here. */
 #include "relay/snapshot.h"
 #include "relay/internal.h"
 
@@ -96,9 +97,9 @@ static json_t *peer_json(struct relay_peer *peer, uint64_t now) {
 
 static json_t *room_json(const struct relay_room *room, uint64_t now) {
 	json_t *object = json_object();
-	json_t *peers = json_array();
 
 	set_text(object, "room", room->code);
+	set_u64(object, "shard", room->core->shard);
 	set_u64(object, "mtu", room->mtu);
 	set_age(object, "open_ms", room->opened_at, now);
 	if (room->gateway != NULL) {
@@ -107,14 +108,10 @@ static json_t *room_json(const struct relay_room *room, uint64_t now) {
 	}
 	set_u64(object, "buffers", room->frames_held);
 	set_u64(object, "kept_seats", relay_holds_count(room->holds, now));
-	for (struct base_list *item = room->peers.next; item != &room->peers; item = item->next)
-		json_array_append_new(peers, peer_json(BASE_CONTAINER(item, struct relay_peer, room_link), now));
-	json_object_set_new(object, "peers", peers);
 	return object;
 }
 
-static json_t *totals_json(const struct relay_core *core) {
-	const struct relay_totals *totals = &core->totals;
+static json_t *totals_json(const struct relay_totals *totals) {
 	const struct relay_snapshot_number plain[] = {
 	    {"connections", totals->connections},
 	    {"joined", totals->joined},
@@ -145,61 +142,145 @@ static json_t *totals_json(const struct relay_core *core) {
 	return object;
 }
 
-/* The frames of everybody since the start, so that a rate can be had from two snapshots. */
-static void add_traffic_json(json_t *object, const struct relay_core *core) {
-	struct obs_counters rx = core->totals.rx;
-	struct obs_counters tx = core->totals.tx;
+/* --- slices --- */
 
-	for (struct base_list *item = core->peers.next; item != &core->peers; item = item->next) {
-		struct relay_peer *peer = BASE_CONTAINER(item, struct relay_peer, link);
+struct relay_snapshot {
+	struct relay_core *core;
+	json_t *rooms, *peers; /* all rooms, and the peers of the one that is being shown */
+	struct relay_room *room;
+	bool in_room;       /* `room` has been begun */
+	uint64_t next_peer; /* id; a room has its peers in the order of their ids */
+	uint64_t last_room; /* younger rooms are not shown: it has to end */
+	uint32_t number;
+	struct relay_totals totals;
+	struct obs_counters rx, tx; /* of everybody who was ever in */
+};
 
-		if (peer->state != RELAY_PEER_JOINED) /* those who left are in the totals already */
-			continue;
-		relay_counters_add(&rx, &peer->rx);
-		relay_counters_add(&tx, relay_peer_tx(peer));
-	}
-	json_object_set_new(object, "rx", counters_json(&rx));
-	json_object_set_new(object, "tx", counters_json(&tx));
+static struct relay_room *room_at(const struct relay_core *core, struct base_list *link) {
+	return link == &core->all_rooms ? NULL : BASE_CONTAINER(link, struct relay_room, all_link);
 }
 
-static json_t *core_json(struct relay_core *core, uint64_t now) {
-	json_t *object = json_object();
-	json_t *rooms = json_array();
-	size_t joined = 0;
+struct relay_snapshot *relay_snapshot_new(struct relay_core *core) {
+	struct relay_snapshot *snapshot = core->snapshot == NULL ? calloc(1, sizeof(*snapshot)) : NULL;
 
-	for (struct base_map_node *node = base_map_next(&core->rooms, NULL); node != NULL;
-	     node = base_map_next(&core->rooms, node)) {
-		const struct relay_room *room = BASE_CONTAINER(node, struct relay_room, node);
+	if (snapshot == NULL)
+		return NULL;
+	snapshot->core = core;
+	snapshot->rooms = json_array();
+	snapshot->room = room_at(core, core->all_rooms.next);
+	snapshot->last_room = core->totals.rooms_opened;
+	snapshot->totals = core->totals;
+	snapshot->rx = core->totals.rx;
+	snapshot->tx = core->totals.tx;
+	core->snapshot = snapshot;
+	snapshot->number = ++core->snapshots;
+	return snapshot;
+}
 
-		joined += room->peer_count;
-		json_array_append_new(rooms, room_json(room, now));
+void relay_snapshot_free(struct relay_snapshot *snapshot) {
+	if (snapshot == NULL)
+		return;
+	snapshot->core->snapshot = NULL;
+	json_decref(snapshot->rooms);
+	free(snapshot);
+}
+
+/* A peer's frames count once, when it is shown or when it leaves before: two snapshots make a rate. */
+static void count_frames(struct relay_snapshot *snapshot, struct relay_peer *peer) {
+	if (peer->snapshot == snapshot->number)
+		return;
+	peer->snapshot = snapshot->number;
+	relay_counters_add(&snapshot->rx, &peer->rx);
+	relay_counters_add(&snapshot->tx, relay_peer_tx(peer));
+}
+
+void relay_snapshot_peer_leaves(struct relay_peer *peer) {
+	if (peer->core->snapshot != NULL)
+		count_frames(peer->core->snapshot, peer);
+}
+
+static void next_room(struct relay_snapshot *snapshot) {
+	snapshot->room = room_at(snapshot->core, snapshot->room->all_link.next);
+	snapshot->in_room = false;
+}
+
+void relay_snapshot_room_goes(struct relay_room *room) {
+	if (room->core->snapshot != NULL && room->core->snapshot->room == room)
+		next_room(room->core->snapshot);
+}
+
+static void begin_room(struct relay_snapshot *snapshot, uint64_t now) {
+	json_t *object = room_json(snapshot->room, now);
+
+	snapshot->peers = json_array();
+	json_object_set_new(object, "peers", snapshot->peers);
+	json_array_append_new(snapshot->rooms, object);
+	snapshot->in_room = true;
+	snapshot->next_peer = 0;
+}
+
+/* False when `items` are used up and there are more. */
+static bool show_peers(struct relay_snapshot *snapshot, size_t *items, uint64_t now) {
+	struct relay_room *room = snapshot->room;
+
+	for (struct base_list *item = room->peers.next; item != &room->peers; item = item->next) {
+		struct relay_peer *peer = BASE_CONTAINER(item, struct relay_peer, room_link);
+
+		if (peer->id < snapshot->next_peer)
+			continue;
+		if (*items == 0)
+			return false;
+		(*items)--;
+		json_array_append_new(snapshot->peers, peer_json(peer, now));
+		count_frames(snapshot, peer);
+		snapshot->next_peer = (uint64_t)peer->id + 1;
 	}
+	return true;
+}
+
+bool relay_snapshot_step(struct relay_snapshot *snapshot, size_t items, uint64_t now) {
+	while (snapshot->room != NULL && snapshot->room->number <= snapshot->last_room) {
+		if (!snapshot->in_room) {
+			if (items == 0)
+				return false;
+			items--;
+			begin_room(snapshot, now);
+		}
+		if (!show_peers(snapshot, &items, now))
+			return false;
+		next_room(snapshot);
+	}
+	return true;
+}
+
+json_t *relay_snapshot_finish(struct relay_snapshot *snapshot, const struct relay_snapshot_number *quic, size_t count) {
+	const struct relay_core *core = snapshot->core;
+	json_t *object = json_object();
+
+	set_u64(object, "shard", core->shard);
 	set_u64(object, "connections", core->peer_count);
-	set_u64(object, "joined", joined);
+	set_u64(object, "joined", core->joined_count);
 	set_u64(object, "buffers_free", queue_pool_available(core->pool));
 	json_object_set_new(object, "policy", json_boolean(!core->no_policy));
-	json_object_set_new(object, "totals", totals_json(core));
-	add_traffic_json(object, core);
-	json_object_set_new(object, "rooms", rooms);
+	json_object_set_new(object, "totals", totals_json(&snapshot->totals));
+	json_object_set_new(object, "rx", counters_json(&snapshot->rx));
+	json_object_set_new(object, "tx", counters_json(&snapshot->tx));
+	json_object_set_new(object, "quic", numbers_json(quic, count));
+	json_object_set(object, "rooms", snapshot->rooms);
+	relay_snapshot_free(snapshot);
 	return object;
 }
 
-static char *print_and_free(json_t *object) {
-	char *text = json_dumps(object, JSON_COMPACT);
+char *relay_core_snapshot(struct relay_core *core, uint64_t now) {
+	struct relay_snapshot *snapshot = relay_snapshot_new(core);
+	json_t *object;
+	char *text;
 
+	if (snapshot == NULL)
+		return NULL;
+	relay_snapshot_step(snapshot, SIZE_MAX, now);
+	object = relay_snapshot_finish(snapshot, NULL, 0);
+	text = json_dumps(object, JSON_COMPACT);
 	json_decref(object);
 	return text;
-}
-
-char *relay_core_snapshot(struct relay_core *core, uint64_t now) {
-	return print_and_free(core_json(core, now));
-}
-
-char *relay_snapshot_text(struct relay_core *core, unsigned shard, const struct relay_snapshot_number *quic,
-                          size_t count, uint64_t now) {
-	json_t *object = core_json(core, now);
-
-	set_u64(object, "shard", shard);
-	json_object_set_new(object, "quic", numbers_json(quic, count));
-	return print_and_free(object);
 }

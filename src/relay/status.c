@@ -14,7 +14,8 @@
 struct reader {
 	struct relay_status *status;
 	struct loop_source source; /* fd -1: free */
-	char *text;
+	enum { READER_NEW, READER_ASKED, READER_ANSWERED } state;
+	char *text; /* from ANSWERED on */
 	size_t len, sent;
 	uint64_t since;
 };
@@ -23,8 +24,9 @@ struct relay_status {
 	struct loop *loop;
 	struct loop_source listener;
 	struct sockaddr_un addr;
-	char *(*snapshot)(void *user, uint64_t now);
+	void (*wanted)(void *user);
 	void *user;
+	bool asked;
 	struct reader readers[RELAY_STATUS_READERS_MAX];
 };
 
@@ -43,7 +45,7 @@ static void reader_ready(void *user, unsigned events, uint64_t now) {
 	ssize_t sent;
 
 	(void)now;
-	if ((events & LOOP_GONE) != 0) {
+	if ((events & LOOP_GONE) != 0 || reader->state != READER_ANSWERED) {
 		reader_end(reader);
 		return;
 	}
@@ -71,6 +73,24 @@ static struct reader *take_place(struct relay_status *status) {
 	return oldest;
 }
 
+/* For all who are new, unless an answer to others is under way. */
+static void ask(struct relay_status *status) {
+	bool any = false;
+
+	for (size_t i = 0; i < RELAY_STATUS_READERS_MAX && !status->asked; i++) {
+		struct reader *reader = &status->readers[i];
+
+		if (reader->source.fd < 0 || reader->state != READER_NEW)
+			continue;
+		reader->state = READER_ASKED;
+		any = true;
+	}
+	if (!any)
+		return;
+	status->asked = true;
+	status->wanted(status->user);
+}
+
 static void listener_ready(void *user, unsigned events, uint64_t now) {
 	struct relay_status *status = user;
 	int fd = accept4(status->listener.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -80,17 +100,35 @@ static void listener_ready(void *user, unsigned events, uint64_t now) {
 	if (fd < 0)
 		return;
 	reader = take_place(status);
-	reader->text = status->snapshot(status->user, now);
-	reader->len = reader->text != NULL ? strlen(reader->text) : 0;
-	reader->sent = 0;
+	reader->state = READER_NEW;
 	reader->since = now;
 	reader->source = (struct loop_source){.ready = reader_ready, .user = reader};
-	if (reader->text == NULL || loop_add(status->loop, &reader->source, fd, LOOP_WRITE) != 0) {
+	if (loop_add(status->loop, &reader->source, fd, 0) != 0) { /* for now only to hear that it goes */
 		close(fd);
-		free(reader->text);
-		reader->text = NULL;
 		reader->source.fd = -1;
+		return;
 	}
+	ask(status);
+}
+
+static void answer_reader(struct reader *reader, const char *text) {
+	reader->state = READER_ANSWERED;
+	reader->text = text != NULL ? strdup(text) : NULL;
+	reader->len = reader->text != NULL ? strlen(reader->text) : 0;
+	reader->sent = 0;
+	if (reader->text == NULL || loop_modify(reader->status->loop, &reader->source, LOOP_WRITE) != 0)
+		reader_end(reader);
+}
+
+void relay_status_answer(struct relay_status *status, const char *text) {
+	status->asked = false;
+	for (size_t i = 0; i < RELAY_STATUS_READERS_MAX; i++) {
+		struct reader *reader = &status->readers[i];
+
+		if (reader->source.fd >= 0 && reader->state == READER_ASKED)
+			answer_reader(reader, text);
+	}
+	ask(status);
 }
 
 static int fail(char error[static RELAY_STATUS_ERROR_BYTES], int code, const char *path, const char *what) {
@@ -145,7 +183,7 @@ static int open_listener(struct relay_status *status, const char *path, char err
 	return 0;
 }
 
-int relay_status_open(struct loop *loop, const char *path, char *(*snapshot)(void *user, uint64_t now), void *user,
+int relay_status_open(struct loop *loop, const char *path, void (*wanted)(void *user), void *user,
                       struct relay_status **ret, char error[static RELAY_STATUS_ERROR_BYTES]) {
 	struct relay_status *status;
 	int result;
@@ -156,7 +194,7 @@ int relay_status_open(struct loop *loop, const char *path, char *(*snapshot)(voi
 	if (status == NULL)
 		return fail(error, BASE_E_NOMEM, path, base_error_text(BASE_E_NOMEM));
 	status->loop = loop;
-	status->snapshot = snapshot;
+	status->wanted = wanted;
 	status->user = user;
 	status->addr.sun_family = AF_UNIX;
 	memcpy(status->addr.sun_path, path, strlen(path));

@@ -10,10 +10,13 @@
 
 struct relay_status;
 
-/* `snapshot` returns a text for free(), or NULL. 0, BASE_E_TOO_BIG (path), BASE_E_EXISTS (another process answers
+/* `wanted` says that somebody waits for a text: relay_status_answer follows, from inside it or later. It is not called
+ * again before. 0, BASE_E_TOO_BIG (path), BASE_E_EXISTS (another process answers
  * there, or it is no socket), BASE_E_DENIED, BASE_E_IO, BASE_E_NOMEM with `error`. */
-int relay_status_open(struct loop *loop, const char *path, char *(*snapshot)(void *user, uint64_t now), void *user,
+int relay_status_open(struct loop *loop, const char *path, void (*wanted)(void *user), void *user,
                       struct relay_status **ret, char error[static RELAY_STATUS_ERROR_BYTES]);
+/* For everybody who connected before it was wanted; NULL: there is none. Who came later waits for the next. */
+void relay_status_answer(struct relay_status *status, const char *text);
 void relay_status_close(struct relay_status *status); /* removes the socket's name if it may; accepts NULL */
 
 #endif

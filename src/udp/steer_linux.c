@@ -6,19 +6,14 @@
 
 #include <linux/filter.h>
 
-/* RFC 8999: in a long header the destination connection ID begins after flags, version and length, in a short one after
- * the flags. A load behind the packet's end makes the result 0. */
-#define LONG_HEADER 0x80
-#define LONG_CID_AT 6
-#define SHORT_CID_AT 1
-
+/* base_steer_datagram. A load behind the packet's end makes the result 0. */
 static int attach(int fd, unsigned shards) {
 	struct sock_filter code[] = {
 	    BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 0),
-	    BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, LONG_HEADER, 0, 2),
-	    BPF_STMT(BPF_LD | BPF_B | BPF_ABS, LONG_CID_AT),
+	    BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, BASE_STEER_LONG_HEADER, 0, 2),
+	    BPF_STMT(BPF_LD | BPF_B | BPF_ABS, BASE_STEER_LONG_AT),
 	    BPF_JUMP(BPF_JMP | BPF_JA, 1, 0, 0),
-	    BPF_STMT(BPF_LD | BPF_B | BPF_ABS, SHORT_CID_AT),
+	    BPF_STMT(BPF_LD | BPF_B | BPF_ABS, BASE_STEER_SHORT_AT),
 	    BPF_STMT(BPF_ALU | BPF_RSH | BPF_K, BASE_STEER_SHIFT),
 	    BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, shards),
 	    BPF_STMT(BPF_RET | BPF_A, 0),

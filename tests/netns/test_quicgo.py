@@ -28,6 +28,7 @@ ANSWERS = {
     # Refused while the first is being decided, or disconnected if it was admitted at once: the packets' timing decides.
     'two-hellos': r'"bad_hello".*not allowed.*\n.*closed: application 2 remote=true'
                   r'|"protocol_error".*\n.*closed: application 1 remote=true hello is not allowed now',
+    'wrong-shard': r'relay: .*"(wrong_shard".*\n(.*\n)*there: .*"welcome|welcome)"',
     'unknown-message': r'done: unknown message',
     'many-streams': r'closed: application \d+ remote=true|closed: transport',
 }

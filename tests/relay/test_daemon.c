@@ -1,18 +1,22 @@
 /* The real binary (its path is the first argument) on loopback with a real QUIC client: start, join, SIGHUP under a
  * living connection, SIGTERM with a goodbye, exit status. */
 #include "ctrl/stream.h"
+#include "proto/steer.h"
 #include "quic/quic.h"
 #include "tests/unit.h"
 #include "udp/udp.h"
 
 #include <fcntl.h>
 #include <gnutls/x509.h>
+#include <jansson.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -35,6 +39,7 @@ struct client {
 	struct quic_conn *conn;
 	struct udp_socket *socket;
 	struct base_path path;
+	const char *room;
 	struct ctrl_stream stream;
 	struct ctrl_message heard[HEARD];
 	size_t heard_count;
@@ -151,14 +156,16 @@ static size_t read_file(const struct relay *relay, const char *name, uint8_t *bu
 /* --- a client --- */
 
 static void on_handshake_done(void *user, struct quic_conn *conn, uint64_t now) {
-	static const char hello[] = "{\"type\":\"hello\",\"version\":1,\"role\":\"client\",\"room\":\"R\","
-	                            "\"mac\":\"02:00:00:00:00:01\",\"budget\":1400}";
-	uint8_t bytes[256] = {0, 0, 0, sizeof(hello) - 1};
+	const struct client *client = user;
+	uint8_t bytes[256] = {0};
+	int len = snprintf((char *)bytes + 4, sizeof(bytes) - 4,
+	                   "{\"type\":\"hello\",\"version\":1,\"role\":\"client\",\"room\":\"%s\","
+	                   "\"mac\":\"02:00:00:00:00:01\",\"budget\":1400}",
+	                   client->room);
 
-	(void)user;
 	(void)now;
-	memcpy(bytes + 4, hello, sizeof(hello) - 1);
-	assert_int_equal(quic_conn_control_send(conn, slice_of(bytes, 4 + sizeof(hello) - 1)), 0);
+	bytes[3] = (uint8_t)len;
+	assert_int_equal(quic_conn_control_send(conn, slice_of(bytes, 4 + (size_t)len)), 0);
 }
 
 static void on_control(void *user, struct quic_conn *conn, struct slice bytes, bool fin, uint64_t now) {
@@ -194,10 +201,16 @@ static void on_closed(void *user, struct quic_conn *conn, const struct quic_clos
 static const struct quic_events events = {
     .handshake_done = on_handshake_done, .control = on_control, .datagram = on_datagram, .closed = on_closed};
 
-static struct client *client_new(const struct relay *relay, struct quic_trust *trust) {
+/* To the shard of the room `steer`. */
+static struct client *client_at(const struct relay *relay, struct quic_trust *trust, const char *room,
+                                const char *steer) {
 	struct udp_options udp = {.local = {.family = BASE_FAMILY_V4, .ip = {127, 0, 0, 1}}};
 	struct client *client = calloc(1, sizeof(*client));
-	struct quic_client_options options = {.server_name = "localhost", .trust = trust, .events = &events};
+	struct quic_client_options options = {.server_name = "localhost",
+	                                      .trust = trust,
+	                                      .events = &events,
+	                                      .has_steer_byte = true,
+	                                      .steer_byte = proto_steer_byte(steer)};
 
 	assert_non_null(client);
 	assert_int_equal(udp_open(&udp, &client->socket), 0);
@@ -206,8 +219,13 @@ static struct client *client_new(const struct relay *relay, struct quic_trust *t
 	ctrl_stream_init(&client->stream);
 	options.path = client->path;
 	options.user = client;
+	client->room = room;
 	assert_int_equal(quic_client_new(&options, clock_now(), &client->conn), 0);
 	return client;
+}
+
+static struct client *client_new(const struct relay *relay, struct quic_trust *trust) {
+	return client_at(relay, trust, "R", "R");
 }
 
 static void client_free(struct client *client) {
@@ -396,6 +414,92 @@ static void test_hangup_reloads_under_a_living_connection(void **state) {
 	relay_free(relay);
 }
 
+static json_t *read_status(const struct relay *relay) {
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	static char text[65536];
+	size_t len = 0;
+	json_t *json;
+	ssize_t got;
+
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/status", relay->folder);
+	assert_int_equal(connect(fd, (const struct sockaddr *)(const void *)&addr, sizeof(addr)), 0);
+	while ((got = read(fd, text + len, sizeof(text) - 1 - len)) > 0)
+		len += (size_t)got;
+	close(fd);
+	text[len] = '\0';
+	json = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+	if (json == NULL)
+		fail_msg("no status: %s", text);
+	return json;
+}
+
+static void assert_number(const json_t *object, const char *name, json_int_t expected) {
+	unit_assert_int(json_integer_value(json_object_get(object, name)), expected, name);
+}
+
+static void check_status_of_two(const struct relay *relay) {
+	json_t *status = read_status(relay);
+	const json_t *shards = json_object_get(status, "shards"), *rooms = json_object_get(status, "rooms");
+	const json_t *totals = json_object_get(status, "totals"), *value;
+	size_t i;
+
+	assert_number(status, "connections", 2);
+	assert_number(status, "joined", 2);
+	assert_number(totals, "connections", 3);
+	assert_number(json_object_get(totals, "rejected"), "wrong_shard", 1);
+	assert_int_equal(json_array_size(shards), 2);
+	json_array_foreach(shards, i, value) {
+		assert_number(value, "shard", (json_int_t)i);
+		assert_number(value, "joined", 1);
+	}
+	assert_int_equal(json_array_size(rooms), 2);
+	json_array_foreach(rooms, i, value) {
+		assert_number(value, "shard", strcmp(json_string_value(json_object_get(value, "room")), "R") == 0);
+		assert_int_equal(json_array_size(json_object_get(value, "peers")), 1);
+	}
+	json_decref(status);
+}
+
+/* Rooms on both, a stray, what both say together, the goodbye of both. */
+static void test_two_shards(void **state) {
+	static const char *const args[] = {
+	    "--listen", "127.0.0.1:0", "--dev-cert-der-out", "relay.der", "--status-socket", "status", "--shards",
+	    "2",        NULL};
+	struct relay *relay = relay_new();
+	struct client *odd, *even, *stray;
+	struct quic_trust *trust;
+
+	(void)state;
+	start(relay, args);
+	find_port(relay);
+	wait_log(relay, "shards=2");
+	trust = trust_file(relay, "relay.der");
+	odd = client_at(relay, trust, "R", "R");
+	client_run(odd, 1, false);
+	assert_int_equal(odd->heard[0].type, CTRL_WELCOME);
+	even = client_at(relay, trust, "test-1", "test-1");
+	client_run(even, 1, false);
+	assert_int_equal(even->heard[0].type, CTRL_WELCOME);
+	stray = client_at(relay, trust, "R", "test-1");
+	client_run(stray, 1, true);
+	assert_int_equal(stray->heard[0].type, CTRL_REJECT);
+	assert_int_equal(stray->heard[0].reject.code, CTRL_REJECT_WRONG_SHARD);
+	assert_int_equal(base_steer_shard((uint8_t)stray->heard[0].reject.cid_byte, 2), 1);
+	check_status_of_two(relay);
+	kill(relay->pid, SIGTERM);
+	client_run(odd, 2, true);
+	client_run(even, 2, true);
+	assert_int_equal(odd->heard[1].disconnect.reason, CTRL_LEAVE_SHUTDOWN);
+	assert_int_equal(even->heard[1].disconnect.reason, CTRL_LEAVE_SHUTDOWN);
+	assert_int_equal(wait_exit(relay), 0);
+	client_free(odd);
+	client_free(even);
+	client_free(stray);
+	quic_trust_unref(trust);
+	relay_free(relay);
+}
+
 static void test_failures_at_start(void **state) {
 	static const struct {
 		const char *args[8];
@@ -428,6 +532,7 @@ int main(int argc, char **argv) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_join_and_stop),
 	    cmocka_unit_test(test_hangup_reloads_under_a_living_connection),
+	    cmocka_unit_test(test_two_shards),
 	    cmocka_unit_test(test_failures_at_start),
 	};
 	int result;

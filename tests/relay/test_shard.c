@@ -7,6 +7,7 @@
 #include "proto/overlay.h"
 #include "tests/unit.h"
 
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -251,6 +252,7 @@ static void test_join_and_exchange_frames(void **state) {
 	struct wire *wire = wire_new(NULL);
 	struct client *a = connect_client(wire, 0, "R");
 	struct client *b;
+	json_t *json;
 	char *text;
 
 	(void)state;
@@ -269,7 +271,9 @@ static void test_join_and_exchange_frames(void **state) {
 	send_frame(b, 2, (const uint8_t[]){255, 255, 255, 255, 255, 255}, 60);
 	run(wire, 100 * BASE_MS);
 	assert_int_equal(a->in_len, 68);
-	text = relay_shard_snapshot(wire->shard, wire->now);
+	assert_int_equal(relay_shard_snapshot(wire->shard, wire->now, &json), 1);
+	text = json_dumps(json, JSON_COMPACT);
+	json_decref(json);
 	assert_non_null(strstr(text, "\"accepted\":2"));
 	assert_non_null(strstr(text, "\"shard\":0"));
 	assert_non_null(strstr(text, "192.0.2.11"));

@@ -1,3 +1,4 @@
+#include "relay/snapshot.h"
 #include "tests/relay/party.h"
 #include "tests/unit.h"
 
@@ -97,11 +98,98 @@ static void test_totals_outlive_peers(void **state) {
 	party_free(party);
 }
 
+#define ROOMS 6
+#define PEERS 5 /* of each room */
+
+static void send_some(struct conn *conn, unsigned frames) {
+	for (unsigned i = 0; i < frames; i++)
+		party_send(conn, party_broadcast, conn->peer->hello.mac, 60);
+}
+
+static struct party *many_rooms(struct conn *conns[static ROOMS * PEERS]) {
+	struct party *party = party_new(NULL);
+
+	for (unsigned i = 0; i < ROOMS * PEERS; i++) {
+		const char room[] = {(char)('A' + i / PEERS), '\0'};
+
+		conns[i] = party_join(party, room, 1 + i, 0);
+	}
+	for (unsigned i = 0; i < ROOMS * PEERS; i++)
+		send_some(conns[i], 1 + i);
+	return party;
+}
+
+static json_t *finish(struct relay_snapshot *snapshot) {
+	return relay_snapshot_finish(snapshot, NULL, 0);
+}
+
+/* However small the slices, it is the same as at once. */
+static void test_slices(void **state) {
+	struct conn *conns[ROOMS * PEERS];
+	struct party *party = many_rooms(conns);
+	json_t *whole = snapshot(party);
+
+	(void)state;
+	json_object_set_new(whole, "quic", json_object());
+	for (size_t items = 1; items < 50; items++) {
+		struct relay_snapshot *slices = relay_snapshot_new(party->core);
+		unsigned steps = 1;
+		json_t *json;
+
+		assert_null(relay_snapshot_new(party->core)); /* one at a time */
+		while (!relay_snapshot_step(slices, items, party->now))
+			steps++;
+		assert_int_equal(steps, (ROOMS * (PEERS + 1) + items - 1) / items);
+		json = finish(slices);
+		assert_true(json_equal(json, whole));
+		json_decref(json);
+	}
+	relay_snapshot_free(relay_snapshot_new(party->core));
+	relay_snapshot_free(NULL);
+	json_decref(whole);
+	party_free(party);
+}
+
+static json_int_t frames_of(const json_t *json) {
+	return number(json_object_get(json, "rx"), "tunnel_rx_datagrams");
+}
+
+/* Peers leave, rooms go and come between any two slices: each frame from before it is counted once. */
+static void test_changes_between_slices(void **state) {
+	(void)state;
+	for (unsigned when = 0; when < ROOMS * (PEERS + 1); when++) {
+		struct conn *conns[ROOMS * PEERS];
+		struct party *party = many_rooms(conns);
+		struct relay_snapshot *slices;
+		json_t *json = snapshot(party);
+		json_int_t before = frames_of(json);
+
+		json_decref(json);
+		slices = relay_snapshot_new(party->core);
+		for (unsigned i = 0; i < when; i++)
+			assert_false(relay_snapshot_step(slices, 1, party->now));
+		for (unsigned i = 0; i < ROOMS * PEERS; i++) {
+			if (i / PEERS % 2 == 0 || i % PEERS == 1)
+				party_hang_up(conns[i], CTRL_LEAVE_QUIT);
+		}
+		party_run(party, RELAY_ROOM_GRACE_NS + 1); /* every second room is forgotten */
+		assert_int_equal(relay_core_room_count(party->core), ROOMS / 2);
+		party_join(party, "NEW", 99, 0);
+		while (!relay_snapshot_step(slices, 1, party->now)) {
+		}
+		json = finish(slices);
+		assert_int_equal(frames_of(json), before);
+		assert_true(json_array_size(json_object_get(json, "rooms")) <= ROOMS);
+		json_decref(json);
+		party_free(party);
+	}
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_room_with_two_peers),
-	    cmocka_unit_test(test_no_secrets),
-	    cmocka_unit_test(test_totals_outlive_peers),
+	    cmocka_unit_test(test_room_with_two_peers),    cmocka_unit_test(test_no_secrets),
+	    cmocka_unit_test(test_totals_outlive_peers),   cmocka_unit_test(test_slices),
+	    cmocka_unit_test(test_changes_between_slices),
 	};
 
 	return cmocka_run_group_tests_name("relay/snapshot", tests, NULL, NULL);

@@ -19,20 +19,25 @@ struct scene {
 	struct relay_status *status;
 	size_t text_len;
 	unsigned asked;
+	bool later; /* the test answers */
 };
 
-static char *snapshot(void *user, uint64_t now) {
-	struct scene *scene = user;
-	char *text;
+static void answer(struct scene *scene) {
+	char *text = malloc(scene->text_len + 1);
 
-	(void)now;
+	assert_non_null(text);
+	memset(text, 'x', scene->text_len);
+	text[scene->text_len] = '\0';
+	relay_status_answer(scene->status, text);
+	free(text);
+}
+
+static void wanted(void *user) {
+	struct scene *scene = user;
+
 	scene->asked++;
-	text = malloc(scene->text_len + 1);
-	if (text != NULL) {
-		memset(text, 'x', scene->text_len);
-		text[scene->text_len] = '\0';
-	}
-	return text;
+	if (!scene->later)
+		answer(scene);
 }
 
 static struct scene *scene_new(void) {
@@ -49,7 +54,7 @@ static struct scene *scene_new(void) {
 }
 
 static int scene_open(struct scene *scene, char error[static RELAY_STATUS_ERROR_BYTES]) {
-	return relay_status_open(scene->loop, scene->path, snapshot, scene, &scene->status, error);
+	return relay_status_open(scene->loop, scene->path, wanted, scene, &scene->status, error);
 }
 
 static void scene_free(struct scene *scene) {
@@ -129,6 +134,58 @@ static void test_slow_readers_give_way(void **state) {
 	scene_free(scene);
 }
 
+static void turns(struct scene *scene) {
+	for (int turn = 0; turn < 5; turn++)
+		assert_int_equal(loop_run_once(scene->loop, 0), 0);
+}
+
+/* Nobody gets what was collected before it came. */
+static void test_answers_come_later(void **state) {
+	struct scene *scene = scene_new();
+	char error[RELAY_STATUS_ERROR_BYTES];
+	int first, second, third, gone;
+
+	(void)state;
+	scene->later = true;
+	assert_int_equal(scene_open(scene, error), 0);
+	first = dial(scene);
+	turns(scene);
+	second = dial(scene);
+	gone = dial(scene);
+	third = dial(scene);
+	turns(scene);
+	assert_int_equal(scene->asked, 1);
+	close(gone);
+	turns(scene);
+	answer(scene);
+	assert_int_equal(scene->asked, 2);
+	assert_int_equal(read_all(scene, first), 10);
+	scene->text_len = 20;
+	answer(scene);
+	assert_int_equal(read_all(scene, second), 20);
+	assert_int_equal(read_all(scene, third), 20);
+	assert_int_equal(scene->asked, 2);
+	/* There is nothing to say. */
+	first = dial(scene);
+	turns(scene);
+	relay_status_answer(scene->status, NULL);
+	assert_int_equal(read_all(scene, first), 0);
+	/* Those who wait give way too, and one who does not wait leaves nothing behind. */
+	for (size_t i = 0; i < RELAY_STATUS_READERS_MAX + 1; i++) {
+		gone = dial(scene);
+		turns(scene);
+		close(gone);
+	}
+	turns(scene);
+	answer(scene);
+	turns(scene);
+	first = dial(scene);
+	turns(scene);
+	answer(scene);
+	assert_int_equal(read_all(scene, first), 20);
+	scene_free(scene);
+}
+
 static void test_names_in_use(void **state) {
 	struct scene *scene = scene_new();
 	struct scene second = *scene;
@@ -165,9 +222,8 @@ static void test_bad_paths(void **state) {
 	(void)state;
 	memset(path, 'a', sizeof(path) - 1);
 	path[sizeof(path) - 1] = '\0';
-	assert_int_equal(relay_status_open(scene->loop, path, snapshot, scene, &scene->status, error), BASE_E_TOO_BIG);
-	assert_int_equal(relay_status_open(scene->loop, "/nonexistent/x", snapshot, scene, &scene->status, error),
-	                 BASE_E_IO);
+	assert_int_equal(relay_status_open(scene->loop, path, wanted, scene, &scene->status, error), BASE_E_TOO_BIG);
+	assert_int_equal(relay_status_open(scene->loop, "/nonexistent/x", wanted, scene, &scene->status, error), BASE_E_IO);
 	assert_null(scene->status);
 	scene_free(scene);
 }
@@ -176,6 +232,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_one_object_and_end_of_file),
 	    cmocka_unit_test(test_slow_readers_give_way),
+	    cmocka_unit_test(test_answers_come_later),
 	    cmocka_unit_test(test_names_in_use),
 	    cmocka_unit_test(test_bad_paths),
 	};

@@ -74,11 +74,13 @@ static void check_all_bytes(int count) {
 		memset(packet, (uint8_t)~byte, sizeof(packet));
 		packet[0] = SHORT;
 		packet[1] = (uint8_t)byte;
+		assert_int_equal(base_steer_datagram(packet, sizeof(packet), (unsigned)count), expected);
 		send_one(packet, sizeof(packet));
 		unit_assert_int(arrived_at(count), expected, "short header");
 		packet[1] = (uint8_t)~byte;
 		packet[0] = LONG;
 		packet[6] = (uint8_t)byte;
+		assert_int_equal(base_steer_datagram(packet, sizeof(packet), (unsigned)count), expected);
 		send_one(packet, sizeof(packet));
 		unit_assert_int(arrived_at(count), expected, "long header");
 	}
@@ -106,6 +108,7 @@ static void test_short_packets(void **state) {
 	for (size_t len = 1; len <= sizeof(packet); len++) {
 		send_one(packet, len);
 		assert_int_equal(arrived_at(2), 0);
+		assert_int_equal(base_steer_datagram(packet, len, 2), 0);
 	}
 	packet[0] = SHORT;
 	send_one(packet, 1);

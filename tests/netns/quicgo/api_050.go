@@ -6,6 +6,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"net"
 	"time"
 
 	quic "github.com/quic-go/quic-go"
@@ -18,8 +19,8 @@ type (
 	transportError   = quic.TransportError
 )
 
-func dial(ctx context.Context, address string, config *tls.Config, datagrams bool) (quicConn, error) {
-	return quic.DialAddr(ctx, address, config,
+func dial(ctx context.Context, socket net.PacketConn, remote net.Addr, config *tls.Config, datagrams bool) (quicConn, error) {
+	return quic.Dial(ctx, socket, remote, config,
 		&quic.Config{EnableDatagrams: datagrams, HandshakeIdleTimeout: 5 * time.Second, MaxIdleTimeout: 30 * time.Second})
 }
 

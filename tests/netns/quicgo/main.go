@@ -46,10 +46,15 @@ func must(what string, err error) {
 	}
 }
 
-func connect(protocol string, datagrams bool) quicConn {
-	conn, err := dial(ctx, address, &tls.Config{RootCAs: roots, ServerName: serverName, NextProtos: []string{protocol}}, datagrams)
+func connectTo(group int, protocol string, datagrams bool) quicConn {
+	config := &tls.Config{RootCAs: roots, ServerName: serverName, NextProtos: []string{protocol}}
+	conn, err := dialGroup(ctx, group, config, datagrams)
 	must("connect", err)
 	return conn
+}
+
+func connect(protocol string, datagrams bool) quicConn {
+	return connectTo(groupOf(room), protocol, datagrams)
 }
 
 func message(value interface{}) []byte {
@@ -65,7 +70,7 @@ func framed(text []byte) []byte {
 }
 
 func hello(role, mac string) []byte {
-	fields := map[string]interface{}{"type": "hello", "version": 1, "role": role, "room": "QUICGO", "budget": 1200,
+	fields := map[string]interface{}{"type": "hello", "version": 1, "role": role, "room": room, "budget": 1200,
 		"a_field_from_the_future": []int{1, 2}}
 	if mac != "" {
 		fields["mac"] = mac
@@ -284,6 +289,19 @@ var scenarios = map[string]func(){
 		stream := open(connect(alpn, true))
 		write(stream, append(hello("client", "02:00:00:00:00:2f"), hello("client", "02:00:00:00:00:3f")...))
 		untilClosed(stream)
+	},
+	"wrong-shard": func() { // both of two groups side by side are on one shard only if there is only one
+		stream := open(connectTo((groupOf(room)+1)%32, alpn, true))
+		write(stream, hello("client", "02:00:00:00:00:7f"))
+		answer := read("relay", stream)
+		if answer["type"] == "welcome" {
+			return
+		}
+		conn := connectTo(int(answer["cid_byte"].(float64))>>3, alpn, true)
+		stream = open(conn)
+		write(stream, hello("client", "02:00:00:00:00:7f"))
+		readType("there", "welcome", stream)
+		conn.CloseWithError(0, "")
 	},
 	"unknown-message": func() { // skipped, not punished
 		conn, stream, _ := join("relay", "client", "02:00:00:00:00:4f")

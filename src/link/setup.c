@@ -271,9 +271,9 @@ static bool check_privilege(struct link_setup *setup, const struct link_setup_op
 	       link_setup_fail(setup, CLIENT_EXIT_PRIVILEGE, "", error);
 }
 
-static bool open_seal(struct link_setup *setup) {
+static bool open_seal(struct link_setup *setup, const struct link_setup_options *options) {
 	char error[SEAL_ERROR_BYTES];
-	int err = seal_backend_open(setup->crypto, setup->log, &setup->seal, error);
+	int err = seal_backend_open(setup->crypto, options->check_only ? NULL : setup->log, &setup->seal, error);
 	if (err < 0)
 		return fail_value(setup, CLIENT_EXIT_FAILURE, "--crypto", cli_text(setup->values, "crypto"),
 		                  err == BASE_E_UNSUPPORTED ? error : base_error_text(err));
@@ -287,7 +287,7 @@ bool link_setup_init(struct link_setup *setup, const struct link_setup_options *
 	setup->status = CLIENT_EXIT_FAILURE;
 	if (!read_options(setup, options, argc, argv) || !open_log(setup) || !read_relay(setup) ||
 	    !read_session(setup, options) || !read_trust(setup) || !check_privilege(setup, options) ||
-	    !read_identity(setup, options) || !open_seal(setup))
+	    !read_identity(setup, options) || !open_seal(setup, options))
 		return false;
 	setup->driver.log = setup->log;
 	return true;

@@ -229,8 +229,10 @@ static int windows_unicast(void *user, struct route_unicast **ret, size_t *ret_c
 
 		if (row->DadState != IpDadStatePreferred && row->DadState != IpDadStateDeprecated)
 			continue; /* not an address yet, or somebody else's */
-		list[count++] = (struct route_unicast){
-		    .addr = get_addr(&row->Address), .prefix = row->OnLinkPrefixLength, .luid = row->InterfaceLuid.Value};
+		list[count++] = (struct route_unicast){.addr = get_addr(&row->Address),
+		                                       .prefix = row->OnLinkPrefixLength,
+		                                       .by_hand = row->PrefixOrigin == IpPrefixOriginManual,
+		                                       .luid = row->InterfaceLuid.Value};
 	}
 	FreeMibTable(table);
 	*ret = list;

@@ -28,6 +28,7 @@ struct route_unicast {
 	struct base_addr addr;
 	uint8_t prefix;
 	uint64_t luid;
+	bool by_hand; /* a person set it; neither a DHCP server nor the system itself */
 };
 
 /* What the system says about the way to the relay. */

@@ -9,7 +9,7 @@
 #include "client-win/limits.h"
 #include "client-win/profile.h"
 #include "client-win/system.h"
-#include "link/setup.h"
+#include "link/process.h"
 #include "loop/signals_windows.h"
 
 #include <stdint.h>
@@ -18,11 +18,7 @@
 #include <string.h>
 
 struct winmain_client {
-	struct link_setup setup;
-	struct loop *loop;
-	struct obs_log *log;
-	struct link_driver *driver;
-	struct client_session *session;
+	struct link_process process;
 	struct client_bridge bridge;
 
 	struct tapwin_adapter adapter;
@@ -37,28 +33,25 @@ struct winmain_client {
 	unsigned notes; /* of route_tune_tap, already said */
 	bool overlap_said;
 	struct base_addr relay, address; /* family NONE: not known yet */
+	bool address_by_hand;
 	struct winmain_firewall firewall;
 
 	struct loop_timer check_timer, diagnostics_timer, media_timer, resume_timer, stop_timer;
-	/* What was said last, with the round trip left out: it always changes. */
-	char said[OBS_DIAGNOSTICS_LINES_MAX][OBS_DIAGNOSTICS_LINE_BYTES];
-	bool ended;
-	enum client_exit status;
 };
 
 /* What can't go on: the reason for the person, the exit status, and a goodbye to the relay. */
 static void stop_with(struct winmain_client *client, enum client_exit status, const char *event, const char *why,
                       uint64_t now) {
-	if (client->status != CLIENT_EXIT_OK)
+	if (client->process.status != CLIENT_EXIT_OK)
 		return;
-	obs_note(client->log, OBS_ERROR, event, why);
-	client->status = status;
-	(void)loop_timer_set(client->loop, &client->stop_timer, now); /* an event of the session may not end it */
+	obs_note(client->process.log, OBS_ERROR, event, why);
+	client->process.status = status;
+	(void)loop_timer_set(client->process.loop, &client->stop_timer, now); /* an event of the session may not end it */
 }
 
 static void on_stop_due(void *user, uint64_t now) {
 	struct winmain_client *client = user;
-	client_session_leave(client->session, CTRL_LEAVE_DEVICE_ERROR, now);
+	client_session_leave(client->process.session, CTRL_LEAVE_DEVICE_ERROR, now);
 }
 
 /* ---- the adapter ---- */
@@ -66,7 +59,7 @@ static void on_stop_due(void *user, uint64_t now) {
 static void device_failed(struct winmain_client *client, uint64_t now) {
 	char error[TAPWIN_ERROR_BYTES];
 	tapwin_device_error(client->device, error);
-	loop_remove(client->loop, &client->tap_source);
+	loop_remove(client->process.loop, &client->tap_source);
 	client->media = false;
 	stop_with(client, CLIENT_EXIT_DEVICE, "tap_failed", error, now);
 }
@@ -77,11 +70,11 @@ static bool set_media(struct winmain_client *client, bool up) {
 	if (client->media == up)
 		return true;
 	if (tapwin_device_set_media(client->device, up, error) < 0) {
-		obs_note(client->log, OBS_ERROR, "media", error);
+		obs_note(client->process.log, OBS_ERROR, "media", error);
 		return false;
 	}
 	client->media = up;
-	obs_note(client->log, OBS_INFO, "media", up ? "connected" : "disconnected");
+	obs_note(client->process.log, OBS_INFO, "media", up ? "connected" : "disconnected");
 	if (!up)
 		winmain_firewall_forget(&client->firewall);
 	return true;
@@ -102,7 +95,7 @@ static void on_tap_ready(void *user, unsigned events, uint64_t now) {
 		if (err == BASE_E_AGAIN)
 			return;
 		if (err == BASE_E_STATE) {
-			(void)loop_timer_set(client->loop, &client->resume_timer, now + WINMAIN_RESUME_NS);
+			(void)loop_timer_set(client->process.loop, &client->resume_timer, now + WINMAIN_RESUME_NS);
 			return;
 		}
 		if (err < 0) {
@@ -121,7 +114,7 @@ static void on_resume_due(void *user, uint64_t now) {
 
 /* What the driver handed out that was no frame: the bridge has not seen it. */
 static void count_bad_frames(struct winmain_client *client) {
-	struct obs_counters *counters = client_session_counters(client->session);
+	struct obs_counters *counters = client_session_counters(client->process.session);
 	const uint64_t bad = tapwin_device_counters(client->device)->bad_frame - client->bad_counted;
 	client->bad_counted += bad;
 	counters->value[OBS_DEVICE_RX_FRAMES] += bad;
@@ -135,42 +128,32 @@ static void look_at_addresses(struct winmain_client *client) {
 	struct route_unicast own, home = {.addr = {.family = BASE_FAMILY_NONE}};
 	int err = route_tap_address(route_system_native(), client->tap_luid, &own, &home, error);
 	client->address = err == 0 ? own.addr : (struct base_addr){.family = BASE_FAMILY_NONE};
+	client->address_by_hand = err == 0 && own.by_hand;
 	if (err == 0 && home.addr.family != BASE_FAMILY_NONE && !client->overlap_said) {
 		char advice[WINMAIN_ADVICE_BYTES];
 		struct base_text text;
 		base_text_init(&text, advice, sizeof(advice));
 		winmain_advise_overlap(&text, &home, &own);
-		obs_note(client->log, OBS_WARN, "same_network", advice);
+		obs_note(client->process.log, OBS_WARN, "same_network", advice);
 		client->overlap_said = true;
 	}
 }
 
-/* Says the lines that are new, and tells the relay what it can't see. */
 static void diagnose(struct winmain_client *client) {
 	struct obs_diagnostics diagnostics;
-	char lines[OBS_DIAGNOSTICS_LINES_MAX][OBS_DIAGNOSTICS_LINE_BYTES];
-	char plain[OBS_DIAGNOSTICS_LINES_MAX][OBS_DIAGNOSTICS_LINE_BYTES];
-	memset(plain, 0, sizeof(plain));
-	client_session_diagnostics(client->session, &diagnostics);
+	client_session_diagnostics(client->process.session, &diagnostics);
 	diagnostics.route_pinned = client->pin_routes ? route_pin_state(client->scope) : OBS_UNKNOWN;
 	diagnostics.tap_ready = client->media ? OBS_YES : OBS_NO;
 	diagnostics.tap_address = client->address;
-	client_session_report_device(client->session, client->media, &diagnostics.tap_address);
-	client_session_report_route(client->session, diagnostics.route_pinned == OBS_YES);
-	size_t count = obs_diagnostics_lines(&diagnostics, lines);
-	diagnostics.rtt_ns = 0;
-	(void)obs_diagnostics_lines(&diagnostics, plain);
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(plain[i], client->said[i]) != 0)
-			obs_note(client->log, OBS_INFO, "status", lines[i]);
-	memcpy(client->said, plain, sizeof(plain));
+	diagnostics.tap_address_fixed = client->address_by_hand;
+	link_process_diagnose(&client->process, &diagnostics);
 }
 
 static void on_diagnostics_due(void *user, uint64_t now) {
 	struct winmain_client *client = user;
 	count_bad_frames(client);
 	diagnose(client);
-	(void)loop_timer_set(client->loop, &client->diagnostics_timer, now + WINMAIN_DIAGNOSTICS_NS);
+	(void)loop_timer_set(client->process.loop, &client->diagnostics_timer, now + WINMAIN_DIAGNOSTICS_NS);
 }
 
 /* Routes, addresses and the network's profile: nothing of it is reported to us, so it is looked at (WIN-4, WIN-5). */
@@ -187,7 +170,7 @@ static void on_check_due(void *user, uint64_t now) {
 		if (!base_addr_equal(&before, &client->address) || pinned != route_pin_state(client->scope))
 			diagnose(client);
 	}
-	(void)loop_timer_set(client->loop, &client->check_timer, now + WINMAIN_CHECK_NS);
+	(void)loop_timer_set(client->process.loop, &client->check_timer, now + WINMAIN_CHECK_NS);
 }
 
 /* ---- the session ---- */
@@ -199,7 +182,7 @@ static void on_connecting(void *user, const struct base_addr *relay, uint64_t no
 	(void)now;
 	client->relay = *relay;
 	if (client->media && client->pin_routes && route_pin(client->scope, relay, client->tap_luid, error) < 0)
-		obs_note(client->log, OBS_WARN, "route_pin", error);
+		obs_note(client->process.log, OBS_WARN, "route_pin", error);
 }
 
 static bool pin(struct winmain_client *client, uint64_t now) {
@@ -209,7 +192,7 @@ static bool pin(struct winmain_client *client, uint64_t now) {
 		return true;
 	if (client->media) {
 		/* Again after an outage: the network is still settling, and the next check tries anew. */
-		obs_note(client->log, OBS_WARN, "route_pin", error);
+		obs_note(client->process.log, OBS_WARN, "route_pin", error);
 		return true;
 	}
 	stop_with(client, err == BASE_E_DENIED ? CLIENT_EXIT_PRIVILEGE : CLIENT_EXIT_DEVICE, "route_pin", error, now);
@@ -228,7 +211,7 @@ static bool tune(struct winmain_client *client, uint16_t mtu, uint64_t now) {
 	}
 	for (unsigned note = 1; note <= notes; note <<= 1)
 		if ((notes & ~client->notes & note) != 0)
-			obs_note(client->log, OBS_WARN, "tap_settings", winmain_advise_note((enum route_note)note));
+			obs_note(client->process.log, OBS_WARN, "tap_settings", winmain_advise_note((enum route_note)note));
 	client->notes |= notes;
 	return true;
 }
@@ -248,9 +231,9 @@ static void on_joined(void *user, const struct ctrl_welcome *welcome, uint64_t n
 	char line[WINMAIN_ADVICE_BYTES];
 	struct base_text text;
 	base_text_init(&text, line, sizeof(line));
-	winmain_advise_joined(&text, client->setup.driver.session.room, welcome);
-	obs_note(client->log, OBS_INFO, "lan", line);
-	(void)loop_timer_set(client->loop, &client->media_timer, BASE_NEVER);
+	winmain_advise_joined(&text, client->process.setup.driver.session.room, welcome);
+	obs_note(client->process.log, OBS_INFO, "lan", line);
+	(void)loop_timer_set(client->process.loop, &client->media_timer, BASE_NEVER);
 	if (!pin(client, now) || !tune(client, welcome->mtu, now))
 		return;
 	if (!set_media(client, true)) {
@@ -294,19 +277,14 @@ static void on_frame(void *user, uint32_t source_peer, struct slice frame, uint6
 static void on_lost(void *user, const char *why, uint64_t now) {
 	struct winmain_client *client = user;
 	(void)why;
-	(void)loop_timer_set(client->loop, &client->media_timer, now + WINMAIN_MEDIA_GRACE_NS);
+	(void)loop_timer_set(client->process.loop, &client->media_timer, now + WINMAIN_MEDIA_GRACE_NS);
 	diagnose(client);
 }
 
 static void on_ended(void *user, enum client_exit status, const char *why, uint64_t now) {
 	struct winmain_client *client = user;
 	(void)now;
-	client->ended = true;
-	if (status != CLIENT_EXIT_OK) {
-		client->status = status;
-		winmain_complain(why);
-	}
-	loop_stop(client->loop);
+	link_process_ended(&client->process, status, why);
 }
 
 static const struct client_events session_events = {
@@ -321,38 +299,28 @@ static const struct client_events session_events = {
 /* ---- start and end ---- */
 
 static bool fail(struct winmain_client *client, enum client_exit status, const char *where, const char *what) {
-	return link_setup_fail(&client->setup, status, where, what);
-}
-
-static bool choose_mac(struct winmain_client *client) {
-	const char *given = cli_text(client->setup.values, "virtual-mac");
-	struct proto_mac *mac = &client->setup.driver.session.mac;
-	if (given == NULL || (proto_mac_parse(given, strlen(given), mac) == 0 && proto_mac_check_identity(*mac) == 0))
-		return true;
-	char where[128];
-	(void)snprintf(where, sizeof(where), "--virtual-mac '%.64s'", given);
-	return fail(client, CLIENT_EXIT_USAGE, where, "must be a unicast MAC address such as 02:12:34:56:78:9a");
+	return link_process_fail(&client->process, status, where, what);
 }
 
 /* What a crash left behind goes first, while the system is as the crash left it. */
 static bool open_routes(struct winmain_client *client, const struct winmain_start *start) {
 	char path[WINMAIN_PATH_BYTES], error[ROUTE_ERROR_BYTES];
 	(void)snprintf(path, sizeof(path), "%s" WINMAIN_ROUTE_STATE_FILE, start->state_directory);
-	client->scope = route_scope_new(route_system_native(), path, client->log);
+	client->scope = route_scope_new(route_system_native(), path, client->process.log);
 	if (client->scope == NULL)
 		return fail(client, CLIENT_EXIT_FAILURE, "routes", "out of memory");
 	if (route_recover(client->scope, error) < 0)
-		obs_note(client->log, OBS_WARN, "route_recovery", error);
-	client->pin_routes = !cli_flag(client->setup.values, "no-route-pin");
+		obs_note(client->process.log, OBS_WARN, "route_recovery", error);
+	client->pin_routes = !cli_flag(client->process.setup.values, "no-route-pin");
 	return true;
 }
 
 static bool open_adapter(struct winmain_client *client) {
 	char error[TAPWIN_ERROR_BYTES] = "", route_error[ROUTE_ERROR_BYTES];
 	uint32_t index;
-	enum client_exit status =
-	    winmain_adapter_open(cli_text(client->setup.values, "tap-instance-id"), client->setup.driver.session.mac,
-	                         client->log, &client->adapter, &client->device, error);
+	enum client_exit status = winmain_adapter_open(cli_text(client->process.setup.values, "tap-instance-id"),
+	                                               client->process.setup.driver.session.mac, client->process.log,
+	                                               &client->adapter, &client->device, error);
 	if (status != CLIENT_EXIT_OK)
 		return fail(client, status, error, "");
 	const struct route_system *system = route_system_native();
@@ -360,41 +328,26 @@ static bool open_adapter(struct winmain_client *client) {
 		return fail(client, CLIENT_EXIT_DEVICE, "the TAP adapter has no network interface", route_error);
 	client->tap_source = (struct loop_source){.ready = on_tap_ready, .user = client};
 	/* Handles of Windows have 32 significant bits. */
-	if (loop_add(client->loop, &client->tap_source, (int)(intptr_t)tapwin_device_event(client->device), LOOP_READ) < 0)
+	if (loop_add(client->process.loop, &client->tap_source, (int)(intptr_t)tapwin_device_event(client->device),
+	             LOOP_READ) < 0)
 		return fail(client, CLIENT_EXIT_FAILURE, "", "cannot watch the TAP adapter");
-	client->firewall = (struct winmain_firewall){.profile = winmain_profile_native(),
-	                                             .log = client->log,
-	                                             .guid = client->adapter.guid,
-	                                             .make_private = cli_flag(client->setup.values, "private-network")};
-	return true;
-}
-
-static bool start_driver(struct winmain_client *client) {
-	struct link_driver_options *options = &client->setup.driver;
-	options->loop = client->loop;
-	options->events = &session_events;
-	options->user = client;
-	options->connecting = on_connecting;
-	int err = link_driver_new(options, &client->driver);
-	if (err < 0)
-		return fail(client, CLIENT_EXIT_FAILURE, "cannot set up the tunnel", base_error_text(err));
-	client->session = link_driver_session(client->driver);
-	client->bridge = (struct client_bridge){.session = client->session,
-	                                        .mac = client->setup.driver.session.mac,
-	                                        .log = client->log,
-	                                        .room = client->setup.driver.session.room};
+	client->firewall =
+	    (struct winmain_firewall){.profile = winmain_profile_native(),
+	                              .log = client->process.log,
+	                              .guid = client->adapter.guid,
+	                              .make_private = cli_flag(client->process.setup.values, "private-network")};
 	return true;
 }
 
 static void start_timers(struct winmain_client *client) {
-	const uint64_t now = loop_now(client->loop);
+	const uint64_t now = loop_now(client->process.loop);
 	loop_timer_init(&client->check_timer, on_check_due, client);
 	loop_timer_init(&client->diagnostics_timer, on_diagnostics_due, client);
 	loop_timer_init(&client->media_timer, on_media_due, client);
 	loop_timer_init(&client->resume_timer, on_resume_due, client);
 	loop_timer_init(&client->stop_timer, on_stop_due, client);
-	(void)loop_timer_set(client->loop, &client->check_timer, now + WINMAIN_CHECK_NS);
-	(void)loop_timer_set(client->loop, &client->diagnostics_timer, now + WINMAIN_DIAGNOSTICS_NS);
+	(void)loop_timer_set(client->process.loop, &client->check_timer, now + WINMAIN_CHECK_NS);
+	(void)loop_timer_set(client->process.loop, &client->diagnostics_timer, now + WINMAIN_DIAGNOSTICS_NS);
 }
 
 static bool start(struct winmain_client *client, const struct winmain_start *options) {
@@ -402,25 +355,20 @@ static bool start(struct winmain_client *client, const struct winmain_start *opt
 	                                         .version = LANPARTY_VERSION,
 	                                         .role = CTRL_ROLE_CLIENT,
 	                                         .host_name = options->host_name};
-	if (!link_setup_init(&client->setup, &setup, options->argc, options->argv) || !choose_mac(client))
+	struct link_process *process = &client->process;
+	if (!link_process_init(process, &setup, options->argc, options->argv) || !link_process_open_loop(process))
 		return false;
-	client->log = client->setup.log;
-	client->loop = loop_new();
-	if (client->loop == NULL || loop_watch_signals(client->loop, NULL, NULL) < 0)
-		return fail(client, CLIENT_EXIT_FAILURE, "", "cannot set up the event loop");
-	if (!open_routes(client, options) || !open_adapter(client) || !start_driver(client))
+	process->setup.driver.connecting = on_connecting;
+	if (!open_routes(client, options) || !open_adapter(client) ||
+	    !link_process_open_driver(process, &session_events, client))
 		return false;
+	client->bridge = (struct client_bridge){.session = process->session,
+	                                        .mac = process->setup.driver.session.mac,
+	                                        .log = process->log,
+	                                        .room = process->setup.driver.session.room};
 	start_timers(client);
-	link_driver_start(client->driver, loop_now(client->loop));
+	link_driver_start(process->driver, loop_now(process->loop));
 	return true;
-}
-
-static void leave(struct winmain_client *client) {
-	const uint64_t give_up = loop_now(client->loop) + WINMAIN_LEAVE_NS_MAX;
-	client_session_leave(client->session, CTRL_LEAVE_QUIT, loop_now(client->loop));
-	while (!client->ended && loop_now(client->loop) < give_up)
-		if (loop_run_once(client->loop, BASE_SECOND / 10) < 0)
-			break;
 }
 
 /* The settings first: when Windows is in a hurry, they are what matters. */
@@ -431,32 +379,16 @@ static void restore(struct winmain_client *client) {
 	if (client->scope == NULL)
 		return;
 	if (route_restore(client->scope, error) < 0)
-		obs_note(client->log, OBS_WARN, "route_restore", error);
+		obs_note(client->process.log, OBS_WARN, "route_restore", error);
 	route_scope_free(client->scope);
 }
 
 static void done(struct winmain_client *client) {
 	if (client->tap_source.registered)
-		loop_remove(client->loop, &client->tap_source);
-	link_driver_free(client->driver);
+		loop_remove(client->process.loop, &client->tap_source);
 	tapwin_device_close(client->device);
-	loop_free(client->loop);
-	link_setup_done(&client->setup);
+	link_process_done(&client->process);
 	free(client);
-}
-
-static int run(struct winmain_client *client, const struct winmain_start *options) {
-	if (!start(client, options)) {
-		if (client->setup.help != NULL)
-			(void)fputs(client->setup.help, stdout);
-		if (client->setup.text[0] != '\0')
-			winmain_complain(client->setup.text);
-		return (int)client->setup.status;
-	}
-	(void)loop_run(client->loop);
-	if (!client->ended)
-		leave(client);
-	return (int)client->status;
 }
 
 int winmain_client_run(const struct winmain_start *options) {
@@ -465,7 +397,7 @@ int winmain_client_run(const struct winmain_start *options) {
 		winmain_complain("out of memory");
 		return CLIENT_EXIT_FAILURE;
 	}
-	int status = run(client, options);
+	int status = link_process_run(&client->process, start(client, options));
 	restore(client);
 	loop_signals_done();
 	done(client);

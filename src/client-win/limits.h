@@ -14,8 +14,6 @@
 #define WINMAIN_MEDIA_GRACE_NS (30 * BASE_SECOND)
 /* How often reading is tried again while the driver is asleep. */
 #define WINMAIN_RESUME_NS BASE_SECOND
-/* After this long in LEAVING the process ends without the relay's acknowledgement. */
-#define WINMAIN_LEAVE_NS_MAX (2 * BASE_SECOND)
 /* A restarted adapter comes back within some seconds. */
 #define WINMAIN_REOPEN_TRIES 40
 #define WINMAIN_REOPEN_WAIT_MS 250

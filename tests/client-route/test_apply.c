@@ -395,10 +395,10 @@ static void test_tap_address(void **state) {
 	struct fixture *f = *state;
 	struct machine *m = &f->machine;
 
-	m->addresses[m->address_count++] = (struct route_unicast){ip("192.168.1.5"), 24, HOME};
+	m->addresses[m->address_count++] = (struct route_unicast){ip("192.168.1.5"), 24, HOME, false};
 	assert_int_equal(route_tap_address(&f->system, TAP, &address, &overlap, f->error), BASE_E_NOT_FOUND);
 	assert_int_equal(overlap.addr.family, BASE_FAMILY_NONE);
-	m->addresses[m->address_count++] = (struct route_unicast){ip("192.168.1.77"), 24, TAP};
+	m->addresses[m->address_count++] = (struct route_unicast){ip("192.168.1.77"), 24, TAP, false};
 	assert_int_equal(route_tap_address(&f->system, TAP, &address, &overlap, f->error), 0);
 	assert_int_equal(address.addr.ip[3], 77);
 	assert_int_equal(overlap.addr.ip[3], 5);

@@ -248,8 +248,9 @@ static void test_undo_leaves_what_others_set(void **state) {
 
 static void test_unicast(void **state) {
 	const struct route_unicast list[] = {
-	    {ip("192.168.1.9"), 24, HOME}, {ip("fe80::9"), 64, TAP},      {ip("169.254.8.8"), 16, TAP},
-	    {ip("2001:db8::9"), 64, TAP},  {ip("192.168.1.70"), 25, TAP}, {ip("169.254.1.1"), 16, HOME},
+	    {ip("192.168.1.9"), 24, HOME, false}, {ip("fe80::9"), 64, TAP, false},
+	    {ip("169.254.8.8"), 16, TAP, false},  {ip("2001:db8::9"), 64, TAP, false},
+	    {ip("192.168.1.70"), 25, TAP, false}, {ip("169.254.1.1"), 16, HOME, false},
 	};
 	struct route_unicast found, lan;
 
@@ -265,7 +266,7 @@ static void test_unicast(void **state) {
 	assert_true(base_addr_equal(&found.addr, &list[0].addr));
 	assert_true(base_addr_equal(&lan.addr, &list[4].addr));
 	assert_false(route_find_overlap(list + 1, 5, TAP, &found, &lan)); /* two 169.254 are no conflict */
-	const struct route_unicast apart[] = {{ip("192.168.1.9"), 25, HOME}, {ip("192.168.1.200"), 25, TAP}};
+	const struct route_unicast apart[] = {{ip("192.168.1.9"), 25, HOME, false}, {ip("192.168.1.200"), 25, TAP, false}};
 	assert_false(route_find_overlap(apart, 2, TAP, &found, &lan));
 }
 

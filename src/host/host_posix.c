@@ -1,7 +1,7 @@
 /* host/host_posix.c: whole files and standard error. */
 #include "base/error.h"
 #include "base/text.h"
-#include "host/host.h"
+#include "host/whole.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,8 +14,6 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define FIRST_READ_BYTES 4096
 
 static int map_errno(int code) {
 	switch (code) {
@@ -33,52 +31,19 @@ static int map_errno(int code) {
 	}
 }
 
-static int fail(char error[static HOST_ERROR_BYTES], int code, const char *path, const char *what, const char *why) {
-	struct base_text text;
-
-	base_text_init(&text, error, HOST_ERROR_BYTES);
-	base_text_addf(&text, "%.160s: %s%s%s", path, what, what[0] != '\0' ? ": " : "", why);
-	return code;
-}
-
 static int fail_errno(char error[static HOST_ERROR_BYTES], const char *path, const char *what) {
-	return fail(error, map_errno(errno), path, what, strerror(errno));
+	return host_fail(error, map_errno(errno), path, what, strerror(errno));
 }
 
-/* Reads to the end or to max + 1 bytes, whichever comes first: the size a file claims may be wrong (/proc) or change.
- */
-static int read_all(int fd, size_t max, uint8_t **ret, size_t *ret_len) {
-	size_t cap = max < FIRST_READ_BYTES ? max + 1 : FIRST_READ_BYTES, len = 0;
-	uint8_t *bytes = malloc(cap + 1);
+static int read_some(intptr_t file, void *buf, size_t cap, size_t *ret_len) {
+	ssize_t got;
 
-	while (bytes != NULL) {
-		ssize_t got = read(fd, bytes + len, cap - len);
-		uint8_t *grown;
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0) {
-			int err = map_errno(errno);
-
-			free(bytes);
-			return err;
-		}
-		len += (size_t)got;
-		if (got == 0 || len > max)
-			break;
-		if (len < cap)
-			continue;
-		cap = cap > max / 2 ? max + 1 : cap * 2;
-		grown = realloc(bytes, cap + 1);
-		if (grown == NULL)
-			free(bytes);
-		bytes = grown;
-	}
-	if (bytes == NULL)
-		return BASE_E_NOMEM;
-	bytes[len] = '\0';
-	*ret = bytes;
-	*ret_len = len;
+	do
+		got = read((int)file, buf, cap);
+	while (got < 0 && errno == EINTR);
+	if (got < 0)
+		return map_errno(errno);
+	*ret_len = (size_t)got;
 	return 0;
 }
 
@@ -90,29 +55,9 @@ static int open_regular(const char *path, int *ret, struct stat *ret_info, char 
 		return fail_errno(error, path, "");
 	if (fstat(fd, ret_info) != 0 || !S_ISREG(ret_info->st_mode)) {
 		close(fd);
-		return fail(error, BASE_E_IO, path, "", "is not a regular file");
+		return host_fail(error, BASE_E_IO, path, "", "is not a regular file");
 	}
 	*ret = fd;
-	return 0;
-}
-
-static int read_open(int fd, const char *path, size_t max, uint8_t **ret, size_t *ret_len,
-                     char error[static HOST_ERROR_BYTES]) {
-	uint8_t *bytes = NULL;
-	size_t len = 0;
-	int err = read_all(fd, max, &bytes, &len);
-
-	if (err != 0)
-		return fail(error, err, path, "cannot be read", base_error_text(err));
-	if (len > max) {
-		char limit[64];
-
-		free(bytes);
-		snprintf(limit, sizeof(limit), "is larger than %zu bytes", max);
-		return fail(error, BASE_E_TOO_BIG, path, "", limit);
-	}
-	*ret = bytes;
-	*ret_len = len;
 	return 0;
 }
 
@@ -122,7 +67,7 @@ int host_read_file(const char *path, size_t max, uint8_t **ret, size_t *ret_len,
 
 	if (err != 0)
 		return err;
-	err = read_open(fd, path, max, ret, ret_len, error);
+	err = host_whole_read(read_some, fd, path, max, ret, ret_len, error);
 	close(fd);
 	return err;
 }
@@ -132,10 +77,10 @@ static int keep_to_us(int fd, const struct stat *info, const char *path, char er
 
 	if ((info->st_mode & 077) != 0) {
 		snprintf(why, sizeof(why), "its mode %04o lets others at it: chmod 600", (unsigned)info->st_mode & 07777);
-		return fail(error, BASE_E_DENIED, path, "", why);
+		return host_fail(error, BASE_E_DENIED, path, "", why);
 	}
 	if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
-		return fail(error, BASE_E_EXISTS, path, "", "another process uses it");
+		return host_fail(error, BASE_E_EXISTS, path, "", "another process uses it");
 	return 0; /* a file system that knows no locks has none to respect */
 }
 
@@ -146,7 +91,8 @@ int host_read_secret(const char *path, size_t max, uint8_t **ret, size_t *ret_le
 
 	if (err != 0)
 		return err;
-	if ((err = keep_to_us(fd, &info, path, error)) != 0 || (err = read_open(fd, path, max, ret, ret_len, error)) != 0) {
+	if ((err = keep_to_us(fd, &info, path, error)) != 0 ||
+	    (err = host_whole_read(read_some, fd, path, max, ret, ret_len, error)) != 0) {
 		close(fd);
 		return err;
 	}
@@ -221,7 +167,7 @@ int host_write_file(const char *path, struct slice bytes, unsigned mode, char er
 	base_text_init(&text, temporary, sizeof(temporary));
 	base_text_addf(&text, "%s.XXXXXX", path);
 	if (text.truncated)
-		return fail(error, BASE_E_IO, path, "", "the name is too long");
+		return host_fail(error, BASE_E_IO, path, "", "the name is too long");
 	if (!make_parents(path))
 		err = fail_errno(error, path, "cannot make its folder");
 	else if ((fd = mkostemp(temporary, O_CLOEXEC)) < 0)

@@ -5,7 +5,7 @@
  * this program keeps its files, would let every user in otherwise. */
 #include "base/error.h"
 #include "base/text.h"
-#include "host/host.h"
+#include "host/whole.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -18,7 +18,6 @@
 #include <sddl.h>
 
 #define PATH_UNITS_MAX 1024 /* UTF-16; more than Windows takes without special prefixes */
-#define FIRST_READ_BYTES 4096
 #define TEMPORARY_TRIES 16
 #define MOVE_TRIES 10
 #define MOVE_WAIT_MS 20
@@ -54,14 +53,6 @@ static int map_error(DWORD code) {
 	}
 }
 
-static int fail(char error[static HOST_ERROR_BYTES], int code, const char *path, const char *what, const char *why) {
-	struct base_text text;
-
-	base_text_init(&text, error, HOST_ERROR_BYTES);
-	base_text_addf(&text, "%.140s: %s%s%s", path, what, what[0] != '\0' ? ": " : "", why);
-	return code;
-}
-
 /* In English, as all our messages, and with the number, which people can look up. */
 static int fail_system(char error[static HOST_ERROR_BYTES], DWORD code, const char *path, const char *what) {
 	static const struct {
@@ -81,7 +72,7 @@ static int fail_system(char error[static HOST_ERROR_BYTES], DWORD code, const ch
 			base_text_addf(&text, "%s ", reasons[i].text);
 	}
 	base_text_addf(&text, "(Windows error %lu)", code);
-	return fail(error, map_error(code), path, what, why);
+	return host_fail(error, map_error(code), path, what, why);
 }
 
 static bool widen(const char *path, wchar_t ret[static PATH_UNITS_MAX]) {
@@ -94,35 +85,12 @@ static bool widen(const char *path, wchar_t ret[static PATH_UNITS_MAX]) {
 	return true;
 }
 
-/* Reads to the end or to max + 1 bytes, whichever comes first: the file may change meanwhile. */
-static int read_all(HANDLE file, size_t max, uint8_t **ret, size_t *ret_len) {
-	size_t cap = max < FIRST_READ_BYTES ? max + 1 : FIRST_READ_BYTES, len = 0;
-	uint8_t *bytes = malloc(cap + 1);
+static int read_some(intptr_t file, void *buf, size_t cap, size_t *ret_len) {
+	DWORD want = cap > INT_MAX ? INT_MAX : (DWORD)cap, got = 0;
 
-	while (bytes != NULL) {
-		DWORD want = cap - len > INT_MAX ? INT_MAX : (DWORD)(cap - len), got = 0;
-		uint8_t *grown;
-
-		if (!ReadFile(file, bytes + len, want, &got, NULL)) {
-			free(bytes);
-			return BASE_E_IO;
-		}
-		len += got;
-		if (got == 0 || len > max)
-			break;
-		if (len < cap)
-			continue;
-		cap = cap > max / 2 ? max + 1 : cap * 2;
-		grown = realloc(bytes, cap + 1);
-		if (grown == NULL)
-			free(bytes);
-		bytes = grown;
-	}
-	if (bytes == NULL)
-		return BASE_E_NOMEM;
-	bytes[len] = '\0';
-	*ret = bytes;
-	*ret_len = len;
+	if (!ReadFile((HANDLE)file, buf, want, &got, NULL))
+		return BASE_E_IO;
+	*ret_len = got;
 	return 0;
 }
 
@@ -132,7 +100,7 @@ static int open_regular(const char *path, HANDLE *ret, char error[static HOST_ER
 	HANDLE file;
 
 	if (!widen(path, wide))
-		return fail(error, BASE_E_NOT_FOUND, path, "", "the name is too long or not UTF-8");
+		return host_fail(error, BASE_E_NOT_FOUND, path, "", "the name is too long or not UTF-8");
 	/* With backup semantics a folder opens as well, and is told apart. A pipe's server must not act as us. */
 	file = CreateFileW(wide, GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL, OPEN_EXISTING,
 	                   FILE_FLAG_BACKUP_SEMANTICS | SECURITY_SQOS_PRESENT | SECURITY_IDENTIFICATION, NULL);
@@ -141,29 +109,9 @@ static int open_regular(const char *path, HANDLE *ret, char error[static HOST_ER
 	if (GetFileType(file) != FILE_TYPE_DISK || !GetFileInformationByHandle(file, &info) ||
 	    (info.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY) != 0) {
 		CloseHandle(file);
-		return fail(error, BASE_E_IO, path, "", "is not a regular file");
+		return host_fail(error, BASE_E_IO, path, "", "is not a regular file");
 	}
 	*ret = file;
-	return 0;
-}
-
-static int read_open(HANDLE file, const char *path, size_t max, uint8_t **ret, size_t *ret_len,
-                     char error[static HOST_ERROR_BYTES]) {
-	uint8_t *bytes = NULL;
-	size_t len = 0;
-	int err = read_all(file, max, &bytes, &len);
-
-	if (err != 0)
-		return fail(error, err, path, "cannot be read", base_error_text(err));
-	if (len > max) {
-		char limit[64];
-
-		free(bytes);
-		snprintf(limit, sizeof(limit), "is larger than %zu bytes", max);
-		return fail(error, BASE_E_TOO_BIG, path, "", limit);
-	}
-	*ret = bytes;
-	*ret_len = len;
 	return 0;
 }
 
@@ -173,7 +121,7 @@ int host_read_file(const char *path, size_t max, uint8_t **ret, size_t *ret_len,
 
 	if (err != 0)
 		return err;
-	err = read_open(file, path, max, ret, ret_len, error);
+	err = host_whole_read(read_some, (intptr_t)file, path, max, ret, ret_len, error);
 	CloseHandle(file);
 	return err;
 }
@@ -189,8 +137,8 @@ int host_read_secret(const char *path, size_t max, uint8_t **ret, size_t *ret_le
 		return err;
 	if (!LockFileEx(file, LOCKFILE_EXCLUSIVE_LOCK | LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, &place) &&
 	    (GetLastError() == ERROR_LOCK_VIOLATION || GetLastError() == ERROR_IO_PENDING))
-		err = fail(error, BASE_E_EXISTS, path, "", "another process uses it");
-	if (err != 0 || (err = read_open(file, path, max, ret, ret_len, error)) != 0) {
+		err = host_fail(error, BASE_E_EXISTS, path, "", "another process uses it");
+	if (err != 0 || (err = host_whole_read(read_some, (intptr_t)file, path, max, ret, ret_len, error)) != 0) {
 		CloseHandle(file);
 		return err;
 	}
@@ -287,7 +235,7 @@ int host_write_file(const char *path, struct slice bytes, unsigned mode, char er
 	int err;
 
 	if (!widen(path, wide))
-		return fail(error, BASE_E_IO, path, "", "the name is too long or not UTF-8");
+		return host_fail(error, BASE_E_IO, path, "", "the name is too long or not UTF-8");
 	if (!make_parents(wide)) {
 		err = fail_system(error, GetLastError(), path, "cannot make its folder");
 		return err == BASE_E_DENIED ? BASE_E_DENIED : BASE_E_IO;

@@ -1,8 +1,7 @@
 /* loop/loop_epoll.c: the loop over epoll, level-triggered, with signals as one more descriptor. It knows descriptors
  * and deadlines and nothing of what they are for. */
 #include "base/error.h"
-#include "base/list.h"
-#include "loop/loop.h"
+#include "loop/turn.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -16,19 +15,13 @@
 #define BATCH 64 /* more are ready: epoll hands them out in turn, none starves */
 
 struct loop {
+	struct loop_turn turn;
 	int epoll_fd;
-	struct base_heap timers;
-	uint64_t now;
-	bool stopped;
-	bool in_timers; /* see loop_timer_set */
 	bool no_pwait2; /* the kernel is older than 5.11 */
 
 	/* What epoll reported for this turn; loop_remove takes a source out of what is still to be run. */
 	struct epoll_event batch[BATCH];
 	int batch_len, batch_next;
-
-	void (*after)(void *user, uint64_t now);
-	void *after_user;
 
 	struct loop_source signals; /* fd -1 while unused */
 	sigset_t watched, mask_before;
@@ -54,8 +47,7 @@ struct loop *loop_new(void) {
 		free(loop);
 		return NULL;
 	}
-	base_heap_init(&loop->timers);
-	loop->now = read_clock(CLOCK_MONOTONIC);
+	loop_turn_init(&loop->turn, read_clock(CLOCK_MONOTONIC));
 	return loop;
 }
 
@@ -70,13 +62,9 @@ void loop_free(struct loop *loop) {
 		close(loop->signals.fd);
 		pthread_sigmask(SIG_SETMASK, &loop->mask_before, NULL);
 	}
-	base_heap_done(&loop->timers);
+	loop_turn_done(&loop->turn);
 	close(loop->epoll_fd);
 	free(loop);
-}
-
-uint64_t loop_now(const struct loop *loop) {
-	return loop->now;
 }
 
 uint64_t loop_wall_clock(void) {
@@ -131,23 +119,6 @@ void loop_remove(struct loop *loop, struct loop_source *source) {
 	}
 }
 
-void loop_timer_init(struct loop_timer *timer, void (*due)(void *user, uint64_t now), void *user) {
-	*timer = (struct loop_timer){.due = due, .user = user};
-	base_heap_node_init(&timer->node);
-}
-
-int loop_timer_set(struct loop *loop, struct loop_timer *timer, uint64_t deadline) {
-	/* A timer that re-arms itself for now must not keep the turn from ending. */
-	if (loop->in_timers && deadline <= loop->now)
-		deadline = loop->now + 1;
-	return base_heap_set(&loop->timers, &timer->node, deadline);
-}
-
-void loop_set_after(struct loop *loop, void (*after)(void *user, uint64_t now), void *user) {
-	loop->after = after;
-	loop->after_user = user;
-}
-
 static void read_signals(void *user, unsigned events, uint64_t now) {
 	struct signalfd_siginfo info;
 	struct loop *loop = user;
@@ -158,7 +129,7 @@ static void read_signals(void *user, unsigned events, uint64_t now) {
 		if (info.ssi_signo == SIGHUP && loop->hangup != NULL)
 			loop->hangup(loop->hangup_user);
 		else
-			loop->stopped = true;
+			loop->turn.stopped = true;
 	}
 }
 
@@ -227,57 +198,20 @@ static void run_sources(struct loop *loop, int count) {
 			events |= LOOP_WRITE;
 		if (event->events & (EPOLLERR | EPOLLHUP))
 			events |= LOOP_GONE;
-		source->ready(source->user, events, loop->now);
+		source->ready(source->user, events, loop->turn.now);
 	}
 	loop->batch_len = 0;
 }
 
-static void run_timers(struct loop *loop) {
-	loop->in_timers = true;
-	while (base_heap_deadline(&loop->timers) <= loop->now) {
-		struct base_heap_node *node = base_heap_first(&loop->timers);
-		struct loop_timer *timer = BASE_CONTAINER(node, struct loop_timer, node);
-
-		base_heap_remove(&loop->timers, node);
-		timer->due(timer->user, loop->now);
-	}
-	loop->in_timers = false;
-}
-
 int loop_run_once(struct loop *loop, uint64_t wait_ns) {
-	uint64_t deadline = base_heap_deadline(&loop->timers);
 	int count;
 
-	if (deadline != BASE_NEVER) {
-		uint64_t now = read_clock(CLOCK_MONOTONIC);
-
-		wait_ns = base_time_min(wait_ns, deadline > now ? deadline - now : 0);
-	}
+	wait_ns = loop_turn_wait(&loop->turn, read_clock(CLOCK_MONOTONIC), wait_ns);
 	count = wait_ready(loop, wait_ns);
 	if (count < 0 && errno != EINTR)
 		return BASE_E_IO;
-	loop->now = read_clock(CLOCK_MONOTONIC);
+	loop->turn.now = read_clock(CLOCK_MONOTONIC);
 	run_sources(loop, count > 0 ? count : 0);
-	run_timers(loop);
-	if (loop->after != NULL)
-		loop->after(loop->after_user, loop->now);
+	loop_turn_end(&loop->turn);
 	return 0;
-}
-
-int loop_run(struct loop *loop) {
-	while (!loop->stopped) {
-		int err = loop_run_once(loop, BASE_NEVER);
-
-		if (err != 0)
-			return err;
-	}
-	return 0;
-}
-
-void loop_stop(struct loop *loop) {
-	loop->stopped = true;
-}
-
-bool loop_stopped(const struct loop *loop) {
-	return loop->stopped;
 }

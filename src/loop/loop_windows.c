@@ -3,9 +3,8 @@
  * hang-up: `hangup` is never called, and Ctrl-C, closing the window, logoff and shutdown stop the loop
  * (signals_windows.h). */
 #include "base/error.h"
-#include "base/list.h"
-#include "loop/loop.h"
 #include "loop/signals_windows.h"
+#include "loop/turn.h"
 
 #include <assert.h>
 #include <stdint.h>
@@ -22,22 +21,16 @@
 #endif
 
 struct loop {
-	struct base_heap timers;
-	uint64_t now;
+	struct loop_turn turn;
 	uint64_t clock_frequency;
 	HANDLE timer;
 	HANDLE stop; /* NULL: no signals are watched */
-	bool stopped;
-	bool in_timers; /* see loop_timer_set */
 
 	struct loop_source *sources[SOURCES_MAX];
 	size_t source_count;
 	/* What may be ready in this turn; loop_remove takes a source out of what is still to be run. */
 	struct loop_source *batch[SOURCES_MAX];
 	size_t batch_len, batch_next;
-
-	void (*after)(void *user, uint64_t now);
-	void *after_user;
 };
 
 /* Whole seconds and the rest apart: the product of all would not fit. */
@@ -73,8 +66,7 @@ struct loop *loop_new(void) {
 		free(loop);
 		return NULL;
 	}
-	base_heap_init(&loop->timers);
-	loop->now = read_clock(loop);
+	loop_turn_init(&loop->turn, read_clock(loop));
 	return loop;
 }
 
@@ -82,12 +74,8 @@ void loop_free(struct loop *loop) {
 	if (loop == NULL)
 		return;
 	CloseHandle(loop->timer);
-	base_heap_done(&loop->timers);
+	loop_turn_done(&loop->turn);
 	free(loop);
-}
-
-uint64_t loop_now(const struct loop *loop) {
-	return loop->now;
 }
 
 uint64_t loop_wall_clock(void) {
@@ -140,23 +128,6 @@ void loop_remove(struct loop *loop, struct loop_source *source) {
 	}
 }
 
-void loop_timer_init(struct loop_timer *timer, void (*due)(void *user, uint64_t now), void *user) {
-	*timer = (struct loop_timer){.due = due, .user = user};
-	base_heap_node_init(&timer->node);
-}
-
-int loop_timer_set(struct loop *loop, struct loop_timer *timer, uint64_t deadline) {
-	/* A timer that re-arms itself for now must not keep the turn from ending. */
-	if (loop->in_timers && deadline <= loop->now)
-		deadline = loop->now + 1;
-	return base_heap_set(&loop->timers, &timer->node, deadline);
-}
-
-void loop_set_after(struct loop *loop, void (*after)(void *user, uint64_t now), void *user) {
-	loop->after = after;
-	loop->after_user = user;
-}
-
 int loop_watch_signals(struct loop *loop, void (*hangup)(void *user), void *user) {
 	(void)hangup;
 	(void)user;
@@ -174,7 +145,7 @@ static int wait_ready(struct loop *loop, uint64_t wait_ns, size_t *ret) {
 
 	for (size_t i = 0; i < loop->batch_len; i++)
 		handles[count++] = handle_of(loop->batch[i]);
-	if (loop->stop != NULL && !loop->stopped)
+	if (loop->stop != NULL && !loop->turn.stopped)
 		handles[count++] = loop->stop;
 	if (wait_ns != 0 && wait_ns != BASE_NEVER) {
 		/* Negative: from now on. Rounded up, so that nothing wakes early. */
@@ -202,33 +173,16 @@ static void run_sources(struct loop *loop, size_t first) {
 		struct loop_source *source = loop->batch[loop->batch_next++];
 
 		if (source != NULL && source->events != 0 && WaitForSingleObject(handle_of(source), 0) == WAIT_OBJECT_0)
-			source->ready(source->user, source->events, loop->now);
+			source->ready(source->user, source->events, loop->turn.now);
 	}
 	loop->batch_len = 0;
 }
 
-static void run_timers(struct loop *loop) {
-	loop->in_timers = true;
-	while (base_heap_deadline(&loop->timers) <= loop->now) {
-		struct base_heap_node *node = base_heap_first(&loop->timers);
-		struct loop_timer *timer = BASE_CONTAINER(node, struct loop_timer, node);
-
-		base_heap_remove(&loop->timers, node);
-		timer->due(timer->user, loop->now);
-	}
-	loop->in_timers = false;
-}
-
 int loop_run_once(struct loop *loop, uint64_t wait_ns) {
-	uint64_t deadline = base_heap_deadline(&loop->timers);
 	size_t first;
 	int err;
 
-	if (deadline != BASE_NEVER) {
-		uint64_t now = read_clock(loop);
-
-		wait_ns = base_time_min(wait_ns, deadline > now ? deadline - now : 0);
-	}
+	wait_ns = loop_turn_wait(&loop->turn, read_clock(loop), wait_ns);
 	loop->batch_len = 0;
 	for (size_t i = 0; i < loop->source_count; i++) {
 		if (loop->sources[i]->events != 0)
@@ -239,30 +193,10 @@ int loop_run_once(struct loop *loop, uint64_t wait_ns) {
 		loop->batch_len = 0;
 		return err;
 	}
-	loop->now = read_clock(loop);
+	loop->turn.now = read_clock(loop);
 	if (loop->stop != NULL && WaitForSingleObject(loop->stop, 0) == WAIT_OBJECT_0)
-		loop->stopped = true;
+		loop->turn.stopped = true;
 	run_sources(loop, first);
-	run_timers(loop);
-	if (loop->after != NULL)
-		loop->after(loop->after_user, loop->now);
+	loop_turn_end(&loop->turn);
 	return 0;
-}
-
-int loop_run(struct loop *loop) {
-	while (!loop->stopped) {
-		int err = loop_run_once(loop, BASE_NEVER);
-
-		if (err != 0)
-			return err;
-	}
-	return 0;
-}
-
-void loop_stop(struct loop *loop) {
-	loop->stopped = true;
-}
-
-bool loop_stopped(const struct loop *loop) {
-	return loop->stopped;
 }

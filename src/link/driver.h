@@ -1,6 +1,6 @@
-/* link/driver.h: runs one client_session on a real loop: UDP socket, resolver, timers. Shared by the Linux client, the
- * gateway and later the Windows client. The owner adds its device to the same loop, calls client_session_send for the
- * frames it reads, and lets the driver use the loop's `after` hook (everything queued in a turn leaves at its end). */
+/* link/driver.h: runs one client_session on a real loop: UDP socket, resolver, timers. Shared by the clients and the
+ * gateway. The owner adds its device to the same loop, calls client_session_send for the frames it reads, and lets the
+ * driver use the loop's `after` hook (everything queued in a turn leaves at its end). */
 #ifndef LINK_DRIVER_H
 #define LINK_DRIVER_H
 

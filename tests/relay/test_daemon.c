@@ -3,37 +3,20 @@
 #include "ctrl/stream.h"
 #include "proto/steer.h"
 #include "quic/quic.h"
+#include "tests/relay/process.h"
 #include "tests/unit.h"
 #include "udp/udp.h"
 
-#include <fcntl.h>
-#include <gnutls/x509.h>
-#include <jansson.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
-#define PATIENCE_NS (10 * BASE_SECOND)
+#define PATIENCE_NS PROCESS_PATIENCE_NS
 #define HEARD 16
 
 static char *relay_path;
-
-struct relay {
-	char folder[64];
-	char log[8192];
-	size_t log_len;
-	int log_fd;
-	pid_t pid;
-	uint16_t port;
-};
 
 struct client {
 	struct quic_conn *conn;
@@ -46,112 +29,6 @@ struct client {
 	bool closed;
 	struct quic_close why;
 };
-
-static uint64_t clock_now(void) {
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (uint64_t)time.tv_sec * BASE_SECOND + (uint64_t)time.tv_nsec;
-}
-
-/* --- the relay process --- */
-
-static void read_log(struct relay *relay, int wait_ms) {
-	struct pollfd poll_fd = {.fd = relay->log_fd, .events = POLLIN};
-	ssize_t got;
-
-	if (poll(&poll_fd, 1, wait_ms) != 1)
-		return;
-	got = read(relay->log_fd, relay->log + relay->log_len, sizeof(relay->log) - 1 - relay->log_len);
-	if (got > 0)
-		relay->log_len += (size_t)got;
-}
-
-/* Where the log says `text`, or a failure. */
-static const char *wait_log(struct relay *relay, const char *text) {
-	uint64_t end = clock_now() + PATIENCE_NS;
-	const char *found;
-
-	while ((found = strstr(relay->log, text)) == NULL && clock_now() < end)
-		read_log(relay, 20);
-	if (found == NULL)
-		fail_msg("no '%s' in:\n%s", text, relay->log);
-	return found;
-}
-
-static void start(struct relay *relay, const char *const *args) {
-	const char *argv[16] = {relay_path};
-	int pipe_fds[2];
-
-	for (size_t i = 0; args[i] != NULL; i++)
-		argv[i + 1] = args[i];
-	assert_int_equal(pipe(pipe_fds), 0);
-	relay->pid = fork();
-	assert_true(relay->pid >= 0);
-	if (relay->pid == 0) {
-		dup2(pipe_fds[1], STDERR_FILENO);
-		close(pipe_fds[0]);
-		close(pipe_fds[1]);
-		if (chdir(relay->folder) == 0)
-			execv(relay_path, (char *const *)(void *)argv);
-		_exit(127);
-	}
-	close(pipe_fds[1]);
-	relay->log_fd = pipe_fds[0];
-}
-
-static int wait_exit(struct relay *relay) {
-	uint64_t end = clock_now() + PATIENCE_NS;
-	int status;
-
-	while (waitpid(relay->pid, &status, WNOHANG) == 0) {
-		read_log(relay, 20);
-		if (clock_now() > end) {
-			kill(relay->pid, SIGKILL);
-			waitpid(relay->pid, &status, 0);
-			fail_msg("the relay did not end:\n%s", relay->log);
-		}
-	}
-	read_log(relay, 0);
-	close(relay->log_fd);
-	relay->pid = 0;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-static struct relay *relay_new(void) {
-	struct relay *relay = calloc(1, sizeof(*relay));
-
-	assert_non_null(relay);
-	memcpy(relay->folder, "/tmp/relay-daemon-XXXXXX", 25);
-	assert_non_null(mkdtemp(relay->folder));
-	return relay;
-}
-
-static void relay_free(struct relay *relay) {
-	static const char *const names[] = {"relay.der", "chain.pem", "key.pem", "status"};
-	char path[128];
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		snprintf(path, sizeof(path), "%s/%s", relay->folder, names[i]);
-		unlink(path);
-	}
-	assert_int_equal(rmdir(relay->folder), 0);
-	free(relay);
-}
-
-static size_t read_file(const struct relay *relay, const char *name, uint8_t *buf, size_t cap) {
-	char path[128];
-	ssize_t len;
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/%s", relay->folder, name);
-	fd = open(path, O_RDONLY);
-	assert_true(fd >= 0);
-	len = read(fd, buf, cap);
-	close(fd);
-	assert_true(len > 0);
-	return (size_t)len;
-}
 
 /* --- a client --- */
 
@@ -220,7 +97,7 @@ static struct client *client_at(const struct relay *relay, struct quic_trust *tr
 	options.path = client->path;
 	options.user = client;
 	client->room = room;
-	assert_int_equal(quic_client_new(&options, clock_now(), &client->conn), 0);
+	assert_int_equal(quic_client_new(&options, process_clock(), &client->conn), 0);
 	return client;
 }
 
@@ -241,7 +118,7 @@ static void client_turn(struct client *client) {
 	struct quic_burst burst;
 	int count;
 
-	while (quic_conn_write(client->conn, buf, sizeof(buf), &burst, clock_now()) == 1) {
+	while (quic_conn_write(client->conn, buf, sizeof(buf), &burst, process_clock()) == 1) {
 		struct udp_burst out = {burst.path, burst.ecn, burst.segment, slice_of(buf, burst.len)};
 
 		udp_send(client->socket, &out, 1);
@@ -254,38 +131,20 @@ static void client_turn(struct client *client) {
 
 			quic_conn_recv(client->conn, &client->path, chunks[i].ecn,
 			               slice_of(chunks[i].bytes.data + at, left < chunks[i].segment ? left : chunks[i].segment),
-			               clock_now());
+			               process_clock());
 		}
 	}
-	if (quic_conn_deadline(client->conn) <= clock_now())
-		quic_conn_tick(client->conn, clock_now());
+	if (quic_conn_deadline(client->conn) <= process_clock())
+		quic_conn_tick(client->conn, process_clock());
 }
 
 static void client_run(struct client *client, size_t messages, bool until_closed) {
-	uint64_t end = clock_now() + PATIENCE_NS;
+	uint64_t end = process_clock() + PATIENCE_NS;
 
-	while ((client->heard_count < messages || (until_closed && !client->closed)) && clock_now() < end)
+	while ((client->heard_count < messages || (until_closed && !client->closed)) && process_clock() < end)
 		client_turn(client);
 	assert_true(client->heard_count >= messages);
 	assert_true(client->closed == until_closed);
-}
-
-static void find_port(struct relay *relay) {
-	static const char where[] = "listen=127.0.0.1:";
-
-	relay->port = (uint16_t)strtoul(wait_log(relay, where) + sizeof(where) - 1, NULL, 10);
-	assert_true(relay->port > 0);
-	wait_log(relay, "gro=");
-}
-
-static struct quic_trust *trust_file(const struct relay *relay, const char *name) {
-	struct quic_trust *trust = quic_trust_new();
-	char error[QUIC_ERROR_BYTES];
-	uint8_t buf[8192];
-	size_t len = read_file(relay, name, buf, sizeof(buf));
-
-	assert_int_equal(quic_trust_add_certificate(trust, slice_of(buf, len), error), 0);
-	return trust;
 }
 
 /* --- tests --- */
@@ -293,66 +152,32 @@ static struct quic_trust *trust_file(const struct relay *relay, const char *name
 static void test_join_and_stop(void **state) {
 	static const char *const args[] = {"--listen",        "127.0.0.1:0", "--dev-cert-der-out", "relay.der",
 	                                   "--status-socket", "status",      "--unsafe-no-policy", NULL};
-	struct relay *relay = relay_new();
+	struct relay *relay = process_new(relay_path);
 	struct quic_trust *trust;
 	struct client *client;
 
 	(void)state;
-	start(relay, args);
-	find_port(relay);
-	wait_log(relay, "unsafe_no_policy");
-	trust = trust_file(relay, "relay.der");
+	process_start(relay, args);
+	process_find_port(relay);
+	process_wait_log(relay, "unsafe_no_policy");
+	trust = process_trust_file(relay, "relay.der");
 	client = client_new(relay, trust);
 	client_run(client, 1, false);
 	assert_int_equal(client->heard[0].type, CTRL_WELCOME);
-	wait_log(relay, "peer_joined");
+	process_wait_log(relay, "peer_joined");
 	/* Nothing to read again, and nothing happens to anybody. */
 	kill(relay->pid, SIGHUP);
-	wait_log(relay, "certificate_kept");
+	process_wait_log(relay, "certificate_kept");
 	kill(relay->pid, SIGTERM);
 	client_run(client, 2, true);
 	assert_int_equal(client->heard[1].type, CTRL_DISCONNECT);
 	assert_int_equal(client->heard[1].disconnect.reason, CTRL_LEAVE_SHUTDOWN);
 	assert_int_equal(client->why.code, QUIC_APP_SHUTDOWN);
-	assert_int_equal(wait_exit(relay), 0);
+	assert_int_equal(process_wait_exit(relay), 0);
 	assert_non_null(strstr(relay->log, "relay_stopped"));
 	client_free(client);
 	quic_trust_unref(trust);
-	relay_free(relay);
-}
-
-static void write_file(const struct relay *relay, const char *name, const void *bytes, size_t len) {
-	char path[128];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/%s", relay->folder, name);
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, bytes, len), len);
-	close(fd);
-}
-
-/* A self-signed pair in PEM, as an operator would bring. */
-static void make_pair(gnutls_datum_t *ret_chain, gnutls_datum_t *ret_key) {
-	gnutls_x509_privkey_t key;
-	gnutls_x509_crt_t crt;
-	time_t now = time(NULL);
-
-	assert_int_equal(gnutls_x509_privkey_init(&key), 0);
-	assert_int_equal(
-	    gnutls_x509_privkey_generate(key, GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0), 0);
-	assert_int_equal(gnutls_x509_crt_init(&crt), 0);
-	gnutls_x509_crt_set_version(crt, 3);
-	gnutls_x509_crt_set_serial(crt, "\1", 1);
-	gnutls_x509_crt_set_activation_time(crt, now - 3600);
-	gnutls_x509_crt_set_expiration_time(crt, now + 86400);
-	gnutls_x509_crt_set_key(crt, key);
-	assert_int_equal(gnutls_x509_crt_set_dn(crt, "CN=localhost", NULL), 0);
-	assert_int_equal(gnutls_x509_crt_sign2(crt, crt, key, GNUTLS_DIG_SHA256, 0), 0);
-	assert_int_equal(gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_PEM, ret_chain), 0);
-	assert_int_equal(gnutls_x509_privkey_export2(key, GNUTLS_X509_FMT_PEM, ret_key), 0);
-	gnutls_x509_crt_deinit(crt);
-	gnutls_x509_privkey_deinit(key);
+	process_free(relay);
 }
 
 static struct quic_trust *trust_pem(const gnutls_datum_t *chain) {
@@ -365,32 +190,32 @@ static struct quic_trust *trust_pem(const gnutls_datum_t *chain) {
 
 static void test_hangup_reloads_under_a_living_connection(void **state) {
 	static const char *const args[] = {"--listen", "127.0.0.1:0", "--cert", "chain.pem", "--key", "key.pem", NULL};
-	struct relay *relay = relay_new();
+	struct relay *relay = process_new(relay_path);
 	gnutls_datum_t chain[2], key[2];
 	struct quic_trust *trust[2];
 	struct client *old, *late, *pinned;
 
 	(void)state;
 	for (size_t i = 0; i < 2; i++) {
-		make_pair(&chain[i], &key[i]);
+		process_make_pair(&chain[i], &key[i]);
 		trust[i] = trust_pem(&chain[i]);
 	}
-	write_file(relay, "chain.pem", chain[0].data, chain[0].size);
-	write_file(relay, "key.pem", key[0].data, key[0].size);
-	start(relay, args);
-	find_port(relay);
+	process_write_file(relay, "chain.pem", chain[0].data, chain[0].size);
+	process_write_file(relay, "key.pem", key[0].data, key[0].size);
+	process_start(relay, args);
+	process_find_port(relay);
 	old = client_new(relay, trust[0]);
 	client_run(old, 1, false);
 	/* Half a change: certificate and key do not belong together, so the old pair stays. */
-	write_file(relay, "chain.pem", chain[1].data, chain[1].size);
+	process_write_file(relay, "chain.pem", chain[1].data, chain[1].size);
 	kill(relay->pid, SIGHUP);
-	wait_log(relay, "do not belong together");
+	process_wait_log(relay, "do not belong together");
 	late = client_new(relay, trust[0]);
 	client_run(late, 1, false); /* the same MAC: a reject, over a trusted connection */
 	client_free(late);
-	write_file(relay, "key.pem", key[1].data, key[1].size);
+	process_write_file(relay, "key.pem", key[1].data, key[1].size);
 	kill(relay->pid, SIGHUP);
-	wait_log(relay, "certificate_reloaded");
+	process_wait_log(relay, "certificate_reloaded");
 	pinned = client_new(relay, trust[0]);
 	client_run(pinned, 0, true);
 	assert_int_equal(pinned->why.kind, QUIC_CLOSED_TLS);
@@ -402,7 +227,7 @@ static void test_hangup_reloads_under_a_living_connection(void **state) {
 	assert_false(old->closed);
 	kill(relay->pid, SIGINT);
 	client_run(old, 2, true);
-	assert_int_equal(wait_exit(relay), 0);
+	assert_int_equal(process_wait_exit(relay), 0);
 	client_free(old);
 	client_free(late);
 	client_free(pinned);
@@ -411,27 +236,7 @@ static void test_hangup_reloads_under_a_living_connection(void **state) {
 		gnutls_free(chain[i].data);
 		gnutls_free(key[i].data);
 	}
-	relay_free(relay);
-}
-
-static json_t *read_status(const struct relay *relay) {
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-	static char text[65536];
-	size_t len = 0;
-	json_t *json;
-	ssize_t got;
-
-	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/status", relay->folder);
-	assert_int_equal(connect(fd, (const struct sockaddr *)(const void *)&addr, sizeof(addr)), 0);
-	while ((got = read(fd, text + len, sizeof(text) - 1 - len)) > 0)
-		len += (size_t)got;
-	close(fd);
-	text[len] = '\0';
-	json = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
-	if (json == NULL)
-		fail_msg("no status: %s", text);
-	return json;
+	process_free(relay);
 }
 
 static void assert_number(const json_t *object, const char *name, json_int_t expected) {
@@ -439,7 +244,7 @@ static void assert_number(const json_t *object, const char *name, json_int_t exp
 }
 
 static void check_status_of_two(const struct relay *relay) {
-	json_t *status = read_status(relay);
+	json_t *status = process_status(relay);
 	const json_t *shards = json_object_get(status, "shards"), *rooms = json_object_get(status, "rooms");
 	const json_t *totals = json_object_get(status, "totals"), *value;
 	size_t i;
@@ -466,15 +271,15 @@ static void test_two_shards(void **state) {
 	static const char *const args[] = {
 	    "--listen", "127.0.0.1:0", "--dev-cert-der-out", "relay.der", "--status-socket", "status", "--shards",
 	    "2",        NULL};
-	struct relay *relay = relay_new();
+	struct relay *relay = process_new(relay_path);
 	struct client *odd, *even, *stray;
 	struct quic_trust *trust;
 
 	(void)state;
-	start(relay, args);
-	find_port(relay);
-	wait_log(relay, "shards=2");
-	trust = trust_file(relay, "relay.der");
+	process_start(relay, args);
+	process_find_port(relay);
+	process_wait_log(relay, "shards=2");
+	trust = process_trust_file(relay, "relay.der");
 	odd = client_at(relay, trust, "R", "R");
 	client_run(odd, 1, false);
 	assert_int_equal(odd->heard[0].type, CTRL_WELCOME);
@@ -492,12 +297,12 @@ static void test_two_shards(void **state) {
 	client_run(even, 2, true);
 	assert_int_equal(odd->heard[1].disconnect.reason, CTRL_LEAVE_SHUTDOWN);
 	assert_int_equal(even->heard[1].disconnect.reason, CTRL_LEAVE_SHUTDOWN);
-	assert_int_equal(wait_exit(relay), 0);
+	assert_int_equal(process_wait_exit(relay), 0);
 	client_free(odd);
 	client_free(even);
 	client_free(stray);
 	quic_trust_unref(trust);
-	relay_free(relay);
+	process_free(relay);
 }
 
 static void test_failures_at_start(void **state) {
@@ -518,13 +323,13 @@ static void test_failures_at_start(void **state) {
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct relay *relay = relay_new();
+		struct relay *relay = process_new(relay_path);
 
-		start(relay, cases[i].args);
-		unit_assert_int(wait_exit(relay), cases[i].status, cases[i].says);
+		process_start(relay, cases[i].args);
+		unit_assert_int(process_wait_exit(relay), cases[i].status, cases[i].says);
 		if (strstr(relay->log, cases[i].says) == NULL)
 			fail_msg("no '%s' in:\n%s", cases[i].says, relay->log);
-		relay_free(relay);
+		process_free(relay);
 	}
 }
 

@@ -73,13 +73,18 @@ static void on_tap_ready(void *user, unsigned events, uint64_t now) {
 		device_failed(client, err, now);
 }
 
-static void after_turn(void *user, uint64_t now) {
+static void flush_tap(void *user, uint64_t now) {
 	struct lintap *client = user;
 	struct lintap_written written;
 	(void)now;
 	lintap_tap_flush(client->tap, &written);
 	client_bridge_wrote(&client->bridge, written.frames, written.bytes);
 	client_bridge_device_full(&client->bridge, written.refused);
+}
+
+static void after_turn(void *user, uint64_t now) {
+	struct lintap *client = user;
+	(void)now;
 	if (client->reading_paused && !link_driver_congested(client->process.driver))
 		client->reading_paused = loop_modify(client->process.loop, &client->tap_source, LOOP_READ) < 0;
 }
@@ -266,6 +271,7 @@ static bool start(struct lintap *client, int argc, const char *const *argv, bool
 	client->rtnl = rtnl_new();
 	if (client->rtnl == NULL)
 		return fail(client, CLIENT_EXIT_FAILURE, "", "cannot open the routing socket");
+	process->setup.driver.flush = flush_tap;
 	process->setup.driver.after_turn = after_turn;
 	process->setup.driver.connecting = on_connecting;
 	if (!link_process_open_driver(process, &session_events, client) || !open_tap(client))

@@ -32,6 +32,7 @@ struct lintap_tap {
 	struct offload_merger *merger;
 	unsigned merges;
 	struct lintap_written written;
+	uint64_t read_at;
 	uint8_t rx[OFFLOAD_VNET_HEADER_BYTES + OFFLOAD_SUPER_FRAME_MAX];
 };
 
@@ -179,8 +180,10 @@ int lintap_tap_set_carrier(struct lintap_tap *tap, bool on) {
 }
 
 int lintap_tap_read(struct lintap_tap *tap, uint64_t now) {
+	const int reads_max = now - tap->read_at > LINTAP_PAUSE_NS ? 1 : LINTAP_READS_PER_TURN;
 	size_t bytes = 0;
-	for (int reads = 0; reads < LINTAP_READS_PER_TURN && bytes < LINTAP_READ_BYTES_PER_TURN; reads++) {
+	tap->read_at = now;
+	for (int reads = 0; reads < reads_max && bytes < LINTAP_READ_BYTES_PER_TURN; reads++) {
 		ssize_t got = read(tap->fd, tap->rx, sizeof(tap->rx));
 		if (got < 0 && errno == EINTR)
 			continue;

@@ -255,10 +255,15 @@ static int send_to_tunnel(void *user, struct slice frame, uint64_t now) {
 	return client_session_send(gateway->process.session, frame, now);
 }
 
-static void after_turn(void *user, uint64_t now) {
+static void flush_port(void *user, uint64_t now) {
 	struct gateway *gateway = user;
 	(void)now;
 	gateway_lan_port_flush(gateway->port);
+}
+
+static void after_turn(void *user, uint64_t now) {
+	struct gateway *gateway = user;
+	(void)now;
 	if (gateway->reading_paused && gateway_lan_port_attached(gateway->port) &&
 	    !link_driver_congested(gateway->process.driver))
 		gateway->reading_paused = loop_modify(gateway->process.loop, &gateway->port_source, LOOP_READ) < 0;
@@ -348,6 +353,7 @@ static bool start(struct gateway *gateway, int argc, const char *const *argv) {
 	struct link_process *process = &gateway->process;
 	if (!link_process_init(process, &options, argc, argv) || !open_interface(gateway, &socket))
 		return false;
+	process->setup.driver.flush = flush_port;
 	process->setup.driver.after_turn = after_turn;
 	/* CAP_NET_RAW stays: an interface that was taken out and put back needs a new socket. */
 	bool ready = host_drop_privileges(HOST_CAP_NET_RAW, cli_text(process->setup.values, "user"), error) == 0 ||

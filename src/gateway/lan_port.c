@@ -36,6 +36,7 @@ struct gateway_lan_port {
 	struct offload_merger *merger;
 	unsigned merges;
 	size_t mtu;
+	uint64_t read_at;
 	struct gateway_tx tx;
 };
 
@@ -175,7 +176,9 @@ static ssize_t read_one(struct gateway_lan_port *port, uint64_t now) {
 
 int gateway_lan_port_read(struct gateway_lan_port *port, uint64_t now) {
 	size_t bytes = 0;
-	for (int reads = 0; reads < GATEWAY_READS_PER_TURN && bytes < GATEWAY_READ_BYTES_PER_TURN; reads++) {
+	const int reads_max = now - port->read_at > GATEWAY_PAUSE_NS ? 1 : GATEWAY_READS_PER_TURN;
+	port->read_at = now;
+	for (int reads = 0; reads < reads_max && bytes < GATEWAY_READ_BYTES_PER_TURN; reads++) {
 		if (port->socket.fd < 0)
 			return 0;
 		ssize_t got = read_one(port, now);

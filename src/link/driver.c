@@ -151,6 +151,8 @@ static bool fill_arena(struct link_driver *driver, uint64_t now) {
 		};
 		driver->burst_count++;
 		used += written.len;
+		if (written.dry)
+			break;
 	}
 	return true;
 }
@@ -190,6 +192,8 @@ static void on_wake(void *user) {
 static void on_turn_end(void *user, uint64_t now) {
 	struct link_driver *driver = user;
 
+	if (driver->options.flush != NULL)
+		driver->options.flush(driver->options.user, now);
 	write_all(driver, now);
 	if (driver->socket != NULL)
 		loop_modify(driver->options.loop, &driver->socket_source,

@@ -19,7 +19,9 @@ struct link_driver_options {
 	const struct client_events *events; /* the driver handles `resolve` itself; the field may be NULL */
 	void *user;
 	bool no_offload;
-	/* Called after the driver wrote its packets, once per turn; may be NULL. The owner flushes its device here. */
+	/* Called before and after the driver writes its packets, once per turn; may be NULL. In the first the owner
+	 * flushes its device: what came has waited longer than what goes. */
+	void (*flush)(void *user, uint64_t now);
 	void (*after_turn)(void *user, uint64_t now);
 	/* Called with the relay's address whenever it is about to connect there (route pinning); may be NULL. */
 	void (*connecting)(void *user, const struct base_addr *relay, uint64_t now);

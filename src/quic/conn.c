@@ -15,7 +15,6 @@
 /* RFC 9002 proposes 333 ms, which costs a game a second when its first packet is lost; a path slower than this only
  * sees its Initial twice. */
 #define INITIAL_RTT (100 * BASE_MS)
-#define MAX_ACK_DELAY (5 * BASE_MS)
 #define CONNECTION_IDS 4
 #define SETTLE_WAIT_MIN (50 * BASE_MS)
 #define SETTLE_RTTS 3
@@ -55,7 +54,7 @@ void quic_settings_to_ng(const struct quic_settings *settings, uint64_t now, ngt
 	ret->pmtud_probeslen = sizeof(pmtud_probes) / sizeof(pmtud_probes[0]);
 	ngtcp2_transport_params_default(ret_params);
 	ret_params->max_idle_timeout = settings->idle_timeout_ns != 0 ? settings->idle_timeout_ns : IDLE_TIMEOUT_DEFAULT;
-	ret_params->max_ack_delay = MAX_ACK_DELAY;
+	ret_params->max_ack_delay = QUIC_MAX_ACK_DELAY_NS;
 	ret_params->max_datagram_frame_size = 65535;
 	ret_params->initial_max_data = QUIC_STREAM_WINDOW;
 	ret_params->initial_max_stream_data_bidi_local = QUIC_STREAM_WINDOW;
@@ -319,6 +318,11 @@ int quic_conn_read(struct quic_conn *conn, const struct base_path *path, uint8_t
 	ngtcp2_path_storage storage;
 	int code;
 
+	if (conn->heard == 0)
+		conn->heard_at = conn->now;
+	conn->heard += datagram.len < QUIC_UDP_PAYLOAD_MIN ? 1 : 2;
+	if (conn->heard > 2)
+		conn->heard = 2;
 	quic_path_to_ng(path, &storage);
 	code = ngtcp2_conn_read_pkt(conn->ng, &storage.path, &info, datagram.data, datagram.len, conn->now);
 	if (code == 0)
@@ -418,9 +422,11 @@ void quic_conn_tick(struct quic_conn *conn, uint64_t now) {
 
 static uint64_t open_deadline(const struct quic_conn *conn) {
 	uint64_t expiry = ngtcp2_conn_get_expiry(conn->ng);
+	uint64_t slack = conn->heard <= 1 ? QUIC_LONE_SLACK_NS : QUIC_TIMER_SLACK_NS;
 
-	if (conn->written_at != 0 && conn->handshake_done && expiry < conn->written_at + QUIC_TIMER_SLACK_NS)
-		expiry = conn->written_at + QUIC_TIMER_SLACK_NS;
+	/* Later by no more than the slack, however often something is written. */
+	if (conn->written_at != 0 && conn->handshake_done && expiry < conn->written_at + slack)
+		expiry = base_time_min(expiry, conn->written_at) + slack;
 	return base_time_min(expiry, conn->settle_told ? BASE_NEVER : conn->settle_at);
 }
 

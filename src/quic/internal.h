@@ -24,6 +24,10 @@
  * after an eighth of the round trip: on a path of half a millisecond that is a packet of its own, at both ends, for
  * every game packet, and it competes with the answer for the processor. So much later it rides on the answer. */
 #define QUIC_TIMER_SLACK_NS BASE_MS
+/* The same while no more than one small packet waits to be acknowledged: at a game's pace (60 a second and more) that
+ * rides on the game's next packet, and no packet goes for acknowledgements alone. The peer is told to expect this. */
+#define QUIC_LONE_SLACK_NS (20 * BASE_MS)
+#define QUIC_MAX_ACK_DELAY_NS (25 * BASE_MS)
 
 /* The life of a connection. Only OPEN calls into ngtcp2 for anything but the close. */
 enum quic_phase {
@@ -85,10 +89,13 @@ struct quic_conn {
 
 	struct quic_control control;
 
-	uint64_t written_at;             /* the last write that found nothing left to send; 0: it was blocked */
-	bool restrains; /* the controller is BBR */
+	unsigned heard;      /* datagrams perhaps not acknowledged yet, up to 2; a large one is 2 */
+	uint64_t heard_at;   /* the first of them */
+	bool dry;            /* when last asked, the source had nothing more */
+	uint64_t written_at; /* the last write that found nothing left to send; 0: it was blocked */
+	bool restrains;      /* the controller is BBR */
 	struct quic_restraint restraint;
-	uint64_t sent; /* bytes, ever */
+	uint64_t sent;                   /* bytes, ever */
 	size_t round_bytes, round_limit; /* sent since pacing was told, and at most before it is */
 	size_t held_len;                 /* a packet that did not fit the last burst */
 	ngtcp2_path_storage held_path;

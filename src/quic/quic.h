@@ -91,6 +91,7 @@ struct quic_settings {
 struct quic_burst {
 	struct base_path path;
 	uint8_t ecn;
+	bool dry;       /* there are no more datagrams: send this before the next call, which is bookkeeping */
 	size_t segment; /* every datagram but the last */
 	size_t len;     /* bytes written to the caller's buffer */
 };

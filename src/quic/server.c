@@ -107,6 +107,11 @@ void quic_server_free(struct quic_server *server) {
 
 /* --- for connections --- */
 
+static void join_dirty(struct quic_server *server, struct quic_conn *conn) {
+	if (base_list_empty(&conn->dirty))
+		base_list_append(&server->dirty, &conn->dirty);
+}
+
 void quic_server_changed(struct quic_server *server, struct quic_conn *conn) {
 	quic_server_wake(server, conn);
 	base_heap_set(&server->timers, &conn->timer, quic_conn_deadline(conn));
@@ -373,7 +378,7 @@ void quic_server_recv(struct quic_server *server, const struct base_path *path, 
 		return;
 	}
 	quic_conn_recv(conn, path, ecn, datagram, server->now);
-	quic_server_wake(server, conn); /* written to at the end of the turn, and its timer set then */
+	join_dirty(server, conn); /* written to at the end of the turn, and its timer set then */
 }
 
 /* --- timers and output --- */
@@ -393,18 +398,23 @@ void quic_server_tick(struct quic_server *server, uint64_t now) {
 	}
 }
 
+static struct quic_conn *first_dirty(const struct quic_server *server) {
+	return BASE_CONTAINER(server->dirty.next, struct quic_conn, dirty);
+}
+
 int quic_server_write(struct quic_server *server, uint8_t *buf, size_t cap, struct quic_burst *ret, uint64_t now) {
 	if (now > server->now)
 		server->now = now;
 	if (quic_stateless_write(&server->stateless, buf, cap, ret) == 1)
 		return 1;
 	while (!base_list_empty(&server->dirty)) {
-		struct quic_conn *conn = BASE_CONTAINER(server->dirty.next, struct quic_conn, dirty);
+		struct quic_conn *conn = first_dirty(server);
 		int more = quic_conn_write(conn, buf, cap, ret, server->now);
 
 		base_list_remove(&conn->dirty);
 		if (more == 1) {
 			base_list_append(&server->dirty, &conn->dirty);
+			ret->dry = ret->dry && first_dirty(server)->dry;
 			return 1;
 		}
 		if (quic_conn_is_finished(conn))
@@ -420,8 +430,8 @@ uint64_t quic_server_deadline(const struct quic_server *server) {
 }
 
 void quic_server_wake(struct quic_server *server, struct quic_conn *conn) {
-	if (base_list_empty(&conn->dirty))
-		base_list_append(&server->dirty, &conn->dirty);
+	conn->dry = false;
+	join_dirty(server, conn);
 }
 
 void quic_server_set_identity(struct quic_server *server, struct quic_identity *identity) {

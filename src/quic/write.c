@@ -15,6 +15,7 @@ struct burst_state {
 	ngtcp2_path_storage path;
 	uint8_t ecn;
 	size_t budget;
+	bool dry;
 };
 
 struct packet {
@@ -111,7 +112,13 @@ static bool is_restrained(struct quic_conn *conn) {
 	return !quic_restraint_allows(&conn->restraint, info.bytes_in_flight);
 }
 
-static ngtcp2_ssize write_packet(struct quic_conn *conn, struct packet *packet, size_t budget) {
+/* Acknowledgements, probes, handshake; 0 also tells the controller that we had nothing to send. */
+static ngtcp2_ssize write_rest(struct quic_conn *conn, struct packet *packet) {
+	conn->written_at = conn->now;
+	return ngtcp2_conn_write_pkt(conn->ng, &packet->path.path, &packet->info, packet->dest, packet->cap, conn->now);
+}
+
+static ngtcp2_ssize write_packet(struct quic_conn *conn, struct packet *packet, struct burst_state *burst) {
 	struct slice payload;
 
 	if (quic_control_has_unsent(&conn->control) && !conn->control.blocked) {
@@ -121,17 +128,32 @@ static ngtcp2_ssize write_packet(struct quic_conn *conn, struct packet *packet, 
 			return len;
 	}
 	if (is_restrained(conn)) {
+		ngtcp2_ssize len = write_rest(conn, packet);
+
 		conn->written_at = 0;
-	} else if (next_datagram(conn, budget, &payload)) {
+		return len;
+	}
+	if (next_datagram(conn, burst->budget, &payload)) {
 		ngtcp2_ssize len = write_datagram(conn, packet, payload);
 
 		conn->written_at = len == 0 ? 0 : conn->now;
 		return len;
-	} else {
-		conn->written_at = conn->now;
 	}
-	/* Acknowledgements, probes, handshake; 0 also tells the controller that we had nothing to send. */
-	return ngtcp2_conn_write_pkt(conn->ng, &packet->path.path, &packet->info, packet->dest, packet->cap, conn->now);
+	conn->dry = true;
+	burst->dry = burst->count > 0;
+	return burst->dry ? 0 : write_rest(conn, packet);
+}
+
+/* A packet that leaves takes along what is to be acknowledged, but not what came a moment ago: an eighth of the round
+ * trip, as ngtcp2 has it. */
+static void note_acknowledged(struct quic_conn *conn) {
+	ngtcp2_conn_info info;
+
+	if (conn->heard == 0)
+		return;
+	ngtcp2_conn_get_conn_info(conn->ng, &info);
+	if (conn->now - conn->heard_at >= info.smoothed_rtt / 8)
+		conn->heard = 0;
 }
 
 /* False: the packet starts the next burst; it was put aside. */
@@ -199,16 +221,17 @@ static void fill(struct quic_conn *conn, struct burst_state *burst) {
 		ngtcp2_ssize len;
 
 		ngtcp2_path_storage_zero(&packet.path);
-		len = write_packet(conn, &packet, burst->budget);
+		len = write_packet(conn, &packet, burst);
 		if (len < 0)
 			quic_close_liberr(conn, (int)len);
 		if (len <= 0) {
-			if (len == 0)
+			if (len == 0 && !burst->dry)
 				end_round(conn);
 			return;
 		}
 		conn->round_bytes += (size_t)len;
 		conn->sent += (size_t)len;
+		note_acknowledged(conn);
 		if (!add_packet(conn, burst, &packet, (size_t)len))
 			return;
 	}
@@ -226,7 +249,7 @@ int quic_conn_write(struct quic_conn *conn, uint8_t *buf, size_t cap, struct qui
 	}
 	if (burst.len == 0)
 		return quic_close_write(conn, buf, cap, ret);
-	*ret = (struct quic_burst){.ecn = burst.ecn, .segment = burst.segment, .len = burst.len};
+	*ret = (struct quic_burst){.ecn = burst.ecn, .dry = burst.dry, .segment = burst.segment, .len = burst.len};
 	quic_path_from_ng(&burst.path.path, &ret->path);
 	return 1;
 }

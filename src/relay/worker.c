@@ -133,10 +133,10 @@ static bool send_bursts(struct relay_worker *worker) {
 
 static void collect_bursts(struct relay_worker *worker, uint64_t now) {
 	size_t used = 0;
-	struct quic_burst burst;
+	struct quic_burst burst = {.dry = false};
 
 	assert(worker->burst_count == 0);
-	while (worker->burst_count < UDP_TX_BURSTS_MAX && sizeof(worker->tx) - used >= QUIC_BURST_BYTES &&
+	while (!burst.dry && worker->burst_count < UDP_TX_BURSTS_MAX && sizeof(worker->tx) - used >= QUIC_BURST_BYTES &&
 	       relay_shard_write(worker->shard, worker->tx + used, QUIC_BURST_BYTES, &burst, now) == 1) {
 		worker->bursts[worker->burst_count++] = (struct udp_burst){
 		    .path = burst.path,

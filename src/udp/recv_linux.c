@@ -58,8 +58,9 @@ static void read_control(const struct udp_socket *self, struct msghdr *message, 
 	}
 }
 
+/* What the kernel changes: those of the last call only, since each touches memory that an idle program finds cold. */
 static void prepare(struct udp_rx *rx) {
-	for (size_t i = 0; i < UDP_RX_CHUNKS_MAX; i++) {
+	for (size_t i = 0; i < rx->used; i++) {
 		rx->messages[i].msg_hdr = (struct msghdr){
 		    .msg_name = &rx->names[i],
 		    .msg_namelen = sizeof(rx->names[i]),
@@ -77,6 +78,8 @@ int udp_recv(struct udp_socket *self, struct udp_chunk chunks[static UDP_RX_CHUN
 
 	prepare(rx);
 	received = recvmmsg(self->fd, rx->messages, UDP_RX_CHUNKS_MAX, MSG_DONTWAIT, NULL);
+	/* A message that failed may have been written to as well. */
+	rx->used = received < 0 ? 1 : received < UDP_RX_CHUNKS_MAX ? (size_t)received + 1 : UDP_RX_CHUNKS_MAX;
 	if (received < 0)
 		return is_passing(errno) ? 0 : BASE_E_IO;
 	for (int i = 0; i < received; i++) {

@@ -164,7 +164,8 @@ static void test_no_delay(void **state) {
 	net_done(&net);
 }
 
-/* On a short path one datagram is not worth an acknowledgement of its own at once; a millisecond later it is. */
+/* On a short path one datagram is not worth an acknowledgement of its own for 20 ms: at a game's pace that rides on the
+ * game's next packet. */
 static void test_lazy_acknowledgement(void **state) {
 	struct net net;
 	uint64_t sent;
@@ -176,11 +177,67 @@ static void test_lazy_acknowledgement(void **state) {
 	net_run(&net, 3 * BASE_SECOND);
 	net_send(&net.client[0], 1, 100);
 	sent = net.sent;
-	net_run(&net, net.latency_ns + 9 * BASE_MS / 10);
+	net_run(&net, net.latency_ns + 19 * BASE_MS);
 	assert_int_equal(net.at_server[0].heard, 1);
 	assert_int_equal(net.sent, sent + 1);
-	net_run(&net, 2 * BASE_MS / 10);
+	net_run(&net, 2 * BASE_MS);
 	assert_int_equal(net.sent, sent + 2);
+	net_done(&net);
+}
+
+/* A game in both directions needs no packets but its own. */
+static void test_game_acknowledges_itself(void **state) {
+	struct net net;
+	uint64_t sent;
+
+	(void)state;
+	net_init(&net);
+	net.latency_ns = BASE_MS / 10;
+	net_connect_pinned(&net);
+	net_run(&net, 3 * BASE_SECOND);
+	sent = net.sent;
+	for (unsigned i = 0; i < 200; i++) {
+		net_send(&net.client[0], 1, 100);
+		net_run(&net, BASE_MS);
+		net_send(&net.at_server[0], 1, 100);
+		net_run(&net, 15 * BASE_MS);
+	}
+	assert_int_equal(net.at_server[0].heard, 200);
+	assert_int_equal(net.client[0].heard, 200);
+	assert_true(net.sent - sent < 400 + 20);
+	net_done(&net);
+}
+
+/* Whoever goes on sending must still notice that nobody answers. */
+static void test_silence_beside_a_game(void **state) {
+	struct net net;
+
+	(void)state;
+	start(&net);
+	net.cut = true;
+	for (unsigned i = 0; i < 25 * 64 && net.client[0].closed == 0; i++) {
+		net_send(&net.client[0], 1, 100);
+		net_run(&net, BASE_SECOND / 64);
+	}
+	assert_int_equal(net.client[0].closed, 1);
+	assert_int_equal(net.client[0].why.kind, QUIC_CLOSED_IDLE);
+	net_done(&net);
+}
+
+/* What is on its way leaves before the bookkeeping: the burst with the last datagram says that it is the last. */
+static void test_dry(void **state) {
+	struct quic_burst burst;
+	struct net net;
+
+	(void)state;
+	start(&net);
+	net_send(&net.client[0], 3, 100);
+	assert_int_equal(quic_conn_write(net.client[0].conn, out, sizeof(out), &burst, net.now), 1);
+	assert_true(burst.dry && segments(&burst) == 3);
+	assert_int_equal(quic_conn_write(net.client[0].conn, out, sizeof(out), &burst, net.now), 0);
+	net_send(&net.client[0], 100, 1000);
+	assert_int_equal(quic_conn_write(net.client[0].conn, out, 4 * QUIC_UDP_PAYLOAD_MAX, &burst, net.now), 1);
+	assert_false(burst.dry);
 	net_done(&net);
 }
 
@@ -272,6 +329,9 @@ int main(void) {
 	    cmocka_unit_test(test_blocked),
 	    cmocka_unit_test(test_no_delay),
 	    cmocka_unit_test(test_lazy_acknowledgement),
+	    cmocka_unit_test(test_game_acknowledges_itself),
+	    cmocka_unit_test(test_silence_beside_a_game),
+	    cmocka_unit_test(test_dry),
 	    cmocka_unit_test(test_control_first),
 	    cmocka_unit_test(test_rate),
 	    cmocka_unit_test(test_short_queue),

@@ -1,9 +1,11 @@
 /* Which library is taken, and what is said when none can be: absent, another library, a wrong release, a processor that
- * lacks what it needs, wrong results (tests/seal/fake_ipsec_mb.c plays them). And that keys leave no trace. */
+ * lacks what it needs, wrong results (tests/seal/fake_ipsec_mb.c plays them). That threads may share it, and that keys
+ * leave no trace. */
 #include "obs/log.h"
 #include "seal/internal.h"
 #include "unit.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,6 +101,59 @@ static void test_choice(void **state) {
 	assert_true(strlen(error) > 0);
 }
 
+/* --- threads: one backend, each its own keys --- */
+
+#define THREADS 4
+#define THREAD_PACKETS 3000
+
+static void *seal_and_open(void *argument) {
+	const struct seal_backend *backends[] = {argument, seal_gnutls()};
+	uint8_t bytes[SEAL_KEY_BYTES_MAX], plain[600], sealed[sizeof(plain) + SEAL_TAG_BYTES], opened[sizeof(plain)];
+	uint8_t nonce[SEAL_NONCE_BYTES] = {0};
+	size_t bad = 0;
+
+	memset(bytes, (int)((uintptr_t)&bytes >> 12 & 0xff), sizeof(bytes)); /* differs from thread to thread */
+	memset(plain, 0x5a, sizeof(plain));
+	for (unsigned i = 0; i < THREAD_PACKETS; i++) {
+		enum seal_suite suite = i % SEAL_SUITES;
+		struct seal_key *keys[2] = {NULL, NULL};
+		size_t len = i % sizeof(plain);
+
+		memcpy(nonce, &i, sizeof(i));
+		/* what one library seals the other opens */
+		bad +=
+		    seal_key_new(backends[0], suite, bytes, &keys[0]) != 0 ||
+		    seal_key_new(backends[1], suite, bytes, &keys[1]) != 0 ||
+		    !seal_key_seal(keys[i & 1], nonce, slice_of(bytes, 13), slice_of(plain, len), sealed) ||
+		    !seal_key_open(keys[~i & 1], nonce, slice_of(bytes, 13), slice_of(sealed, len + SEAL_TAG_BYTES), opened) ||
+		    memcmp(opened, plain, len) != 0;
+		seal_key_free(keys[0]);
+		seal_key_free(keys[1]);
+	}
+	return bad == 0 ? NULL : argument;
+}
+
+static void test_threads(void **state) {
+	struct seal_backend *backend;
+	pthread_t threads[THREADS];
+	char why[SEAL_ERROR_BYTES];
+
+	(void)state;
+	if (seal_ipsec_mb_open(seal_ipsec_mb_names, &backend, why) != 0) {
+		print_message("skipped: %s\n", why);
+		skip();
+	}
+	for (size_t i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, seal_and_open, backend), 0);
+	for (size_t i = 0; i < THREADS; i++) {
+		void *bad;
+
+		assert_int_equal(pthread_join(threads[i], &bad), 0);
+		assert_null(bad);
+	}
+	seal_backend_free(backend);
+}
+
 /* --- wiping; the linker's --wrap puts this between our objects and the C library --- */
 
 static struct {
@@ -164,8 +219,8 @@ static void test_nothing_to_free(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_refused), cmocka_unit_test(test_order),           cmocka_unit_test(test_choice),
-	    cmocka_unit_test(test_wiped),   cmocka_unit_test(test_nothing_to_free),
+	    cmocka_unit_test(test_refused), cmocka_unit_test(test_order), cmocka_unit_test(test_choice),
+	    cmocka_unit_test(test_threads), cmocka_unit_test(test_wiped), cmocka_unit_test(test_nothing_to_free),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,44 +6,67 @@
 
 #include <windows.h>
 
+#define THREAD_WAIT_MS 1000
+
 static DWORD mode_before;
 static bool mode_changed;
+static HANDLE thread, made; /* the event is set once `window` is known */
+static HWND window;
 
-static LRESULT CALLBACK on_message(HWND window, UINT message, WPARAM wide, LPARAM data) {
+static LRESULT CALLBACK on_message(HWND which, UINT message, WPARAM wide, LPARAM data) {
 	if (message == WM_QUERYENDSESSION)
 		return TRUE;
+	if (message == WM_DESTROY)
+		PostQuitMessage(0);
 	if (message != WM_ENDSESSION)
-		return DefWindowProcW(window, message, wide, data);
+		return DefWindowProcW(which, message, wide, data);
 	/* Windows ends the process after this returns, or after five seconds. */
 	if (wide != FALSE)
 		(void)loop_signals_console((data & (LPARAM)ENDSESSION_LOGOFF) != 0 ? CTRL_LOGOFF_EVENT : CTRL_SHUTDOWN_EVENT);
 	return 0;
 }
 
-/* A window for messages only would not be told. It goes with the process: it must answer until then. */
+/* A window for messages only would not be told. */
 static DWORD WINAPI run_window(LPVOID unused) {
 	const WNDCLASSW class = {
 	    .lpfnWndProc = on_message, .hInstance = GetModuleHandleW(NULL), .lpszClassName = WINMAIN_WINDOW_CLASS};
 	MSG message;
 	(void)unused;
-	if (RegisterClassW(&class) == 0 || CreateWindowW(WINMAIN_WINDOW_CLASS, L"lanparty-client", WS_OVERLAPPED, 0, 0, 0,
-	                                                 0, NULL, NULL, class.hInstance, NULL) == NULL)
-		return 1;
-	while (GetMessageW(&message, NULL, 0, 0) > 0)
+	if (RegisterClassW(&class) != 0)
+		window = CreateWindowW(WINMAIN_WINDOW_CLASS, L"lanparty-client", WS_OVERLAPPED, 0, 0, 0, 0, NULL, NULL,
+		                       class.hInstance, NULL);
+	(void)SetEvent(made);
+	while (window != NULL && GetMessageW(&message, NULL, 0, 0) > 0)
 		(void)DispatchMessageW(&message);
 	return 0;
 }
 
+static void open_window(void) {
+	made = CreateEventW(NULL, TRUE, FALSE, NULL);
+	thread = made != NULL ? CreateThread(NULL, 0, run_window, NULL, 0, NULL) : NULL;
+	if (thread != NULL)
+		(void)WaitForSingleObject(made, THREAD_WAIT_MS);
+}
+
+static void close_window(void) {
+	if (thread == NULL || WaitForSingleObject(made, 0) != WAIT_OBJECT_0)
+		return;
+	if (window != NULL)
+		(void)PostMessageW(window, WM_CLOSE, 0, 0);
+	(void)WaitForSingleObject(thread, THREAD_WAIT_MS);
+	(void)CloseHandle(thread);
+	(void)CloseHandle(made);
+}
+
 void winmain_console_open(void) {
 	const HANDLE input = GetStdHandle(STD_INPUT_HANDLE);
-	HANDLE thread = CreateThread(NULL, 0, run_window, NULL, 0, NULL);
-	if (thread != NULL)
-		(void)CloseHandle(thread);
+	open_window();
 	mode_changed = GetConsoleMode(input, &mode_before) &&
 	               SetConsoleMode(input, (mode_before | ENABLE_EXTENDED_FLAGS) & ~(DWORD)ENABLE_QUICK_EDIT_MODE);
 }
 
 void winmain_console_close(void) {
+	close_window();
 	if (mode_changed)
 		(void)SetConsoleMode(GetStdHandle(STD_INPUT_HANDLE), mode_before | ENABLE_EXTENDED_FLAGS);
 }

@@ -94,6 +94,8 @@ static int run_client(void *user) {
 }
 
 static int run_in_console(struct program *program) {
+	if (program->asks)
+		return run_client(program);
 	winmain_console_open();
 	int status = run_client(program);
 	winmain_console_close();

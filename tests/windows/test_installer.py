@@ -284,3 +284,13 @@ class TestInstaller(WineCase):
         self.assertEqual(os.listdir(STATE), ['client.conf'])
         self.assertIn('#relay', read(STATE, 'client.conf'))
         self.assertIn('evil', read(STATE + '.untrusted-1', 'client.conf'))
+
+    def test_a_folder_that_others_could_only_read(self):
+        """Nobody else can have put anything there: it stays."""
+        os.makedirs(STATE)
+        os.chmod(STATE, 0o755)
+        with open(os.path.join(STATE, 'client.conf'), 'w', encoding='utf-8') as file:
+            file.write(NOWHERE)
+        self.install()
+        self.assertEqual(read(STATE, 'client.conf'), NOWHERE)
+        self.assertEqual(glob.glob(STATE + '.*'), [])

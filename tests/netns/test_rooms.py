@@ -9,14 +9,27 @@ from wire import Capture, send_frames
 
 class TestRooms(unittest.TestCase):
     def test_rooms_do_not_see_each_other(self):
+        self.walls('ROOM2', same_shard=True)
+
+    def test_rooms_on_two_shards(self):
+        self.walls('ROOM3', same_shard=False)
+
+    def walls(self, other, same_shard):
+        """ROOM1 with the gateway and client1, the other room with client2."""
         with Lab() as lab:
-            party = Party(lab)
+            party = Party(lab, relay_options=['--shards', '2'])
             party.start_relay()
             party.start_gateway()
             party.start_client('client1')
-            party.start_client('client2', room='ROOM2')
+            party.start_client('client2', room=other)
             party.wait_joined(['client1'])
-            wait_for(lambda: party.peers('ROOM2'), 20, 'client2 in ROOM2')
+            wait_for(lambda: party.peers(other), 20, f'client2 in {other}')
+            shards = {party.room_status(room)['shard'] for room in ('ROOM1', other)}
+            self.assertEqual(len(shards), 1 if same_shard else 2)
+            status = party.status()
+            self.assertEqual([len(status['shards']), status['joined']], [2, 3])
+            self.assertEqual(sum(shard['joined'] for shard in status['shards']), 3)
+            self.assertEqual(status['totals']['rejected'], {}, 'nobody came to the wrong shard')
             wait_for(lambda: lab.has_carrier('client2', TAP), 5, 'client2\'s TAP device')
             captures = {host: Capture(lab, host, device) for host, device in
                         (('host', 'eth0'), ('client1', TAP), ('client2', TAP))}
@@ -24,12 +37,12 @@ class TestRooms(unittest.TestCase):
             send_frames(lab, 'client1', TAP, ours.values())
             wait_for(lambda: seen(ours, captures['host'].frames()) == set(ours), 5, 'the frames at the own LAN')
             self.assertEqual(seen(ours, captures['client2'].frames()), set())
-            # and the other way: nothing of ROOM2 reaches ROOM1
+            # and the other way: nothing of the other room reaches ROOM1
             before = {host: len(captures[host].frames()) for host in ('host', 'client1')}
             theirs = friendly(CLIENT_MACS['client2'])
             send_frames(lab, 'client2', TAP, theirs.values())
             source = bytes.fromhex(CLIENT_MACS['client2'].replace(':', ''))
-            wait_for(lambda: party.peers('ROOM2')[0]['rx'].get('tunnel_rx_datagrams', 0) >= len(theirs), 10,
+            wait_for(lambda: party.peers(other)[0]['rx'].get('tunnel_rx_datagrams', 0) >= len(theirs), 10,
                      'the frames at the relay')
             for host, count in before.items():
                 self.assertEqual([frame for frame in captures[host].frames()[count:] if frame[6:12] == source], [])

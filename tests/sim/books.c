@@ -49,8 +49,7 @@ static void check_in(const struct sim_net *net, const struct obs_counters *rx, u
 	          (unsigned long long)obs_drops_total(rx));
 }
 
-void sim_check_relay(struct sim_party *party) {
-	struct relay_core *core = relay_shard_core(party->shard);
+static void check_shard(struct sim_party *party, struct relay_core *core) {
 	const struct relay_totals *totals = relay_core_totals(core);
 	uint64_t copies = totals->rx.value[OBS_FORWARDED_COPIES];
 	uint64_t ended = totals->tx.value[OBS_TUNNEL_TX_DATAGRAMS] + obs_drops_total(&totals->tx);
@@ -75,6 +74,11 @@ void sim_check_relay(struct sim_party *party) {
 		          "the relay lost frame buffers");
 }
 
+void sim_check_relay(struct sim_party *party) {
+	for (unsigned i = 0; i < SIM_SHARDS; i++)
+		check_shard(party, sim_core(party, i));
+}
+
 /* The network loses datagrams and, so QUIC promises, never makes any. */
 static void check_ends(const struct sim_member *member, struct relay_peer *peer) {
 	const struct sim_net *net = &member->party->net;
@@ -94,9 +98,7 @@ static void check_ends(const struct sim_member *member, struct relay_peer *peer)
 		          (unsigned long long)down_there);
 }
 
-static void check_both_ends(struct sim_party *party) {
-	struct relay_core *core = relay_shard_core(party->shard);
-
+static void check_both_ends(struct sim_party *party, struct relay_core *core) {
 	for (struct base_list *item = core->peers.next; item != &core->peers; item = item->next) {
 		struct relay_peer *peer = BASE_CONTAINER(item, struct relay_peer, link);
 
@@ -115,8 +117,9 @@ void sim_check_books(struct sim_party *party) {
 		if (party->members[i]->session != NULL)
 			sim_check_process(party->members[i]);
 	}
-	if (party->shard == NULL)
+	if (!party->up)
 		return;
 	sim_check_relay(party);
-	check_both_ends(party);
+	for (unsigned i = 0; i < SIM_SHARDS; i++)
+		check_both_ends(party, sim_core(party, i));
 }

@@ -2,6 +2,7 @@
 #include "party.h"
 
 #include "base/error.h"
+#include "base/steer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,45 +17,84 @@ const struct proto_mac sim_broadcast = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
 
 /* --- the relay --- */
 
+static struct sim_member *member_at(const struct sim_party *party, const struct base_addr *address) {
+	for (size_t i = 0; i < party->member_count; i++) {
+		if (base_addr_equal(&party->members[i]->node.address, address))
+			return party->members[i];
+	}
+	return NULL;
+}
+
+/* A first connection ID is one that the relay did not issue; those are shorter. */
+static bool goes_astray(const struct sim_party *party, const struct base_path *path, struct slice datagram) {
+	struct sim_member *member = member_at(party, &path->remote);
+	size_t len = datagram.len > 6 ? datagram.data[5] : 0;
+
+	if (member == NULL || !member->stray || (datagram.data[0] & BASE_STEER_LONG_HEADER) == 0 || len <= QUIC_CID_BYTES ||
+	    len > sizeof(member->stray_cid))
+		return false;
+	if (member->stray_cid_len == 0) {
+		member->stray_cid_len = len;
+		memcpy(member->stray_cid, datagram.data + 6, len);
+	}
+	return len == member->stray_cid_len && memcmp(member->stray_cid, datagram.data + 6, len) == 0;
+}
+
 static void relay_recv(void *user, const struct base_path *path, struct slice datagram, uint64_t now) {
 	struct sim_party *party = user;
+	unsigned shard = base_steer_datagram(datagram.data, datagram.len, SIM_SHARDS);
 
-	relay_shard_recv(party->shard, path, 0, datagram, now);
+	if (goes_astray(party, path, datagram))
+		shard = (shard + 1) % SIM_SHARDS;
+	relay_shard_recv(party->shards[shard], path, 0, datagram, now);
 	sim_observe(party);
 }
 
 static int relay_write(void *user, uint8_t *buf, size_t cap, struct quic_burst *ret, uint64_t now) {
 	struct sim_party *party = user;
+	int more = 0;
 
-	return relay_shard_write(party->shard, buf, cap, ret, now);
+	for (unsigned i = 0; i < SIM_SHARDS && more == 0; i++)
+		more = relay_shard_write(party->shards[i], buf, cap, ret, now);
+	return more;
 }
 
 static uint64_t relay_deadline(void *user) {
 	struct sim_party *party = user;
+	uint64_t deadline = BASE_NEVER;
 
-	return relay_shard_deadline(party->shard);
+	for (unsigned i = 0; i < SIM_SHARDS; i++)
+		deadline = base_time_min(deadline, relay_shard_deadline(party->shards[i]));
+	return deadline;
 }
 
 static void relay_tick(void *user, uint64_t now) {
 	struct sim_party *party = user;
 
-	relay_shard_tick(party->shard, now);
+	for (unsigned i = 0; i < SIM_SHARDS; i++)
+		relay_shard_tick(party->shards[i], now);
 	sim_observe(party);
 }
 
 static const struct sim_driver relay_driver = {relay_recv, relay_write, relay_deadline, relay_tick};
 
 void sim_relay_start(struct sim_party *party) {
-	const struct relay_shard_options options = {
+	struct relay_shard_options options = {
 	    .identity = party->identity,
 	    .limits = party->limits,
 	    .quic = party->quic,
 	    .log = party->log,
 	    .seed = {base_rng_next(&party->net.rng), base_rng_next(&party->net.rng)},
+	    .shards = SIM_SHARDS,
 	};
 
-	sim_check(&party->net, relay_shard_new(&options, &party->shard) == 0, "no relay");
-	party->looked_at = *relay_core_totals(relay_shard_core(party->shard));
+	options.gate = party->gate = quic_gate_new();
+	options.shared = party->shared = relay_shared_new(options.seed);
+	sim_check(&party->net, party->gate != NULL && party->shared != NULL, "no memory");
+	for (options.shard = 0; options.shard < SIM_SHARDS; options.shard++)
+		sim_check(&party->net, relay_shard_new(&options, &party->shards[options.shard]) == 0, "no relay");
+	party->up = true;
+	party->looked_at = sim_totals(party);
 	party->epoch++;
 	sim_net_power(&party->relay, true);
 }
@@ -63,8 +103,42 @@ void sim_relay_stop(struct sim_party *party) {
 	sim_check_relay(party);
 	sim_epoch_over(party);
 	sim_net_power(&party->relay, false);
-	relay_shard_free(party->shard);
-	party->shard = NULL;
+	for (unsigned i = 0; i < SIM_SHARDS; i++) {
+		relay_shard_free(party->shards[i]);
+		party->shards[i] = NULL;
+	}
+	quic_gate_free(party->gate);
+	sim_check(&party->net, party->shared->rooms_used == 0 && party->shared->rooms_kept == 0, "rooms are left over");
+	relay_shared_free(party->shared);
+	party->up = false;
+}
+
+void sim_relay_shutdown(struct sim_party *party) {
+	for (unsigned i = 0; i < SIM_SHARDS; i++)
+		relay_shard_shutdown(party->shards[i], party->net.now);
+	sim_observe(party);
+	sim_net_wake(&party->relay);
+}
+
+bool sim_relay_is_drained(const struct sim_party *party) {
+	for (unsigned i = 0; i < SIM_SHARDS; i++) {
+		if (!relay_shard_is_drained(party->shards[i]))
+			return false;
+	}
+	return true;
+}
+
+struct relay_totals sim_totals(const struct sim_party *party) {
+	struct relay_totals sum = *relay_core_totals(sim_core(party, 0));
+
+	_Static_assert(sizeof(sum) % sizeof(uint64_t) == 0, "totals are counters and nothing else");
+	for (unsigned i = 1; i < SIM_SHARDS; i++) {
+		const struct relay_totals *totals = relay_core_totals(sim_core(party, i));
+
+		for (size_t at = 0; at < sizeof(sum) / sizeof(uint64_t); at++)
+			((uint64_t *)&sum)[at] += ((const uint64_t *)totals)[at];
+	}
+	return sum;
 }
 
 /* --- what a session says --- */
@@ -371,17 +445,18 @@ struct sim_party *sim_party_new(const char *scenario, uint64_t seed, const struc
 
 static bool relay_is_empty(void *user) {
 	struct sim_party *party = user;
-	const struct relay_core *core = relay_shard_core(party->shard);
+	size_t left = 0;
 
-	return relay_core_peer_count(core) == 0 && relay_core_room_count(core) == 0;
+	for (unsigned i = 0; i < SIM_SHARDS; i++)
+		left += relay_core_peer_count(sim_core(party, i)) + relay_core_room_count(sim_core(party, i));
+	return left == 0;
 }
 
 void sim_party_finish(struct sim_party *party) {
 	for (size_t i = 0; i < party->member_count; i++)
 		sim_member_leave(party->members[i]);
 	sim_check(&party->net, sim_net_run_until(&party->net, relay_is_empty, party, 120 * BASE_SECOND),
-	          "the relay does not forget: %zu peers, %zu rooms", relay_core_peer_count(relay_shard_core(party->shard)),
-	          relay_core_room_count(relay_shard_core(party->shard)));
+	          "the relay does not forget its peers and rooms");
 	sim_check_books(party);
 	for (size_t i = 0; i < party->member_count; i++) {
 		struct sim_member *member = party->members[i];

@@ -16,6 +16,7 @@
 #include "proto/mtu.h"
 #include "relay/shard.h"
 
+#define SIM_SHARDS 3
 #define SIM_MEMBERS_MAX 64 /* bits of a mask */
 #define SIM_STATIONS 3     /* on each LAN */
 #define SIM_IDS_MAX 2048
@@ -74,6 +75,11 @@ struct sim_member {
 	uint8_t seat_key[CTRL_SEAT_KEY_BYTES];
 	bool hostile;  /* its own filters are off; of a gateway: towards the tunnel */
 	bool no_retry; /* the first refusal ends the process */
+	/* The network brings the first packets of its next connection to a wrong shard: those with this connection ID, once
+	 * it has been seen. */
+	bool stray;
+	size_t stray_cid_len;
+	uint8_t stray_cid[20];
 	struct sim_node node;
 	struct proto_mac station[SIM_STATIONS]; /* gateways: the LAN */
 	uint32_t station_ip[SIM_STATIONS];
@@ -107,7 +113,11 @@ struct sim_party {
 	struct quic_settings quic;
 	struct quic_identity *identity;
 	struct quic_trust *trust;
-	struct relay_shard *shard; /* NULL while the relay is down */
+	/* The relay's shards, which the simulation runs in turn in one thread; `up` says whether they are there. */
+	struct relay_shard *shards[SIM_SHARDS];
+	struct relay_shared *shared;
+	struct quic_gate *gate;
+	bool up;
 	struct sim_node relay;
 	struct sim_link member_link; /* of new members */
 	unsigned epoch, turn;
@@ -134,9 +144,13 @@ struct sim_party *sim_party_new(const char *scenario, uint64_t seed, const struc
 void sim_relay_start(struct sim_party *party); /* the same certificate and key each time */
 void sim_relay_stop(struct sim_party *party);  /* as if killed */
 struct sim_member *sim_member_new(struct sim_party *party, enum ctrl_role role, unsigned room);
-static inline const struct relay_totals *sim_totals(const struct sim_party *party) {
-	return relay_core_totals(relay_shard_core(party->shard));
+static inline struct relay_core *sim_core(const struct sim_party *party, unsigned shard) {
+	return relay_shard_core(party->shards[shard]);
 }
+/* Of all shards. */
+struct relay_totals sim_totals(const struct sim_party *party);
+void sim_relay_shutdown(struct sim_party *party);
+bool sim_relay_is_drained(const struct sim_party *party);
 #define sim_client(party, room) sim_member_new(party, CTRL_ROLE_CLIENT, room)
 #define sim_gateway(party, room) sim_member_new(party, CTRL_ROLE_GATEWAY, room)
 void sim_member_set_link(struct sim_member *member, const struct sim_link *link);

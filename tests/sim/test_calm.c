@@ -183,7 +183,7 @@ static void run_malformed(const char *name, uint64_t seed) {
 	assert_int_equal(bad->losses, 1);
 	assert_int_equal(good->view.present, 0);
 	assert_int_equal(good->losses, 0);
-	assert_int_equal(sim_totals(party)->left[CTRL_LEAVE_MALFORMED], 1);
+	assert_int_equal(sim_totals(party).left[CTRL_LEAVE_MALFORMED], 1);
 	sim_settle(party, 30 * BASE_SECOND); /* it comes back by itself */
 	sim_exact_round(party);
 	sim_party_finish(party);
@@ -235,7 +235,7 @@ static void run_mtu(const char *name, uint64_t seed) {
 			unit_assert_int(late->status, CLIENT_EXIT_REJECTED, label);
 			unit_assert_true(strstr(late->why, "mtu") != NULL, label);
 			unit_assert_true(late->newest == NULL, label);
-			unit_assert_int(sim_totals(party)->rejected[CTRL_REJECT_MTU], 1, label);
+			unit_assert_int(sim_totals(party).rejected[CTRL_REJECT_MTU], 1, label);
 		}
 		unit_assert_int(early->seat->mtu, path->room_mtu, label);
 		party->lossless = true;
@@ -312,11 +312,11 @@ static void run_kept_mac(const char *name, uint64_t seed) {
 	sim_settle(party, 5 * BASE_SECOND);
 	sim_member_crash(first);
 	sim_net_run(&party->net, 30 * BASE_SECOND);
-	assert_int_equal(sim_totals(party)->left[CTRL_LEAVE_TIMEOUT], 1);
+	assert_int_equal(sim_totals(party).left[CTRL_LEAVE_TIMEOUT], 1);
 	sim_member_start(copy); /* tries again and again */
 	sim_net_run(&party->net, 60 * BASE_SECOND);
 	assert_true(copy->newest == NULL);
-	assert_true(sim_totals(party)->rejected[CTRL_REJECT_DUPLICATE_MAC] > 0);
+	assert_true(sim_totals(party).rejected[CTRL_REJECT_DUPLICATE_MAC] > 0);
 	sim_member_start(first);
 	sim_net_run(&party->net, 5 * BASE_SECOND);
 	assert_int_equal(first->joins, 2);

@@ -37,10 +37,10 @@ static void something_happens(struct sim_party *party) {
 		sim_member_set_link(member, &weather[base_rng_below(&party->net.rng, WEATHERS)]);
 	} else if (dice < 960) {
 		member->node.up.cut = member->node.down.cut = !member->node.up.cut;
-	} else if (party->shard != NULL) {
+	} else if (party->up) {
 		sim_relay_stop(party);
 	}
-	if (party->shard == NULL && sim_chance(&party->net, 500))
+	if (!party->up && sim_chance(&party->net, 500))
 		sim_relay_start(party);
 }
 
@@ -49,7 +49,7 @@ static bool is_spare(const struct sim_member *member) {
 }
 
 static void mend(struct sim_party *party) {
-	if (party->shard == NULL)
+	if (!party->up)
 		sim_relay_start(party);
 	for (size_t i = 0; i < party->member_count; i++) {
 		struct sim_member *member = party->members[i];

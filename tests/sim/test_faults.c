@@ -88,7 +88,7 @@ static void run_slow_line(const char *name, uint64_t seed) {
 	struct sim_member *slow = party->members[1], *fast = party->members[2];
 	const struct sim_link line = {
 	    .delay_ns = 20 * BASE_MS, .mtu = 1500, .bytes_per_second = 60000, .backlog_ns = 200 * BASE_MS};
-	const struct obs_counters *tx;
+	struct obs_counters tx;
 
 	party->limits.egress.bytes_max = 8 * 1024;
 	all_in(party);
@@ -103,8 +103,8 @@ static void run_slow_line(const char *name, uint64_t seed) {
 	sim_check_books(party);
 	sim_member_leave(slow); /* the relay's totals are of those who left */
 	sim_settle(party, 5 * BASE_SECOND);
-	tx = &sim_totals(party)->tx;
-	sim_check(&party->net, tx->drop[OBS_DROP_QUEUE_FULL] > 0 && tx->value[OBS_TUNNEL_TX_DATAGRAMS] > 0,
+	tx = sim_totals(party).tx;
+	sim_check(&party->net, tx.drop[OBS_DROP_QUEUE_FULL] > 0 && tx.value[OBS_TUNNEL_TX_DATAGRAMS] > 0,
 	          "the line was not slow enough");
 	sim_member_set_link(slow, &sim_good_link);
 	sim_start_all(party);
@@ -160,11 +160,9 @@ SIM_TEST(relay_away, 2)
 static void run_relay_shutdown(const char *name, uint64_t seed) {
 	struct sim_party *party = one_room(name, seed, &sim_good_link, 3);
 
-	relay_shard_shutdown(party->shard, party->net.now);
-	sim_observe(party);
-	sim_net_wake(&party->relay);
+	sim_relay_shutdown(party);
 	sim_net_run(&party->net, BASE_SECOND);
-	assert_true(relay_shard_is_drained(party->shard));
+	assert_true(sim_relay_is_drained(party));
 	for (size_t i = 0; i < party->member_count; i++)
 		assert_int_equal(party->members[i]->losses, 1);
 	sim_relay_stop(party);

@@ -1,6 +1,7 @@
 /* Who sits where, by the relay's own lists; and whether what peers are told and handed agrees with it. */
 #include "party.h"
 
+#include "proto/steer.h"
 #include "relay/internal.h"
 
 #include <stdlib.h>
@@ -142,26 +143,37 @@ static enum ctrl_leave_reason reason_since(const struct sim_party *party, const 
 	return leaves == 1 ? reason : CTRL_LEAVE_REASON_COUNT;
 }
 
+static void look_at_shard(struct sim_party *party, unsigned shard, bool *alive) {
+	struct relay_core *core = sim_core(party, shard);
+
+	for (struct base_map_node *node = base_map_next(&core->rooms, NULL); node != NULL;
+	     node = base_map_next(&core->rooms, node)) {
+		struct relay_room *room = BASE_CONTAINER(node, struct relay_room, node);
+
+		sim_check(&party->net, base_steer_shard(proto_steer_byte(room->code), SIM_SHARDS) == shard,
+		          "%s is on the wrong shard", room->code);
+		look_at_room(party, room, alive);
+	}
+}
+
 void sim_observe(struct sim_party *party) {
 	static bool alive[SIM_SEATS_MAX];
-	struct relay_core *core = relay_shard_core(party->shard);
-	const struct relay_totals *totals = relay_core_totals(core);
+	const struct relay_totals totals = sim_totals(party);
 	enum ctrl_leave_reason reason;
 
-	if (totals->joined == party->looked_at.joined &&
-	    memcmp(totals->left, party->looked_at.left, sizeof(totals->left)) == 0)
+	if (totals.joined == party->looked_at.joined &&
+	    memcmp(totals.left, party->looked_at.left, sizeof(totals.left)) == 0)
 		return;
 	party->turn++;
 	memset(alive, 0, sizeof(alive));
-	for (struct base_map_node *node = base_map_next(&core->rooms, NULL); node != NULL;
-	     node = base_map_next(&core->rooms, node))
-		look_at_room(party, BASE_CONTAINER(node, struct relay_room, node), alive);
-	reason = reason_since(party, totals);
+	for (unsigned i = 0; i < SIM_SHARDS; i++)
+		look_at_shard(party, i, alive);
+	reason = reason_since(party, &totals);
 	for (size_t i = 0; i < party->seat_count; i++) {
 		if (!alive[i] && party->seats[i]->left_at == BASE_NEVER)
 			end_seat(party, party->seats[i], reason);
 	}
-	party->looked_at = *totals;
+	party->looked_at = totals;
 }
 
 void sim_epoch_over(struct sim_party *party) {
@@ -362,7 +374,8 @@ static bool knows_everybody(const struct sim_member *member) {
 
 /* The path carries the room's frames both ways (after a migration it has to be measured again). */
 static bool has_budget(const struct sim_member *member) {
-	struct relay_core *core = relay_shard_core(member->party->shard);
+	struct relay_core *core =
+	    sim_core(member->party, base_steer_shard(proto_steer_byte(member->room_code), SIM_SHARDS));
 	size_t needed = proto_budget_for_tap_mtu(member->seat->mtu);
 
 	for (struct base_list *item = core->peers.next; item != &core->peers; item = item->next) {
@@ -379,7 +392,7 @@ static bool has_budget(const struct sim_member *member) {
 bool sim_is_settled(struct sim_party *party) {
 	size_t open = 0, in = 0;
 
-	if (party->shard == NULL)
+	if (!party->up)
 		return false;
 	for (size_t i = 0; i < party->seat_count; i++)
 		open += party->seats[i]->left_at == BASE_NEVER;

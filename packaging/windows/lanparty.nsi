@@ -72,9 +72,17 @@ Var Stopped ; 1: the service ran, and was stopped here
 		${Run} '"$SYSDIR\net.exe" start ${SERVICE}'
 	${EndIf}
 	SetErrorLevel 1
-	Abort "${MESSAGE}"
+	Abort
 !macroend
 !define Refuse "!insertmacro Refuse"
+
+; Goes on, and ends with status 2.
+!macro Warn MESSAGE
+	DetailPrint "${MESSAGE}"
+	MessageBox MB_ICONEXCLAMATION "${MESSAGE}" /SD IDOK
+	SetErrorLevel 2
+!macroend
+!define Warn "!insertmacro Warn"
 
 !macro StopService
 	StrCpy $Stopped 0
@@ -166,19 +174,14 @@ Section "${NAME}" SectionClient
 	${Run} '"$INSTDIR\${PROGRAM}" --recover-routes'
 	${If} $0 != 0
 	${AndIf} $0 != ${CLIENT_RUNS} ; from another folder, perhaps
-		DetailPrint "$State is not ready (status $0): see the lines above"
-		MessageBox MB_ICONSTOP "$State is not ready (status $0). To see why, run as administrator:$\n$\n\
-			$\"$INSTDIR\${PROGRAM}$\" --recover-routes" /SD IDOK
-		SetErrorLevel 2
-		Abort
-	${EndIf}
-	${If} $Config == "$State\client.conf"
+		${Warn} "$State is not ready (status $0). To see why, run as administrator: $\"$INSTDIR\${PROGRAM}$\" --recover-routes"
+	${ElseIf} $Config == "$State\client.conf"
 		; it is there already
 	${ElseIf} $Config != ""
 		ClearErrors
 		CopyFiles /SILENT "$Config" "$State\client.conf"
 		${If} ${Errors}
-			${Refuse} "$Config cannot be copied to $State\client.conf"
+			${Warn} "$Config cannot be copied to $State\client.conf"
 		${EndIf}
 	${ElseIfNot} ${FileExists} "$State\client.conf"
 		SetOutPath "$State"
@@ -202,10 +205,8 @@ Section /o "Start with Windows (service)" SectionService
 	${If} $0 == 0
 		StrCpy $Stopped 0 ; it runs, with the new command line
 	${Else}
-		DetailPrint "The service was not installed (status $0): see the lines above"
-		MessageBox MB_ICONEXCLAMATION "The service was not installed (status $0). Fill in $State\client.conf, then run as \
-			administrator:$\n$\n$\"$INSTDIR\${PROGRAM}$\" --service install --config $\"$State\client.conf$\"" /SD IDOK
-		SetErrorLevel 2
+		${Warn} "The service was not installed (status $0). Fill in $State\client.conf, then run as administrator: \
+			$\"$INSTDIR\${PROGRAM}$\" --service install --config $\"$State\client.conf$\""
 	${EndIf}
 SectionEnd
 
@@ -214,8 +215,7 @@ Section
 	${If} $Stopped == 1
 		${Run} '"$SYSDIR\net.exe" start ${SERVICE}'
 		${If} $0 != 0
-			DetailPrint "The service ${SERVICE} did not start again: see the lines above"
-			SetErrorLevel 2
+			${Warn} "The service ${SERVICE} did not start again (status $0)."
 		${EndIf}
 	${EndIf}
 	${Run} '"$INSTDIR\${PROGRAM}" --list-tap-adapters'

@@ -270,6 +270,8 @@ class TestInstaller(WineCase):
             file.write('nonsense\n')
         self.assertEqual(self.uninstall_in_place('/PURGE'), 1)
         self.assert_installed()
+        self.install(status=2)  # a newer program may read it
+        self.assert_installed()
         os.unlink(os.path.join(STATE, 'route-state.txt'))
         self.uninstall('/PURGE')
         self.assert_nothing_left()

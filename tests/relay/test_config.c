@@ -39,6 +39,7 @@ static void test_errors_name_the_part(void **state) {
 	    {{"--dev-cert-der-out", "c", "--room-mtu", "1501"}, "room-mtu"},
 	    {{"--dev-cert-der-out", "c", "--room-mtu", "575"}, "room-mtu"},
 	    {{"--dev-cert-der-out", "c", "--max-rooms", "0"}, "max-rooms"},
+	    {{"--dev-cert-der-out", "c", "--shards", "33"}, "shards"},
 	    {{"--dev-cert-der-out", "c", "--config", "/nonexistent/relay.conf"}, "--config: "},
 	    {{"--dev-cert-der-out", "c", "extra"}, "extra"},
 	    {{"--frobnicate"}, "frobnicate"},
@@ -80,13 +81,15 @@ static void test_defaults_are_those_of_limits_h(void **state) {
 	assert_int_equal(config.limits.bandwidth.per_second, defaults.bandwidth.per_second);
 	assert_int_equal(config.congestion, QUIC_CC_BBR);
 	assert_int_equal(config.crypto, SEAL_AUTO);
+	assert_int_equal(config.shards, 0);
 	assert_false(config.unsafe_no_policy);
 	relay_config_done(&config);
 }
 
 static void test_values_and_file(void **state) {
-	static const char text[] = "cert = \"/etc/relay/chain.pem\"\nkey = /etc/relay/key.pem\nlisten = 8443/udp\n"
-	                           "client-bandwidth = 80000 # ten megabytes\nno-offload = yes\nmax-rooms = 5\n";
+	static const char text[] =
+	    "cert = \"/etc/relay/chain.pem\"\nkey = /etc/relay/key.pem\nlisten = 8443/udp\n"
+	    "client-bandwidth = 80000 # ten megabytes\nno-offload = yes\nmax-rooms = 5\nshards = 4\n";
 	char path[] = "/tmp/relay-config-XXXXXX";
 	const char *const args[] = {"--config", path, "--max-rooms=7", "--congestion", "cubic", "--crypto=gnutls", NULL};
 	char error[RELAY_CONFIG_ERROR_BYTES];
@@ -104,6 +107,7 @@ static void test_values_and_file(void **state) {
 	assert_int_equal(config.limits.rooms_max, 7);
 	assert_int_equal(config.limits.bandwidth.per_second, 10000000);
 	assert_int_equal(config.limits.bandwidth.burst, 1000000);
+	assert_int_equal(config.shards, 4);
 	assert_true(config.no_offload);
 	assert_int_equal(config.congestion, QUIC_CC_CUBIC);
 	assert_int_equal(config.crypto, SEAL_GNUTLS);

@@ -2,7 +2,6 @@
 with a certificate of a test authority."""
 import functools
 import os
-import shutil
 import subprocess
 import tempfile
 import zipfile
@@ -49,7 +48,8 @@ class Authority:
 
 class Package:
     def __init__(self):
-        self.folder = tempfile.mkdtemp(prefix='lanparty-package-')
+        self.temporary = tempfile.TemporaryDirectory(prefix='lanparty-package-')  # goes with the process at the latest
+        self.folder = self.temporary.name
         self.authority = Authority(self.folder, 'maker')
         run(os.path.join(ROOT, 'packaging/windows/build'), '--output', self.folder, '--sign', env=self.authority.environment)
         self.setup = self._find('-setup.exe')
@@ -80,5 +80,5 @@ def package():
 def remove_package():
     """At the end of a test file; the next one makes it anew, in two seconds."""
     if package.cache_info().currsize:
-        shutil.rmtree(package().folder)
+        package().temporary.cleanup()
         package.cache_clear()

@@ -8,6 +8,7 @@
 /* Made once and never closed: the console's thread may come at any time, also after the loop is gone. */
 static _Atomic(HANDLE) stop_event, done_event;
 static atomic_bool is_service;
+static atomic_bool stop_early; /* asked for before anybody watched: a service may be stopped while it still starts */
 
 static BOOL WINAPI on_console(DWORD event) {
 	return loop_signals_console(event);
@@ -25,12 +26,18 @@ void *loop_signals_watch(void) {
 	atomic_store(&stop_event, CreateEventW(NULL, TRUE, FALSE, NULL));
 	if (atomic_load(&stop_event) == NULL || !SetConsoleCtrlHandler(on_console, TRUE))
 		return NULL;
+	if (atomic_load(&stop_early))
+		loop_signals_stop();
 	return atomic_load(&stop_event);
 }
 
+/* The mark comes before the look at the event, and in loop_signals_watch the other way round: one of the two sees it.
+ */
 void loop_signals_stop(void) {
-	HANDLE event = atomic_load(&stop_event);
+	HANDLE event;
 
+	atomic_store(&stop_early, true);
+	event = atomic_load(&stop_event);
 	if (event != NULL)
 		SetEvent(event);
 }

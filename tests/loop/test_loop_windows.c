@@ -73,6 +73,16 @@ static void test_timer_precision(void **state) {
 	assert_true(best < 8 * BASE_MS);
 }
 
+/* The first test: nobody has watched yet. A service that is stopped while it starts must not run on. */
+static void test_stop_before_anybody_watches(void **state) {
+	struct loop *loop = *state;
+
+	loop_signals_stop();
+	assert_int_equal(loop_watch_signals(loop, NULL, NULL), 0);
+	assert_int_equal(loop_run_once(loop, 50 * BASE_MS), 0);
+	assert_true(loop_stopped(loop));
+}
+
 static unsigned __stdcall stop_later(void *user) {
 	(void)user;
 	Sleep(20);
@@ -84,7 +94,7 @@ static void test_stop_from_another_thread(void **state) {
 	struct loop *loop = *state;
 	HANDLE thread;
 
-	loop_signals_stop(); /* before anybody watches: nothing to stop */
+	loop_signals_stop(); /* was for a loop before this one */
 	assert_int_equal(loop_watch_signals(loop, NULL, NULL), 0);
 	thread = (HANDLE)_beginthreadex(NULL, 0, stop_later, NULL, 0, NULL);
 	assert_non_null(thread);
@@ -151,7 +161,8 @@ static void test_console_events(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_stop_from_another_thread), /* first: nobody watches yet */
+	    TEST(test_stop_before_anybody_watches), /* first */
+	    TEST(test_stop_from_another_thread),
 	    TEST(test_most_sources),
 	    TEST(test_bad_handles),
 	    TEST(test_timer_precision),

@@ -124,6 +124,32 @@ Var Stopped ; 1: the service ran, and was stopped here
 	Quit
 !macroend
 
+; What runs from $INSTDIR runs with all rights, and Windows takes libraries from there before its own. Anybody may have
+; made the folder: it must not have anything in it, and then it becomes the administrators'. Looked at twice: what it
+; holds may change until it is theirs.
+!macro OwnFolder
+	!insertmacro RefuseFull
+	CreateDirectory "$INSTDIR"
+	!insertmacro Icacls '/setowner *S-1-5-32-544'
+	!insertmacro Icacls '/reset'
+	!insertmacro Icacls '/inheritance:r /grant:r *S-1-5-18:(OI)(CI)F *S-1-5-32-544:(OI)(CI)F *S-1-5-32-545:(OI)(CI)RX'
+	!insertmacro RefuseFull
+!macroend
+
+!macro RefuseFull
+	${DirState} "$INSTDIR" $1
+	${If} $1 == 1
+		${Refuse} "$INSTDIR is not empty. Others may have put something there: empty it, or choose another folder."
+	${EndIf}
+!macroend
+
+!macro Icacls OPTIONS
+	${Run} '"$SYSDIR\icacls.exe" "$INSTDIR" ${OPTIONS}'
+	${If} $0 != 0
+		${Refuse} "$INSTDIR cannot be kept from other users: choose a folder on an NTFS drive."
+	${EndIf}
+!macroend
+
 Section "${NAME}" SectionClient
 	SectionIn RO
 	ReadRegStr $0 HKLM "${UNINSTALL_KEY}" "InstallLocation"
@@ -131,6 +157,13 @@ Section "${NAME}" SectionClient
 	${AndIf} $0 != $INSTDIR
 	${AndIf} ${FileExists} "$0\${PROGRAM}"
 		${Refuse} "It is already installed in $0: uninstall it there, or install to the same folder."
+	${EndIf}
+	; Program Files is safe by itself.
+	StrLen $2 "$PROGRAMFILES64\"
+	StrCpy $1 $INSTDIR $2
+	${If} $1 != "$PROGRAMFILES64\"
+	${AndIf} $0 != $INSTDIR ; else it was made safe when it was installed there
+		!insertmacro OwnFolder
 	${EndIf}
 	!insertmacro StopService
 
@@ -162,13 +195,6 @@ Section "${NAME}" SectionClient
 	WriteRegDWORD HKLM "${UNINSTALL_KEY}" "NoRepair" 1
 	${GetSize} "$INSTDIR" "/S=0K" $0 $1 $2
 	WriteRegDWORD HKLM "${UNINSTALL_KEY}" "EstimatedSize" $0
-	; Program Files is safe by itself. Elsewhere others could replace what runs with all rights here.
-	StrLen $1 "$PROGRAMFILES64\"
-	StrCpy $0 $INSTDIR $1
-	${If} $0 != "$PROGRAMFILES64\"
-		${Run} '"$SYSDIR\icacls.exe" "$INSTDIR" /inheritance:r /grant:r *S-1-5-18:(OI)(CI)F *S-1-5-32-544:(OI)(CI)F \
-			*S-1-5-32-545:(OI)(CI)RX'
-	${EndIf}
 
 	; Makes the folder under ProgramData, and makes it belong to administrators alone.
 	${Run} '"$INSTDIR\${PROGRAM}" --recover-routes'

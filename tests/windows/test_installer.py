@@ -188,6 +188,21 @@ class TestInstaller(WineCase):
         self.uninstall('/PURGE', home=home)
         self.assert_nothing_left(home)
 
+    def test_another_folder_that_is_not_empty(self):
+        """Windows would load a library that somebody left beside the program, with all rights."""
+        home = os.path.join(DRIVE_C, 'Games')
+        self.addCleanup(shutil.rmtree, home, True)
+        os.makedirs(home)
+        self.install('/D=C:\\Games')  # an empty one will do
+        self.assert_installed(home)
+        self.uninstall('/PURGE', home=home)
+        os.makedirs(home)
+        with open(os.path.join(home, 'iphlpapi.dll'), 'w', encoding='utf-8') as file:
+            file.write('evil')
+        self.install('/D=C:\\Games', status=1)
+        self.assertEqual(os.listdir(home), ['iphlpapi.dll'])
+        self.assert_nothing_left(HOME)
+
     def test_wrong_arguments(self):
         for arguments in ([r'/CONFIG=Z:\nowhere\party.conf'], [r'/CONFIG=C:\windows'], ['/CONFIG='], ['/SERVCE'], ['party.conf']):
             self.install(*arguments, status=1)

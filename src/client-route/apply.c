@@ -197,6 +197,8 @@ int route_restore(struct route_scope *scope, char error[static ROUTE_ERROR_BYTES
 }
 
 int route_recover(struct route_scope *scope, char error[static ROUTE_ERROR_BYTES]) {
+	char why[ROUTE_ERROR_BYTES];
+	struct base_text text;
 	uint8_t *bytes;
 	size_t len;
 	int err = host_read_file(scope->state_path, ROUTE_STATE_BYTES_MAX, &bytes, &len, error);
@@ -205,10 +207,14 @@ int route_recover(struct route_scope *scope, char error[static ROUTE_ERROR_BYTES
 		return 0;
 	if (err != 0)
 		return err;
-	err = route_state_parse(slice_of(bytes, len), scope->changes, &scope->count, error);
+	err = route_state_parse(slice_of(bytes, len), scope->changes, &scope->count, why);
 	free(bytes);
-	if (err != 0)
+	if (err != 0) {
+		base_text_init(&text, error, ROUTE_ERROR_BYTES);
+		base_text_addf(&text, "%.120s: %s; look at the adapter's MTU and metric yourself, then delete this file",
+		               scope->state_path, why);
 		return err;
+	}
 	if (scope->count > 0 && obs_on(scope->log, OBS_WARN)) {
 		obs_begin(scope->log, OBS_WARN, "route_recover");
 		obs_u64(scope->log, "changes", scope->count);

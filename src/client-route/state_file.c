@@ -96,7 +96,7 @@ static int fail(const struct parser *parser, int code, const char *field, const 
 	struct base_text text;
 
 	base_text_init(&text, parser->error, ROUTE_ERROR_BYTES);
-	base_text_addf(&text, "route state file, line %zu", parser->line);
+	base_text_addf(&text, "line %zu", parser->line);
 	if (field != NULL)
 		base_text_addf(&text, ", %s", field);
 	base_text_addf(&text, ": %s", why);

@@ -21,8 +21,8 @@ struct machine {
 	size_t address_count;
 	char log[4096];
 	struct base_text calls;
-	const char *deny;   /* the call that is refused */
-	bool check_on_disk; /* whenever something is changed, the state file already has it */
+	const char *deny; /* the call that is refused */
+	bool overtaken;   /* somebody makes the same route just before us */
 };
 
 struct fixture {
@@ -100,6 +100,8 @@ static int fake_add(void *user, const struct route_entry *entry, char error[stat
 	note(machine, "add", entry->luid, entry->next_hop.ip[3]);
 	if (refuse(machine, "add", error) != 0)
 		return BASE_E_DENIED;
+	if (machine->overtaken)
+		machine->routes[machine->count++] = *entry;
 	for (size_t i = 0; i < machine->count; i++)
 		if (route_entry_same(&machine->routes[i], entry))
 			return BASE_E_EXISTS;
@@ -279,7 +281,8 @@ static void test_recovery_of_a_broken_file(void **state) {
 	assert_int_equal(route_recover(f->scope, f->error), 0); /* no file */
 	assert_int_equal(host_write_file(STATE_PATH, slice_of_text("lanparty-route-state 1\nmtu x\n"), 0600, f->error), 0);
 	assert_int_equal(route_recover(f->scope, f->error), BASE_E_SYNTAX);
-	assert_non_null(strstr(f->error, "line 2, family"));
+	assert_memory_equal(f->error, STATE_PATH ": line 2, family: ", sizeof(STATE_PATH ": line 2, family: ") - 1);
+	assert_non_null(strstr(f->error, "then delete this file")); /* else every start and the removal would stop here */
 	expect_calls(f, "");
 	(void)remove(STATE_PATH);
 	tune(f);
@@ -340,6 +343,33 @@ static void test_existing_route_is_left_alone(void **state) {
 	f->machine.count = 1;
 	assert_int_equal(route_check_pin(f->scope, f->error), 0);
 	expect_calls(f, "add 100 1 [1]\n");
+}
+
+/* Between our look and our change: theirs as well then. */
+static void test_route_made_by_another_just_before(void **state) {
+	const struct base_addr relay = ip("203.0.113.5");
+	struct fixture *f = *state;
+
+	f->machine.overtaken = true;
+	assert_int_equal(route_pin(f->scope, &relay, TAP, f->error), 0);
+	assert_int_equal(route_pin_state(f->scope), OBS_YES);
+	assert_int_equal(on_disk(), 0);
+	assert_int_equal(route_restore(f->scope, f->error), 0);
+	expect_calls(f, "add 100 1 [1]\n");
+	assert_int_equal(f->machine.count, 2);
+}
+
+static void test_restore_goes_on_after_a_failure(void **state) {
+	struct fixture *f = *state;
+
+	tune(f);
+	f->machine.deny = "set";
+	assert_int_equal(route_restore(f->scope, f->error), BASE_E_DENIED);
+	assert_int_equal(f->machine.count, 1); /* the pin, the first change, is gone all the same */
+	assert_int_equal(on_disk(), 6);
+	f->machine.deny = NULL;
+	assert_int_equal(route_restore(f->scope, f->error), 0);
+	expect_untouched(&f->machine);
 }
 
 static void test_check_repairs(void **state) {
@@ -413,6 +443,8 @@ int main(void) {
 	    cmocka_unit_test_setup_teardown(test_denied, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_nothing_without_the_file, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_existing_route_is_left_alone, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_route_made_by_another_just_before, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_restore_goes_on_after_a_failure, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_check_repairs, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_tuned_again_and_again, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_tap_address, setup, teardown),

@@ -342,8 +342,10 @@ static int run(struct daemon *daemon) {
 
 	if (status == 0)
 		status = start_workers(daemon);
-	if (status != 0)
+	if (status != 0) {
+		daemon->failed = true;
 		return status;
+	}
 	log_started(daemon);
 	loop_timer_init(&daemon->second_timer, second_due, daemon);
 	second_due(daemon, loop_now(daemon->loop));

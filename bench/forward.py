@@ -1,7 +1,8 @@
 """The relay alone: what a frame costs it, and what an idle peer does.
 
 Relay and load generator (bench/relay_load.c, which speaks our protocol) sit at the two ends of one cable, each on cores
-of its own as far as there are any. The relay's user and system time is the scheduler's; what the kernel does for it in
+of its own as far as there are any, and with a real-time priority: a relay that others keep off its core finds its caches
+cold. The relay's user and system time is the scheduler's; what the kernel does for it in
 between, such as receiving what it sends, is in it, as it would not be with a real network card.
 """
 
@@ -12,7 +13,7 @@ import os
 import time
 
 from lab import Lab, wait_for
-from measure import wait_end
+from measure import FIRST, wait_end
 from peers import Started, process_cpu_seconds, resident_kib
 
 RELAY, LOAD = "10.8.0.1", "10.8.0.2"
@@ -51,7 +52,7 @@ def has_ipsec_mb():
 
 def start_relay(lab, binaries, cores, extra=()):
     cert = lab.path("relay.der")
-    relay = lab.start("relay", "lanparty-relay", "taskset", "-c", cores, f"{binaries}/relay/lanparty-relay", "--listen",
+    relay = lab.start("relay", "lanparty-relay", *FIRST, "taskset", "-c", cores, f"{binaries}/relay/lanparty-relay", "--listen",
                       f"{PORT}/udp", "--dev-cert-der-out", cert, "--room-mtu", str(ROOM_MTU), *extra)
     wait_for(lambda: os.path.exists(cert), 10, "the relay's certificate")
     return relay, cert
@@ -65,7 +66,7 @@ class Load:
         self.go = lab.path(f"go-{room}-{shard}")
         os.mkfifo(self.go)
         self.process = lab.start("load", f"load-{room}-{shard}", "sh", "-c", 'read_from=$1; shift; exec "$@" <"$read_from"', "sh",
-                                 self.go, "taskset", "-c", cores, tools["relay-load"], "forward", f"{RELAY}:{PORT}", cert,
+                                 self.go, *FIRST, "taskset", "-c", cores, tools["relay-load"], "forward", f"{RELAY}:{PORT}", cert,
                                  room, str(shard), str(shards), str(frame_bytes), str(BURST), "0",
                                  str(seconds))
         self.start_line = open(self.go, "w")
@@ -110,10 +111,10 @@ def floor(tools, protection, seconds):
     found = {}
     with RelayLab() as lab:
         for key, size, port in (("large", FRAME_BYTES, "5001"), ("small", SMALL_FRAME_BYTES, "5002")):
-            relay = lab.start("relay", "udp-io", "taskset", "-c", "0", tools["udp-io"], "forward", f"{RELAY}:{port}",
+            relay = lab.start("relay", "udp-io", *FIRST, "taskset", "-c", "0", tools["udp-io"], "forward", f"{RELAY}:{port}",
                               f"{LOAD}:5000", str(seconds), "offload", protection)
             time.sleep(0.1)
-            lab.run("load", "taskset", "-c", f"1-{max(1, os.cpu_count() - 1)}", tools["udp-io"], "send",
+            lab.run("load", *FIRST, "taskset", "-c", f"1-{max(1, os.cpu_count() - 1)}", tools["udp-io"], "send",
                     f"{RELAY}:{port}", str(size), str(BURST), str(seconds), "offload")
             result = json.loads(wait_end(relay, 10))
             found[key] = {"us_per_frame": result["cpu_ns_per_packet"] / 1000,

@@ -12,6 +12,7 @@
 #include "link/transport.h"
 #include "net/endpoint.h"
 #include "proto/steer.h"
+#include "seal/seal.h"
 #include "udp/udp.h"
 
 #include <errno.h>
@@ -44,6 +45,7 @@ static struct station stations[PEERS_MAX];
 static struct pollfd polls[PEERS_MAX];
 static size_t station_count;
 static struct net_endpoint relay;
+static struct seal_backend *seal; /* the fastest there is: the load must not be what limits the relay */
 
 static uint64_t clock_now(void) {
 	struct timespec time;
@@ -126,7 +128,7 @@ static void open_station(const char *room, size_t pool_frames, struct quic_trust
 	size_t index = station_count++;
 	struct station *station = &stations[index];
 	struct udp_options udp = {.local = {.family = relay.addr.family}};
-	struct link_transport_options transport = {.server_name = "localhost", .trust = trust};
+	struct link_transport_options transport = {.server_name = "localhost", .trust = trust, .settings = {.seal = seal}};
 	struct client_config config = {
 	    .role = CTRL_ROLE_CLIENT, .mac = station_mac(index), .seed = index, .pool_frames = pool_frames};
 
@@ -356,7 +358,7 @@ static struct quic_trust *read_trust(const char *path) {
 }
 
 int main(int argc, char **argv) {
-	char error[NET_ERROR_BYTES];
+	char error[NET_ERROR_BYTES], seal_error[SEAL_ERROR_BYTES];
 
 	if (argc < 4 || !(strcmp(argv[1], "idle") == 0 ? argc == 6 : strcmp(argv[1], "forward") == 0 && argc == 11)) {
 		fprintf(stderr, "usage: relay-load idle|forward RELAY CERT ..., see bench/relay_load.c\n");
@@ -364,6 +366,8 @@ int main(int argc, char **argv) {
 	}
 	if (quic_global_init() != 0)
 		die("TLS", "cannot be initialised");
+	if (seal_backend_open(SEAL_AUTO, NULL, &seal, seal_error) != 0)
+		die("packet protection", seal_error);
 	if (net_endpoint_parse(argv[2], &relay, error) != 0 || !relay.is_literal)
 		die(argv[2], "is no address with a port");
 	return argv[1][0] == 'i' ? run_idle(read_trust(argv[3]), argv + 4) : run_forward(read_trust(argv[3]), argv + 4);

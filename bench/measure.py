@@ -8,6 +8,7 @@ come first, since they are what measures.
 """
 
 import json
+import os
 import statistics
 import subprocess
 import time
@@ -57,13 +58,17 @@ def machine_busy_seconds():
 
 
 def put_first(started):
-    for process in started.processes:
-        subprocess.run(FIRST[:2] + ["--all-tasks", "--pid", FIRST[2], str(process.pid)], check=True)
+    """Real-time priority for the daemons; returns what put_back takes."""
+    before = []
+    for task in started.tasks():
+        before.append((task, os.sched_getscheduler(task), os.sched_getparam(task)))
+        os.sched_setscheduler(task, os.SCHED_RR, os.sched_param(int(FIRST[2])))
+    return before
 
 
-def put_back(started):
-    for process in started.processes:
-        subprocess.run(["chrt", "--other", "--all-tasks", "--pid", "0", str(process.pid)], check=True)
+def put_back(before):
+    for task, policy, parameters in before:
+        os.sched_setscheduler(task, policy, parameters)
 
 
 def wait_end(process, seconds):
@@ -143,9 +148,9 @@ def small_frames(lab, tools, seconds):
 
 def run_once(lab, started, tools, seconds, flow_counts):
     start_echo(lab, tools)
-    put_first(started)
+    before = put_first(started)
     result = {"idle": Game(lab, tools, IDLE_HZ, max(1, seconds // 2)).result()}
-    put_back(started)
+    put_back(before)
     for flows in flow_counts:
         result[f"to_lan_{flows}"] = saturate(lab, started, tools, False, flows, seconds)
         result[f"from_lan_{flows}"] = saturate(lab, started, tools, True, flows, seconds)

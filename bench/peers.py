@@ -27,6 +27,9 @@ class Started:
         self.processes.append(process)
         return process
 
+    def tasks(self):
+        return [int(task) for process in self.processes for task in os.listdir(f"/proc/{process.pid}/task")]
+
     def cpu_seconds(self):
         return sum(process_cpu_seconds(process.pid) for process in self.processes)
 
@@ -111,6 +114,13 @@ class Lanparty(System):
 
     def start_client(self, host):
         self.peer(host, ("client", "client-linux/lanparty-client"), TUNNEL)
+
+
+class LanpartyRealtime(Lanparty):
+    name = "lanparty-realtime"
+
+    def __init__(self, lab, binaries, extra=()):
+        super().__init__(lab, binaries, [*extra, "--priority=realtime"])
 
 
 class LanpartyCubic(Lanparty):
@@ -303,4 +313,4 @@ class Veth(System):
 
 
 ALL = [Lanparty, OpenVpn, Tinc, N2n, Fastd, Veth]
-OPTIONAL = [LanpartyCubic, LanpartyPlain]  # only when named
+OPTIONAL = [LanpartyRealtime, LanpartyCubic, LanpartyPlain]  # only when named

@@ -21,12 +21,19 @@ bool link_process_fail(struct link_process *process, enum client_exit status, co
 	return link_setup_fail(&process->setup, status, where, what);
 }
 
+static void take_priority(struct link_process *process) {
+	char error[HOST_ERROR_BYTES];
+	int err = host_set_priority(process->setup.priority, error);
+	obs_note(process->log, OBS_INFO, "priority", err == 0 ? host_priority_text(process->setup.priority) : error);
+}
+
 bool link_process_init(struct link_process *process, const struct link_setup_options *options, int argc,
                        const char *const *argv) {
 	process->program = options->table->program;
 	if (!link_setup_init(&process->setup, options, argc, argv))
 		return false;
 	process->log = process->setup.log;
+	take_priority(process);
 	return true;
 }
 

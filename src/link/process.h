@@ -26,7 +26,8 @@ struct link_process { /* all zero at first; the owner reads what it needs */
 	char said[OBS_DIAGNOSTICS_LINES_MAX][OBS_DIAGNOSTICS_LINE_BYTES];
 };
 
-/* Those that can fail return false with the reason in setup.text and setup.status. */
+/* Those that can fail return false with the reason in setup.text and setup.status. The first also takes the priority
+ * that was asked for. */
 bool link_process_init(struct link_process *process, const struct link_setup_options *options, int argc,
                        const char *const *argv);
 bool link_process_open_loop(struct link_process *process);

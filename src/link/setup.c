@@ -107,6 +107,9 @@ static bool read_relay(struct link_setup *setup) {
 	const char *crypto = cli_text(setup->values, "crypto");
 	if (seal_choice_parse(crypto, &setup->crypto) < 0)
 		return fail_value(setup, CLIENT_EXIT_USAGE, "--crypto", crypto, "must be auto, gnutls or ipsec-mb");
+	const char *priority = cli_text(setup->values, "priority");
+	if (host_priority_parse(priority, &setup->priority) < 0)
+		return fail_value(setup, CLIENT_EXIT_USAGE, "--priority", priority, "must be normal, high or realtime");
 	transport->settings.log = setup->log;
 	setup->driver.no_offload = cli_flag(setup->values, "no-offload");
 	return true;

@@ -42,7 +42,9 @@
 	{.name = "crypto", .kind = CLI_TEXT, .value = "auto|gnutls|ipsec-mb", \
 	 .help = "library that protects packets; auto: ipsec-mb if this machine has it", .fallback = "auto"}, \
 	{.name = "no-retry", .kind = CLI_FLAG, .help = "end at the first failure instead of trying again"}, \
-	{.name = "no-offload", .kind = CLI_FLAG, .help = "do not use the kernel's segmentation offloads"}
+	{.name = "no-offload", .kind = CLI_FLAG, .help = "do not use the kernel's segmentation offloads"}, \
+	{.name = "priority", .kind = CLI_TEXT, .value = "normal|high|realtime", \
+	 .help = "how far to go before other programs when all are busy", .fallback = "high"}
 #define LINK_SETUP_LOG_OPTIONS \
 	{.name = "log-level", .kind = CLI_TEXT, .value = "LEVEL", .help = "error, warn, info, debug or trace", \
 	 .fallback = "info"}, \
@@ -91,6 +93,7 @@ struct link_setup {
 	struct quic_trust *trust;
 	enum seal_choice crypto;
 	struct seal_backend *seal;
+	enum host_priority priority;
 	struct client_identity identity;
 	struct host_hold identity_hold; /* a second process with the same identity would throw this one out of its seat */
 	bool identity_created;

@@ -119,6 +119,11 @@ static const struct cli_option options[] = {
      .value = "auto|gnutls|ipsec-mb",
      .fallback = "auto",
      .help = "library that protects packets; auto: ipsec-mb if this\nmachine has it"},
+    {.name = "priority",
+     .kind = CLI_TEXT,
+     .value = "normal|high|realtime",
+     .fallback = "high",
+     .help = "how far to go before other programs when all are busy"},
     {.name = "status-socket",
      .kind = CLI_TEXT,
      .value = "PATH",
@@ -213,6 +218,7 @@ static int check_words(struct relay_config *config, char error[static RELAY_CONF
 	const char *format = cli_text(config->values, "log-format");
 	const char *congestion = cli_text(config->values, "congestion");
 	const char *crypto = cli_text(config->values, "crypto");
+	const char *priority = cli_text(config->values, "priority");
 	const char *listen = cli_text(config->values, "listen");
 	char net_error[NET_ERROR_BYTES];
 
@@ -226,6 +232,8 @@ static int check_words(struct relay_config *config, char error[static RELAY_CONF
 		return fail(error, BASE_E_INVALID, "--congestion: '%s' is neither bbr nor cubic", congestion);
 	if (seal_choice_parse(crypto, &config->crypto) != 0)
 		return fail(error, BASE_E_INVALID, "--crypto: '%s' is none of auto, gnutls, ipsec-mb", crypto);
+	if (host_priority_parse(priority, &config->priority) != 0)
+		return fail(error, BASE_E_INVALID, "--priority: '%s' is none of normal, high, realtime", priority);
 	config->congestion = congestion[0] == 'b' ? QUIC_CC_BBR : QUIC_CC_CUBIC;
 	return 0;
 }

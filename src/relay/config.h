@@ -4,6 +4,7 @@
 
 #include "base/addr.h"
 #include "cli/options.h"
+#include "host/host.h"
 #include "quic/server.h"
 #include "relay/limits.h"
 #include "seal/seal.h"
@@ -31,6 +32,7 @@ struct relay_config {
 	enum obs_format log_format;
 	enum quic_congestion congestion;
 	enum seal_choice crypto;
+	enum host_priority priority;
 	bool no_offload, unsafe_no_policy;
 	size_t shards; /* 0: one for each core */
 	struct relay_limits limits;

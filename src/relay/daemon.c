@@ -268,6 +268,15 @@ static int start_workers(struct daemon *daemon) {
 	return 0;
 }
 
+/* The workers' threads inherit it. */
+static void take_priority(struct daemon *daemon) {
+	enum host_priority priority = daemon->config->priority;
+	char error[HOST_ERROR_BYTES];
+	int err = host_set_priority(priority, error);
+
+	obs_note(daemon->log, OBS_INFO, "priority", err == 0 ? host_priority_text(priority) : error);
+}
+
 static int open_all(struct daemon *daemon) {
 	char error[HOST_ERROR_BYTES];
 	int status;
@@ -284,6 +293,7 @@ static int open_all(struct daemon *daemon) {
 	if ((status = open_sockets(daemon)) != 0 || (status = open_status(daemon)) != 0 ||
 	    (status = open_identity(daemon)) != 0 || (status = open_seal(daemon)) != 0)
 		return status;
+	take_priority(daemon);
 	if (host_drop_privileges(HOST_CAP_NONE, daemon->config->user, error) != 0)
 		return start_failed(daemon, RELAY_EXIT_PRIVILEGE, "privileges", error);
 	return open_workers(daemon);

@@ -109,13 +109,14 @@ static void test_good(void **state) {
 	struct link_setup setup;
 	char text[PATH_BYTES + 32];
 	(void)state;
-	write_text(config, "room = ROOM1\nname = console\ncongestion = cubic\ncrypto = gnutls\n", 63);
+	write_text(config, "room = ROOM1\nname = console\ncongestion = cubic\ncrypto = gnutls\npriority = normal\n", 81);
 	assert_true(init(&setup, "--relay relay.example:444 --relay-ca-cert @cert --identity @id --config @conf --no-retry",
 	                 CTRL_ROLE_CLIENT, NULL));
 	assert_string_equal(setup.driver.relay.host, "relay.example");
 	assert_int_equal(setup.driver.relay.port, 444);
 	assert_string_equal(setup.driver.transport.server_name, "relay.example");
 	assert_int_equal(setup.driver.transport.settings.congestion, QUIC_CC_CUBIC);
+	assert_int_equal(setup.priority, HOST_PRIORITY_NORMAL);
 	assert_string_equal(seal_backend_name(setup.driver.transport.settings.seal), "gnutls");
 	assert_string_equal(setup.driver.session.room, "ROOM1");
 	assert_string_equal(setup.driver.session.name, "console");
@@ -171,6 +172,7 @@ static void test_bad(void **state) {
 	    {GOOD "--log-level loud", CLIENT_EXIT_USAGE, "'loud'"},
 	    {GOOD "--log-format xml", CLIENT_EXIT_USAGE, "'xml'"},
 	    {GOOD "--congestion none", CLIENT_EXIT_USAGE, "'none'"},
+	    {GOOD "--priority most", CLIENT_EXIT_USAGE, "'most'"},
 	    {GOOD "--crypto rot13", CLIENT_EXIT_USAGE, "'rot13'"},
 	    {GOOD "--relay-fingerprint abc", CLIENT_EXIT_USAGE, "'abc'"},
 	    {GOOD "--relay-ca-cert /nonexistent.pem", CLIENT_EXIT_TLS, "/nonexistent.pem"},

@@ -33,6 +33,7 @@ static void test_errors_name_the_part(void **state) {
 	    {{"--dev-cert-der-out", "c", "--listen", "example.com:443"}, "--listen: "},
 	    {{"--dev-cert-der-out", "c", "--listen", "1.2.3.4:99999"}, "99999"},
 	    {{"--dev-cert-der-out", "c", "--congestion", "reno"}, "'reno'"},
+	    {{"--dev-cert-der-out", "c", "--priority", "most"}, "'most'"},
 	    {{"--dev-cert-der-out", "c", "--crypto", "openssl"}, "'openssl'"},
 	    {{"--dev-cert-der-out", "c", "--log-level", "loud"}, "'loud'"},
 	    {{"--dev-cert-der-out", "c", "--log-format", "xml"}, "'xml'"},
@@ -81,6 +82,7 @@ static void test_defaults_are_those_of_limits_h(void **state) {
 	assert_int_equal(config.limits.bandwidth.per_second, defaults.bandwidth.per_second);
 	assert_int_equal(config.congestion, QUIC_CC_BBR);
 	assert_int_equal(config.crypto, SEAL_AUTO);
+	assert_int_equal(config.priority, HOST_PRIORITY_HIGH);
 	assert_int_equal(config.shards, 0);
 	assert_false(config.unsafe_no_policy);
 	relay_config_done(&config);
@@ -89,7 +91,7 @@ static void test_defaults_are_those_of_limits_h(void **state) {
 static void test_values_and_file(void **state) {
 	static const char text[] =
 	    "cert = \"/etc/relay/chain.pem\"\nkey = /etc/relay/key.pem\nlisten = 8443/udp\n"
-	    "client-bandwidth = 80000 # ten megabytes\nno-offload = yes\nmax-rooms = 5\nshards = 4\n";
+	    "client-bandwidth = 80000 # ten megabytes\nno-offload = yes\npriority = realtime\nmax-rooms = 5\nshards = 4\n";
 	char path[] = "/tmp/relay-config-XXXXXX";
 	const char *const args[] = {"--config", path, "--max-rooms=7", "--congestion", "cubic", "--crypto=gnutls", NULL};
 	char error[RELAY_CONFIG_ERROR_BYTES];
@@ -110,6 +112,7 @@ static void test_values_and_file(void **state) {
 	assert_int_equal(config.shards, 4);
 	assert_true(config.no_offload);
 	assert_int_equal(config.congestion, QUIC_CC_CUBIC);
+	assert_int_equal(config.priority, HOST_PRIORITY_REALTIME);
 	assert_int_equal(config.crypto, SEAL_GNUTLS);
 	relay_config_done(&config);
 	unlink(path);

@@ -22,6 +22,7 @@ FRAME_BYTES, SMALL_FRAME_BYTES = 1400, 200
 BURST = 32
 ROOM_MTU = FRAME_BYTES - 14
 IDLE_PEERS = (1, 200)
+ATTEMPTS = 3
 
 COLUMNS = [
     ("relay CPU per 1400-byte frame, us", ("large", "us_per_frame"), 2, False),
@@ -29,6 +30,10 @@ COLUMNS = [
     ("forwarded, frames/s", ("large", "per_second"), 0, True),
     ("relay CPU per 200-byte frame, us", ("small", "us_per_frame"), 2, False),
 ]
+
+
+class SmallRoom(Exception):
+    """Its first peer joined before it was known that the path carries full packets."""
 
 
 class RelayLab(Lab):
@@ -41,13 +46,13 @@ class RelayLab(Lab):
             self.ip(name, "link", "set", "up0", "up")
 
 
-def has_ipsec_mb():
-    """As src/seal looks for it; without, the relay's figures are those of GnuTLS alone, and the bars say so."""
+def cryptos():
+    """As src/seal looks for libipsec-mb; without, the relay's figures are those of GnuTLS alone, and the bars say so."""
     for name in ("libIPSec_MB.so.2", "libIPSec_MB.so.1"):
         with contextlib.suppress(OSError):
             ctypes.CDLL(name)
-            return True
-    return False
+            return ["gnutls", "ipsec-mb"]
+    return ["gnutls"]
 
 
 def start_relay(lab, binaries, cores, extra=()):
@@ -87,6 +92,8 @@ def one_load(lab, tools, relay, cert, name, frame_bytes, seconds, shards, cores)
         load.start()
     results = [load.result() for load in loads]
     cpu = process_cpu_seconds(relay.pid) - cpu
+    if any(result["refused"] for result in results):
+        raise SmallRoom("the room carries smaller frames: the machine was too busy to find the path's MTU in time")
     received = sum(result["received"] for result in results)
     sent = sum(result["sent"] for result in results)
     return {"us_per_frame": 1e6 * cpu / received, "per_core_second": received / cpu,
@@ -96,6 +103,13 @@ def one_load(lab, tools, relay, cert, name, frame_bytes, seconds, shards, cores)
 
 def run_once(tools, binaries, extra, shards, seconds):
     """A pair of peers for each shard, at once."""
+    for _ in range(ATTEMPTS - 1):
+        with contextlib.suppress(SmallRoom):
+            return run_attempt(tools, binaries, extra, shards, seconds)
+    return run_attempt(tools, binaries, extra, shards, seconds)
+
+
+def run_attempt(tools, binaries, extra, shards, seconds):
     cores = os.cpu_count()
     relay_cores = f"0-{min(shards, cores) - 1}"
     load_cores = f"{min(shards, cores - 1)}-{cores - 1}"
@@ -105,14 +119,14 @@ def run_once(tools, binaries, extra, shards, seconds):
                 "small": one_load(lab, tools, relay, cert, "SMALL", SMALL_FRAME_BYTES, seconds, shards, load_cores)}
 
 
-def floor(tools, protection, seconds):
-    """The same machine and cable without QUIC: a process that only receives and sends; with "aead" it also seals and
-    opens each packet."""
+def floor(tools, library, seconds):
+    """The same machine and cable without QUIC: a process that only receives and sends, and seals and opens each packet
+    with the library, unless it is "none"."""
     found = {}
     with RelayLab() as lab:
         for key, size, port in (("large", FRAME_BYTES, "5001"), ("small", SMALL_FRAME_BYTES, "5002")):
             relay = lab.start("relay", "udp-io", *FIRST, "taskset", "-c", "0", tools["udp-io"], "forward", f"{RELAY}:{port}",
-                              f"{LOAD}:5000", str(seconds), "offload", protection)
+                              f"{LOAD}:5000", str(seconds), "offload", library)
             time.sleep(0.1)
             lab.run("load", *FIRST, "taskset", "-c", f"1-{max(1, os.cpu_count() - 1)}", tools["udp-io"], "send",
                     f"{RELAY}:{port}", str(size), str(BURST), str(seconds), "offload")

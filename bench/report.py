@@ -103,10 +103,10 @@ class Bars:
         middle = statistics.median(values)
         self.add(text, middle >= limit, f"{middle:.3g} ({min(values):.3g} to {max(values):.3g})")
 
-    def note_floor(self):
-        values = self.values("relay", "floor: UDP, GnuTLS", "large", "us_per_frame")
+    def note_floor(self, library):
+        values = self.values("relay", f"floor: UDP, {library}", "large", "us_per_frame")
         if values:
-            self.add("the same with nothing but system calls, GnuTLS and a cable: this machine's floor", None,
+            self.add(f"this machine's floor: nothing but system calls, {library} and a cable", None,
                      f"{statistics.median(values):.3g} ({min(values):.3g} to {max(values):.3g})")
 
     def text(self):
@@ -144,11 +144,10 @@ def bars(results, ceilings):
         found.against_best(f"idle RTT {figure}: less than any peer's", "saturated", ("idle", f"rtt_{figure}_ms"), 1, False)
     found.against_best("200-byte frames at < 1 % loss: at least twice the best peer's", "saturated",
                        ("small", "per_second"), 2, True)
-    found.below("relay, 1400-byte frames at bursts of 32: at most 1.5 us (GnuTLS)", "relay", ("large", "us_per_frame"), 1.5,
-                "gnutls, 1 shard")
-    found.below("relay, 1400-byte frames at bursts of 32: at most 1.0 us (ipsec-mb)", "relay", ("large", "us_per_frame"),
-                1.0, "ipsec-mb, 1 shard")
-    found.note_floor()
+    for library, limit in (("gnutls", 1.5), ("ipsec-mb", 1.0)):
+        found.below(f"relay, 1400-byte frames at bursts of 32: at most {limit} us ({library})", "relay",
+                    ("large", "us_per_frame"), limit, f"{library}, 1 shard")
+        found.note_floor(library)
     one = found.values("relay", "gnutls, 1 shard", "large", "per_core_second")
     two = found.values("relay", "gnutls, 2 shards", "large", "per_core_second")
     ratio = 2 * statistics.median(two) / statistics.median(one) if one and two else 0

@@ -2,15 +2,15 @@
  *
  *     udp-io send TARGET BYTES BURST SECONDS offload|plain           as fast as it goes
  *     udp-io drain LISTEN SECONDS offload|plain                      receives and throws away
- *     udp-io forward LISTEN TARGET SECONDS offload|plain none|aead   sends on what it receives; with aead each packet
- *                                                                    is sealed and opened once (AES-128-GCM, GnuTLS)
+ *     udp-io forward LISTEN TARGET SECONDS offload|plain LIBRARY     sends on what it receives, sealed and opened once
+ *                                                                    (AES-128-GCM) by gnutls or ipsec-mb, or with none
  *
  * "offload" is GSO and GRO, "plain" sendmmsg and recvmmsg. Each prints packets and its processor time as JSON. Ends
  * SECONDS after the first packet. */
 #include "net/endpoint.h"
+#include "seal/seal.h"
 #include "udp/udp.h"
 
-#include <gnutls/crypto.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +21,6 @@
 #define WAIT_FIRST_MS 10000
 #define PACKET_MAX 1472
 #define BURST_MAX 64
-#define TAG_BYTES 16
 
 static uint64_t clock_of(clockid_t id) {
 	struct timespec time;
@@ -110,19 +109,16 @@ static int run_send(char **arguments) {
 }
 
 /* Seals and opens each packet of a chunk, as a relay does to each frame. */
-static void protect(gnutls_aead_cipher_hd_t cipher, struct slice bytes, size_t segment) {
-	static uint8_t sealed[PACKET_MAX + TAG_BYTES], opened[PACKET_MAX];
-	static const uint8_t nonce[12], header[13];
+static void protect(struct seal_key *key, struct slice bytes, size_t segment) {
+	static uint8_t sealed[PACKET_MAX + SEAL_TAG_BYTES], opened[PACKET_MAX];
+	static const uint8_t nonce[SEAL_NONCE_BYTES], header[13];
+	struct slice aad = slice_of(header, sizeof(header));
 
 	while (bytes.len > 0) {
-		size_t len = segment > 0 && segment < bytes.len ? segment : bytes.len;
-		size_t sealed_len = sizeof(sealed), opened_len = sizeof(opened);
+		size_t len = segment < bytes.len ? segment : bytes.len;
 
-		if (len > PACKET_MAX ||
-		    gnutls_aead_cipher_encrypt(cipher, nonce, sizeof(nonce), header, sizeof(header), TAG_BYTES, bytes.data, len,
-		                               sealed, &sealed_len) != 0 ||
-		    gnutls_aead_cipher_decrypt(cipher, nonce, sizeof(nonce), header, sizeof(header), TAG_BYTES, sealed,
-		                               sealed_len, opened, &opened_len) != 0)
+		if (len > PACKET_MAX || !seal_key_seal(key, nonce, aad, slice_of(bytes.data, len), sealed) ||
+		    !seal_key_open(key, nonce, aad, slice_of(sealed, len + SEAL_TAG_BYTES), opened))
 			die("AES-128-GCM", "failed");
 		bytes = slice_of(bytes.data + len, bytes.len - len);
 	}
@@ -130,7 +126,7 @@ static void protect(gnutls_aead_cipher_hd_t cipher, struct slice bytes, size_t s
 
 /* Receives for a time; what came goes on to the target, if there is one. */
 static int receive(const char *listen, const struct base_addr *target, uint64_t duration, bool offload,
-                   gnutls_aead_cipher_hd_t cipher) {
+                   struct seal_key *key) {
 	struct base_addr local = address(listen);
 	struct udp_socket *socket = open_socket(&local, offload);
 	struct udp_chunk chunks[UDP_RX_CHUNKS_MAX];
@@ -150,8 +146,8 @@ static int receive(const char *listen, const struct base_addr *target, uint64_t 
 			size_t segment = chunks[i].segment > 0 ? chunks[i].segment : chunks[i].bytes.len;
 
 			packets += (chunks[i].bytes.len + segment - 1) / segment;
-			if (cipher != NULL)
-				protect(cipher, chunks[i].bytes, segment);
+			if (key != NULL)
+				protect(key, chunks[i].bytes, segment);
 			if (target != NULL)
 				bursts[i] =
 				    (struct udp_burst){.path = {.remote = *target}, .segment = segment, .bytes = chunks[i].bytes};
@@ -168,17 +164,30 @@ static int run_drain(char **arguments) {
 	               NULL);
 }
 
-static int run_forward(char **arguments) {
-	static uint8_t key[16];
-	gnutls_datum_t datum = {key, sizeof(key)};
-	struct base_addr target = address(arguments[1]);
-	gnutls_aead_cipher_hd_t cipher = NULL;
+static struct seal_key *open_key(const char *library) {
+	static const uint8_t bytes[16];
+	struct seal_backend *backend;
+	char error[SEAL_ERROR_BYTES];
+	enum seal_choice choice;
+	struct seal_key *key;
 
-	if (choice(arguments[4], "aead", "none") &&
-	    gnutls_aead_cipher_init(&cipher, GNUTLS_CIPHER_AES_128_GCM, &datum) != 0)
+	if (strcmp(library, "none") == 0)
+		return NULL;
+	if (seal_choice_parse(library, &choice) != 0)
+		die(library, "is neither none, gnutls nor ipsec-mb");
+	if (seal_backend_open(choice, NULL, &backend, error) != 0)
+		die(library, error);
+	if (seal_key_new(backend, SEAL_AES_128_GCM, bytes, &key) != 0)
 		die("AES-128-GCM", "is not there");
+	return key;
+}
+
+static int run_forward(char **arguments) {
+	struct base_addr target = address(arguments[1]);
+	struct seal_key *key = open_key(arguments[4]);
+
 	return receive(arguments[0], &target, number(arguments[2], 1, 3600) * SECOND,
-	               choice(arguments[3], "offload", "plain"), cipher);
+	               choice(arguments[3], "offload", "plain"), key);
 }
 
 static const struct mode {

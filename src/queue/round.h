@@ -37,8 +37,10 @@ static inline void queue_round_join(struct queue_round *round, struct queue_turn
 }
 
 static inline void queue_round_to_old(struct queue_round *round, struct queue_turn *turn) {
-	base_list_remove(&turn->link);
-	base_list_append(&round->old, &turn->link);
+	if (round->old.prev != &turn->link) { /* it often is alone */
+		base_list_remove(&turn->link);
+		base_list_append(&round->old, &turn->link);
+	}
 	turn->is_fresh = false;
 }
 

@@ -300,7 +300,8 @@ static bool parse_hex_ip(const char *hex, SOCKADDR_INET *ret) {
 	return true;
 }
 
-/* Wine knows no routes of IPv6; Linux tells them in a file. Returns how many it added. */
+/* Wine 8 knows no routes of IPv6, and Wine 10 takes those that reject for a way; Linux tells them in a file. Returns
+ * how many it added. */
 static ULONG linux_routes6(MIB_IPFORWARD_ROW2 *rows) {
 	FILE *file = fopen("Z:\\proc\\net\\ipv6_route", "r");
 	char line[LINE_BYTES], dest[33], hop[33], name[64];
@@ -347,7 +348,7 @@ static NETIO_STATUS all_routes(const struct table *own, ADDRESS_FAMILY family, M
 	count = real->NumEntries;
 	memcpy(all->Table, real->Table, count * sizeof(all->Table[0]));
 	FreeMibTable(real);
-	if (family == AF_INET6 && count == 0)
+	if (family == AF_INET6)
 		count = linux_routes6(all->Table);
 	for (size_t i = 0; i < own->route_count; i++) {
 		const MIB_IPFORWARD_ROW2 *row = &own->routes[i];

@@ -27,6 +27,10 @@
 /* The same while no more than one small packet waits to be acknowledged: at a game's pace (60 a second and more) that
  * rides on the game's next packet, and no packet goes for acknowledgements alone. The peer is told to expect this. */
 #define QUIC_LONE_SLACK_NS (20 * BASE_MS)
+/* But only on a path this short. The peer's controller takes the shortest round trip of the last seconds for the path's
+ * length: where the path is long enough for a transfer to fill a buffer on it, a few milliseconds of our waiting would
+ * stand there as a queue. */
+#define QUIC_LONE_RTT_MAX (4 * BASE_MS)
 #define QUIC_MAX_ACK_DELAY_NS (25 * BASE_MS)
 
 /* The life of a connection. Only OPEN calls into ngtcp2 for anything but the close. */
@@ -91,6 +95,7 @@ struct quic_conn {
 
 	unsigned heard;      /* datagrams perhaps not acknowledged yet, up to 2; a large one is 2 */
 	uint64_t heard_at;   /* the first of them */
+	bool long_path;      /* over QUIC_LONE_RTT_MAX when something was acknowledged last */
 	bool dry;            /* when last asked, the source had nothing more */
 	uint64_t written_at; /* the last write that found nothing left to send; 0: it was blocked */
 	bool restrains;      /* the controller is BBR */

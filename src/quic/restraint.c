@@ -19,6 +19,9 @@
 #define POOR_SPANS 2
 #define OFF_NS (10 * BASE_SECOND)
 
+/* Longer than BBR looks at a path (0.2 s and the round trips before and after); a window that stays narrow is one. */
+#define LOOK_NS BASE_SECOND
+
 static uint64_t clamp(uint64_t value, uint64_t min, uint64_t max) {
 	return value < min ? min : value < max ? value : max;
 }
@@ -37,6 +40,17 @@ static void start_round(struct quic_restraint *restraint, uint64_t at) {
 static bool queue_stands(const struct quic_restraint *restraint, const struct quic_restraint_view *view) {
 	return restraint->samples >= SAMPLES_MIN && view->in_flight >= view->window / 3 &&
 	       restraint->least_rtt > view->rtt_min + threshold(view->rtt_min);
+}
+
+/* BBR narrows its window for a moment, to see the path without a queue. Half of that window is no measure of the path,
+ * and it is not us who then cost rate. */
+static bool is_looking(struct quic_restraint *restraint, const struct quic_restraint_view *view, uint64_t now) {
+	if (view->window >= restraint->window / 2 || now >= restraint->window_at + LOOK_NS) {
+		restraint->window = view->window;
+		restraint->window_at = now;
+		return false;
+	}
+	return true;
 }
 
 static void hold_back(struct quic_restraint *restraint, const struct quic_restraint_view *view, uint64_t now) {
@@ -64,21 +78,30 @@ static void judge_span(struct quic_restraint *restraint, uint64_t rate, uint64_t
 		restraint->best_rate = rate;
 }
 
+static void start_span(struct quic_restraint *restraint, const struct quic_restraint_view *view, uint64_t now) {
+	restraint->span_start = now;
+	restraint->span_left = view->sent - view->in_flight;
+	restraint->reached = false;
+}
+
 static void measure_rate(struct quic_restraint *restraint, const struct quic_restraint_view *view, uint64_t now) {
 	uint64_t span = now - restraint->span_start, left = view->sent - view->in_flight;
 
 	if (span < SPAN_MIN || span < SPAN_RTTS * view->rtt_smoothed)
 		return;
 	judge_span(restraint, (left - restraint->span_left) * BASE_SECOND / span, now);
-	restraint->span_start = now;
-	restraint->span_left = left;
-	restraint->reached = false;
+	start_span(restraint, view, now);
 }
 
 void quic_restraint_update(struct quic_restraint *restraint, const struct quic_restraint_view *view, uint64_t now) {
 	if (view->rtt_latest == restraint->seen_rtt)
 		return;
 	restraint->seen_rtt = view->rtt_latest;
+	if (is_looking(restraint, view, now)) {
+		start_span(restraint, view, now);
+		start_round(restraint, now);
+		return;
+	}
 	measure_rate(restraint, view, now);
 	if (now < restraint->round_start || now < restraint->off_until)
 		return;

@@ -26,6 +26,8 @@ struct quic_restraint {
 	uint64_t best_rate; /* bytes a second; fades */
 	unsigned poor;      /* spans in a row in which the limit cost rate */
 	uint64_t off_until;
+
+	uint64_t window, window_at; /* the controller's, and when it last was no less than half of that */
 };
 
 struct quic_restraint_view {

@@ -128,6 +128,45 @@ static void test_queue_of_others(void **state) {
 	assert_true(line.view.sent - before > 9000 * RATE * 80 / 100);
 }
 
+/* The controller narrows its window for a moment to see the path without a queue: that costs rate, but not by our
+ * doing, and half of it is no limit. */
+static void test_look_at_the_path(void **state) {
+	struct line line;
+	uint64_t before, longest = 0;
+
+	(void)state;
+	init(&line);
+	run(&line, 2000, 3 * RATE);
+	for (unsigned ms = 0; ms < 250; ms++) {
+		line.view.window = PIPE / 2;
+		step(&line, 3 * RATE);
+		assert_true(line.restraint.limit == 0 || line.restraint.limit > PIPE / 2);
+	}
+	line.view.window = 2 * PIPE;
+	run(&line, 100, 3 * RATE);
+	before = line.view.sent;
+	for (unsigned ms = 0; ms < 2000; ms++) {
+		step(&line, 3 * RATE);
+		if (queue_ns(&line) > longest)
+			longest = queue_ns(&line);
+	}
+	assert_true(line.restraint.off_until == 0);
+	assert_true(longest < 15 * BASE_MS);
+	assert_true(line.view.sent - before > 2000 * RATE * 95 / 100);
+}
+
+/* A window that stays narrow is the controller's new opinion. */
+static void test_narrow_for_good(void **state) {
+	struct line line;
+
+	(void)state;
+	init(&line);
+	run(&line, 2000, 3 * RATE);
+	line.view.window = PIPE / 2;
+	run(&line, 1100, 3 * RATE);
+	assert_true(line.restraint.window == PIPE / 2);
+}
+
 /* Never so low that the other side waits for more before it acknowledges. */
 static void test_least(void **state) {
 	struct line line;
@@ -147,9 +186,14 @@ static void test_least(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_calm),   cmocka_unit_test(test_queue),
-	    cmocka_unit_test(test_let_go), cmocka_unit_test(test_little_in_flight),
-	    cmocka_unit_test(test_least),  cmocka_unit_test(test_queue_of_others),
+	    cmocka_unit_test(test_calm),
+	    cmocka_unit_test(test_queue),
+	    cmocka_unit_test(test_let_go),
+	    cmocka_unit_test(test_little_in_flight),
+	    cmocka_unit_test(test_least),
+	    cmocka_unit_test(test_queue_of_others),
+	    cmocka_unit_test(test_look_at_the_path),
+	    cmocka_unit_test(test_narrow_for_good),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

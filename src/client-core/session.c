@@ -129,6 +129,17 @@ static void log_attempt(struct client_session *session, const char *event, const
 	obs_end(log);
 }
 
+static void log_unresolved(struct client_session *session) {
+	struct obs_log *log = session->config.log;
+
+	if (!obs_on(log, OBS_WARN))
+		return;
+	obs_begin(log, OBS_WARN, "relay_not_resolved");
+	obs_str(log, "error", session->why);
+	obs_str(log, "message", "trying the addresses it had before");
+	obs_end(log);
+}
+
 /* The next address that the transport takes; the last failure when there is none. */
 static void connect_next(struct client_session *session, uint64_t now) {
 	int err = BASE_E_NOT_FOUND;
@@ -291,6 +302,13 @@ void client_session_resolve_failed(struct client_session *session, const char *w
 	if (session->state != CLIENT_RESOLVING)
 		return;
 	keep_why(session, why);
+	/* The only name server may be one of the LAN's, behind the tunnel that is down. */
+	if (session->addr_count > 0) {
+		log_unresolved(session);
+		session->addr_next = 0;
+		connect_next(session, now);
+		return;
+	}
 	retry_or_end(session, CLIENT_EXIT_RESOLVE, false, now);
 }
 

@@ -164,6 +164,40 @@ static void test_open_may_fail_at_once(void **state) {
 	assert_state(CLIENT_WAITING);
 }
 
+/* The LAN's DHCP server may have put its own name server in front, which is behind the tunnel. */
+static void test_old_addresses_when_the_name_is_not_found(void **state) {
+	(void)state;
+	harness_start(&h);
+	addresses(2);
+	client_session_connected(h.session, h.now);
+	harness_say_json(&h, "{\"type\":\"welcome\",\"version\":1,\"mode\":\"ethernet\",\"peer_id\":7,\"mtu\":1280,"
+	                     "\"gateway\":false}");
+	assert_state(CLIENT_JOINED);
+	for (unsigned round = 1; round <= 2; round++) {
+		lose(CLIENT_LOSS_TIMEOUT);
+		harness_run(&h, 600 * BASE_MS);
+		assert_state(CLIENT_RESOLVING);
+		client_session_resolve_failed(h.session, "no name server answers", h.now);
+		assert_true(harness_logged(&h, "relay_not_resolved error=\"no name server answers\""));
+		assert_state(CLIENT_CONNECTING);
+		assert_true(base_addr_equal(&h.opened, &harness_addrs[0]));
+		assert_int_equal(h.opens, 1 + 2 * round - 1);
+		lose(CLIENT_LOSS_UNREACHABLE);
+		assert_true(base_addr_equal(&h.opened, &harness_addrs[1]));
+		client_session_connected(h.session, h.now);
+		harness_say_json(&h, "{\"type\":\"welcome\",\"version\":1,\"mode\":\"ethernet\",\"peer_id\":8,\"mtu\":1280,"
+		                     "\"gateway\":false}");
+		assert_state(CLIENT_JOINED);
+		harness_run(&h, 6 * BASE_SECOND);
+	}
+	/* A resolver that says nothing at all is the same. */
+	lose(CLIENT_LOSS_TIMEOUT);
+	harness_run(&h, 600 * BASE_MS);
+	assert_state(CLIENT_RESOLVING);
+	harness_run(&h, CLIENT_RESOLVE_NS);
+	assert_state(CLIENT_CONNECTING);
+}
+
 static void test_more_addresses_than_remembered(void **state) {
 	struct base_addr many[40];
 
@@ -650,6 +684,7 @@ int main(void) {
 	    TEST(test_no_seat_key_in_the_hello_without_one),
 	    TEST(test_tries_addresses_in_order),
 	    TEST(test_open_may_fail_at_once),
+	    TEST(test_old_addresses_when_the_name_is_not_found),
 	    TEST(test_more_addresses_than_remembered),
 	    TEST(test_resolution_fails),
 	    TEST(test_exit_statuses_without_retry),

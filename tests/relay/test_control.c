@@ -185,6 +185,7 @@ static void test_message_rate(void **state) {
 	}
 	assert_int_equal(relay_peer_id(conn->peer), 1);
 	assert_int_equal(relay_core_totals(party->core)->unknown_messages, 400);
+	assert_int_equal(conn->peer->unknown_messages, 400);
 	party_run(party, BASE_SECOND);
 	for (int i = 0; i < 50; i++)
 		party_say_json(conn, "{\"type\":\"x\"}");

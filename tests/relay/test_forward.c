@@ -247,7 +247,7 @@ static void test_not_joined(void **state) {
 
 /* RLY-10: each way of being malformed; the 65th within a moment is too many, a slow trickle never is. */
 static void test_malformed(void **state) {
-	struct scene scene = make_scene(party_new(NULL));
+	struct scene scene = make_scene(party_new_logged(OBS_WARN));
 	struct conn *conn = scene.conns[C1];
 	uint8_t good[128], bad[128];
 	size_t len = party_datagram(good, sizeof(good), 2, party_mac(C2), party_mac(C1), 60);
@@ -262,6 +262,8 @@ static void test_malformed(void **state) {
 	}
 	assert_int_equal(party_drops(conn, OBS_DROP_BAD_DATAGRAM), len + 8);
 	assert_int_equal(conn->peer->malformed, len + 8);
+	assert_non_null(strstr(scene.party->log_text, "malformed_datagram room=R peer=2 bytes=0 count=1\n"));
+	assert_non_null(strstr(scene.party->log_text, "malformed_datagram room=R peer=2 bytes=1 count=2\n"));
 	relay_core_datagram(conn->peer, slice_of(good, len), scene.party->now);
 	assert_got(&scene, 1 << C2, "good");
 	scene.party->now += 60 * BASE_SECOND;

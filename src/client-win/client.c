@@ -156,20 +156,21 @@ static void on_diagnostics_due(void *user, uint64_t now) {
 	(void)loop_timer_set(client->process.loop, &client->diagnostics_timer, now + WINMAIN_DIAGNOSTICS_NS);
 }
 
-/* Routes, addresses and the network's profile: nothing of it is reported to us, so it is looked at (WIN-4, WIN-5). */
+/* Routes, addresses and the network's profile: nothing of it is reported to us, so it is looked at (WIN-4, WIN-5). The
+ * pin also while the cable is out: in another network it would still lead to the router of the one before. */
 static void on_check_due(void *user, uint64_t now) {
 	struct winmain_client *client = user;
 	const struct base_addr before = client->address;
 	const enum obs_tristate pinned = route_pin_state(client->scope);
 	char error[ROUTE_ERROR_BYTES];
+	if (pinned != OBS_UNKNOWN)
+		(void)route_check_pin(client->scope, error); /* says what changes */
 	if (client->media) {
-		if (client->pin_routes)
-			(void)route_check_pin(client->scope, error); /* says what changes */
 		look_at_addresses(client);
 		winmain_firewall_look(&client->firewall);
-		if (!base_addr_equal(&before, &client->address) || pinned != route_pin_state(client->scope))
-			diagnose(client);
 	}
+	if (!base_addr_equal(&before, &client->address) || pinned != route_pin_state(client->scope))
+		diagnose(client);
 	(void)loop_timer_set(client->process.loop, &client->check_timer, now + WINMAIN_CHECK_NS);
 }
 
@@ -181,7 +182,7 @@ static void on_connecting(void *user, const struct base_addr *relay, uint64_t no
 	char error[ROUTE_ERROR_BYTES];
 	(void)now;
 	client->relay = *relay;
-	if (client->media && client->pin_routes && route_pin(client->scope, relay, client->tap_luid, error) < 0)
+	if (route_pin_state(client->scope) != OBS_UNKNOWN && route_pin(client->scope, relay, client->tap_luid, error) < 0)
 		obs_note(client->process.log, OBS_WARN, "route_pin", error);
 }
 

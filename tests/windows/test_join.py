@@ -1,5 +1,6 @@
 """The unmodified lanparty-client.exe joins a real relay and a real gateway, and puts back what it changed."""
 import re
+import time
 import unittest
 
 from lab import HOST_ADDRESS, UPLINKS, Lab, wait_for
@@ -154,6 +155,29 @@ class TestJoin(unittest.TestCase):
             self.assertEqual(len(re.findall('media message', client.log())), 1)
             self.assertEqual(pc.calls(), changes(mtu))
             self.assertEqual(pc.interrupt(client), 0)
+
+    def test_a_long_outage_in_another_network(self):
+        """The cable goes out after half a minute, not before; the pin still follows the network, or nobody would find back."""
+        with Lab() as lab, WindowsPc(lab) as pc:
+            party, client, mtu = join(lab, pc, lasting_certificate=True)
+            client.wait_log('relay route: pinned')
+            party.relay.stop()
+            client.wait_log('status.*relay: not connected', 20)
+            start = time.monotonic()
+            client.wait_log('media message=disconnected', 45)
+            self.assertGreater(time.monotonic() - start, 28)
+            self.assertEqual(pc.calls(), changes(mtu))
+            other = '192.0.2.61'
+            lab.ip(HOST, 'route', 'change', 'default', 'via', other, 'dev', 'up0')
+            moved = [UNPIN, PIN.replace(ROUTER, other)]
+            wait_for(lambda: pc.calls()[len(changes(mtu)):] == moved, 15, 'the pin by the other router')
+            lab.ip(HOST, 'route', 'change', 'default', 'via', ROUTER, 'dev', 'up0')
+            moved += [UNPIN.replace(ROUTER, other), PIN]
+            wait_for(lambda: pc.calls()[len(changes(mtu)):] == moved, 15, 'the pin by the router of before')
+            party.start_relay()
+            client.wait_log('media message=connected', 30, count=2)
+            self.assertEqual(pc.interrupt(client), 0)
+            self.assertEqual(pc.calls()[len(changes(mtu)) + len(moved):], [UNPIN] + restores(mtu)[:-1])
 
     def test_what_others_change_meanwhile(self):
         """The pin comes back when somebody takes it out; a home network with the LAN's addresses is said."""

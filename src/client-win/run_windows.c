@@ -213,5 +213,6 @@ int winmain_run(void) {
 	if (status == CLIENT_EXIT_OK)
 		status = perform(&program, task);
 	winmain_arguments_free(program.argv);
+	winmain_system_done();
 	return status;
 }

@@ -9,6 +9,8 @@
 
 /* Messages in UTF-8, whatever the console's code page; and libraries only from Windows' own folder. */
 void winmain_system_init(void);
+/* What is printed is out, and the console's code page is what it was: the console outlives us. */
+void winmain_system_done(void);
 
 /* The arguments of this process, as UTF-8; free with winmain_arguments_free(). NULL when memory is out. */
 char **winmain_arguments(int *ret_argc);

@@ -23,10 +23,19 @@ static bool to_utf8(const wchar_t *text, char *buf, size_t cap) {
 	return WideCharToMultiByte(CP_UTF8, 0, text, -1, buf, (int)cap, NULL, NULL) > 0;
 }
 
+static UINT code_page_before; /* 0: there is no console */
+
 void winmain_system_init(void) {
 	/* An elevated program must not load a library that lies beside it or in the current folder. */
 	(void)SetDefaultDllDirectories(LOAD_LIBRARY_SEARCH_SYSTEM32);
+	code_page_before = GetConsoleOutputCP();
 	(void)SetConsoleOutputCP(CP_UTF8);
+}
+
+void winmain_system_done(void) {
+	(void)fflush(stdout);
+	if (code_page_before != 0)
+		(void)SetConsoleOutputCP(code_page_before);
 }
 
 char **winmain_arguments(int *ret_argc) {

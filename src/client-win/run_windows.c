@@ -24,6 +24,7 @@
 struct program {
 	struct winmain_table table;
 	char state_directory[WINMAIN_PATH_BYTES];
+	char notice[WINMAIN_ERROR_BYTES]; /* about that folder; mostly empty */
 	char host_name[256];
 	int argc;
 	char **argv;
@@ -107,6 +108,8 @@ static int run_with_log_file(void *user) {
 	char path[WINMAIN_PATH_BYTES];
 	(void)snprintf(path, sizeof(path), "%s\\client.log", program->state_directory);
 	(void)winmain_log_to_file(path, WINMAIN_LOG_BYTES_MAX);
+	if (program->notice[0] != '\0')
+		winmain_complain(program->notice); /* only now somebody can read it */
 	return run_client(user);
 }
 
@@ -173,7 +176,7 @@ static enum client_exit find_task(struct program *program, enum winmain_task *re
 }
 
 static int perform(struct program *program, enum winmain_task task) {
-	char notice[WINMAIN_ERROR_BYTES], error[WINMAIN_ERROR_BYTES];
+	char error[WINMAIN_ERROR_BYTES];
 	if (task == WINMAIN_LIST_ADAPTERS)
 		return list_adapters();
 	if (!program->asks) {
@@ -181,10 +184,10 @@ static int perform(struct program *program, enum winmain_task task) {
 			return fail(CLIENT_EXIT_PRIVILEGE,
 			            "this needs administrator rights: open the Start menu, type \"cmd\", choose "
 			            "\"Run as administrator\", and start it there");
-		if (winmain_own_directory(program->state_directory, notice, error) < 0)
+		if (winmain_own_directory(program->state_directory, program->notice, error) < 0)
 			return fail(CLIENT_EXIT_FAILURE, error);
-		if (notice[0] != '\0')
-			winmain_complain(notice);
+		if (program->notice[0] != '\0')
+			winmain_complain(program->notice);
 	}
 	switch (task) {
 	case WINMAIN_RECOVER:

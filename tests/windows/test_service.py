@@ -7,7 +7,7 @@ import unittest
 
 from lab import Lab, wait_for
 from test_join import changes, make_party, restores
-from winlab import HOST, WindowsPc
+from winlab import HOST, STATE, WindowsPc
 
 KEY = r'HKLM\System\CurrentControlSet\Services\lanparty-client'
 
@@ -79,4 +79,8 @@ class TestService(unittest.TestCase):
             # An adapter may come later: the service runs into that by itself, and says so in its log.
             self.install(pc, party)
             wait_for(lambda: 'no TAP-Windows6 adapter is installed' in pc.read_state('client.log'), 20, 'the log')
+            # So does a folder that is moved aside, with all that the service needs.
+            os.chmod(STATE, 0o777)
+            pc.run('net', 'start', 'lanparty-client', check=False)
+            wait_for(lambda: 'others than administrators could write to' in pc.read_state('client.log'), 20, 'the reason')
             self.assertEqual(pc.run_client('--service', 'remove')[0], 0)

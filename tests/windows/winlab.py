@@ -218,7 +218,8 @@ class WindowsPc:
         self.env = environment()
 
     def __enter__(self):
-        shutil.rmtree(STATE, ignore_errors=True)
+        for folder in glob.glob(STATE + '*'):
+            shutil.rmtree(folder, ignore_errors=True)
         os.makedirs(self.folder)
         os.makedirs(self.ip_helper)
         shutil.copy(CLIENT, self.folder)

@@ -77,22 +77,25 @@ enum client_exit winmain_adapter_open(const char *instance_id, struct proto_mac 
 	char why[TAPWIN_ERROR_BYTES] = "";
 	struct tapwin_device *device = NULL;
 	struct proto_mac driver;
-	bool changed, restarted = false;
-	int err = choose(instance_id, log, ret_adapter, error);
-	if (err == 0)
-		err = tapwin_registry_set_mac(ret_adapter, mac, &changed, error);
-	if (err == 0 && changed)
-		restarted = restart(ret_adapter, log, why);
-	if (err == 0)
-		err = open_and_ask(ret_adapter, restarted ? WINMAIN_REOPEN_TRIES : 1, &device, &driver, error);
-	if (err == 0 && !proto_mac_equal(driver, mac) && !changed) {
-		/* The registry has been right for long, and the driver has not looked since. */
-		tapwin_device_close(device);
-		restarted = restart(ret_adapter, log, why);
-		err = open_and_ask(ret_adapter, restarted ? WINMAIN_REOPEN_TRIES : 1, &device, &driver, error);
+	bool changed = false;
+	int opened = BASE_E_NOT_FOUND, err = choose(instance_id, log, ret_adapter, error);
+	if (err == 0) {
+		/* Before anything is changed: another program's tunnel may run over it. */
+		opened = open_and_ask(ret_adapter, 1, &device, &driver, error);
+		err = opened == BASE_E_EXISTS ? opened : tapwin_registry_set_mac(ret_adapter, mac, &changed, error);
 	}
-	if (err < 0)
+	if (err == 0 && (opened == 0 ? !proto_mac_equal(driver, mac) : changed)) {
+		tapwin_device_close(device);
+		device = NULL;
+		const unsigned tries = restart(ret_adapter, log, why) ? WINMAIN_REOPEN_TRIES : 1;
+		err = open_and_ask(ret_adapter, tries, &device, &driver, error);
+	} else if (err == 0) {
+		err = opened;
+	}
+	if (err < 0) {
+		tapwin_device_close(device);
 		return winmain_exit_of_adapter(err);
+	}
 	if (!proto_mac_equal(driver, mac)) {
 		struct base_text text;
 		base_text_init(&text, error, TAPWIN_ERROR_BYTES);

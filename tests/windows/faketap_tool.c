@@ -137,6 +137,19 @@ static int run_unprivileged(char **argv) {
 	return GetExitCodeProcess(process.hProcess, &status) ? (int)status : 1;
 }
 
+/* With an adapter: it is in use meanwhile. */
+static int hold(const char *guid) {
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "\\\\.\\Global\\%s.tap", guid != NULL ? guid : "");
+	if (guid != NULL &&
+	    CreateFileA(path, GENERIC_READ | GENERIC_WRITE, 0, NULL, OPEN_EXISTING, 0, NULL) == INVALID_HANDLE_VALUE)
+		return complain("the adapter does not open");
+	say_ready();
+	Sleep(INFINITE);
+	return 0;
+}
+
 int main(int argc, char **argv) {
 	if (argc == 8 && strcmp(argv[1], "install") == 0) {
 		const struct faketap_adapter adapter = {.driver = argv[2],
@@ -150,16 +163,14 @@ int main(int argc, char **argv) {
 	}
 	if (argc == 4 && strcmp(argv[1], "remove") == 0)
 		return faketap_remove(argv[2], argv[3]) ? 0 : 1;
-	if (argc == 2 && strcmp(argv[1], "hold") == 0) {
-		say_ready();
-		Sleep(INFINITE);
-	}
+	if ((argc == 2 || argc == 3) && strcmp(argv[1], "hold") == 0)
+		return hold(argv[2]);
 	if (argc == 4 && strcmp(argv[1], "end-session") == 0)
 		return end_session(argv[2], argv[3]);
 	if (argc >= 3 && strcmp(argv[1], "unprivileged") == 0)
 		return run_unprivileged(argv + 2);
 	if (argc >= 5 && strcmp(argv[1], "bridge") == 0)
 		return bridge(argc, argv);
-	return complain(
-	    "install DRIVER GUID SUBKEY NAME MAC VERSION | remove GUID SUBKEY | hold | bridge GUID PORT PEER-PORT ...");
+	return complain("install DRIVER GUID SUBKEY NAME MAC VERSION | remove GUID SUBKEY | hold [GUID] | bridge GUID PORT "
+	                "PEER-PORT ...");
 }

@@ -156,6 +156,20 @@ class TestAdapters(FailureCase):
             self.assertEqual(second[0], 3)
             self.assertEqual(pc.interrupt(client), 0)
 
+    def test_in_use(self):
+        """Another VPN goes on undisturbed: its adapter is neither restarted nor given another MAC."""
+        with Lab() as lab, WindowsPc(lab) as pc:
+            party = Party(lab)
+            party.start_relay()
+            other = pc.start('other-vpn', TOOL, 'hold', pc.guids[0])
+            other.wait_log('ready')
+            err = self.fails(pc, party, 3, r'in use by another program \(another VPN client\?\)')
+            self.assertNotIn('tap_restart', err)
+            _, out, _ = pc.run('reg', 'query', NET_CLASS + r'\0181', '/v', 'NetworkAddress', check=False)
+            self.assertNotIn(MAC.replace(':', ''), out.lower())
+            self.assertEqual(pc.calls(), [])
+            other.kill()
+
     def test_the_driver_has_another_mac(self):
         """It is restarted, looked at again, and then the person is told; also with the MAC of the identity file."""
         with Lab() as lab, WindowsPc(lab, mac='02:4c:50:00:00:77') as pc:

@@ -11,6 +11,7 @@ struct relay_shard {
 	struct relay_core *core;
 	struct quic_server *server;
 	struct relay_snapshot *snapshot;
+	uint64_t strays, strays_lost;
 };
 
 /* --- what the core asks of a connection --- */
@@ -191,6 +192,11 @@ void relay_shard_recv(struct relay_shard *shard, const struct base_path *path, u
 	quic_server_recv(shard->server, path, ecn, datagram, now);
 }
 
+void relay_shard_stray(struct relay_shard *shard, bool handed_over) {
+	shard->strays++;
+	shard->strays_lost += !handed_over;
+}
+
 int relay_shard_write(struct relay_shard *shard, uint8_t *buf, size_t cap, struct quic_burst *ret, uint64_t now) {
 	return quic_server_write(shard->server, buf, cap, ret, now);
 }
@@ -235,6 +241,8 @@ static struct json_t *finish_snapshot(struct relay_shard *shard) {
 	    {"stateless_limited", counters->stateless_limited},
 	    {"undecodable", counters->undecodable},
 	    {"undecryptable", counters->undecryptable},
+	    {"strays", shard->strays},
+	    {"strays_lost", shard->strays_lost},
 	};
 	struct json_t *json = relay_snapshot_finish(shard->snapshot, quic, sizeof(quic) / sizeof(quic[0]));
 

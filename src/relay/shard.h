@@ -33,6 +33,8 @@ void relay_shard_free(struct relay_shard *shard); /* no word to the peers; accep
 /* One UDP datagram. */
 void relay_shard_recv(struct relay_shard *shard, const struct base_path *path, uint8_t ecn, struct slice datagram,
                       uint64_t now);
+/* Counts a datagram for another shard that came here, whether it could be handed over or not. */
+void relay_shard_stray(struct relay_shard *shard, bool handed_over);
 /* As quic_server_write: 1 with a burst in `buf`, 0 when nothing is left to send now. Call until 0. */
 int relay_shard_write(struct relay_shard *shard, uint8_t *buf, size_t cap, struct quic_burst *ret, uint64_t now);
 /* When relay_shard_tick (and then relay_shard_write) must run next. Changes with every recv and write. */

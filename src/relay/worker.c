@@ -60,15 +60,18 @@ static void fail(struct relay_worker *worker, const char *event, const char *tex
 
 /* --- packets --- */
 
-static void hand_over(struct relay_worker *to, const struct udp_chunk *chunk, struct slice datagram) {
+/* False: lost for want of memory or of place. For QUIC that is as if it was lost on the way. */
+static bool hand_over(struct relay_worker *to, const struct udp_chunk *chunk, struct slice datagram) {
 	struct stray *stray = malloc(sizeof(*stray) + datagram.len);
 
 	if (stray == NULL)
-		return; /* lost on the way, for QUIC; so is one too many */
+		return false;
 	*stray = (struct stray){.path = chunk->path, .ecn = chunk->ecn, .len = datagram.len};
 	memcpy(stray->bytes, datagram.data, datagram.len);
-	if (!thread_mailbox_post(to->strays, (struct thread_message){.data = stray}))
-		free(stray);
+	if (thread_mailbox_post(to->strays, (struct thread_message){.data = stray}))
+		return true;
+	free(stray);
+	return false;
 }
 
 /* The kernel steers by the first datagram of those that it received together (GRO): who has connections to several
@@ -83,7 +86,7 @@ static void receive_chunk(struct relay_worker *worker, const struct udp_chunk *c
 		if (shard == worker->number)
 			relay_shard_recv(worker->shard, &chunk->path, chunk->ecn, datagram, now);
 		else
-			hand_over(worker->workers[shard], chunk, datagram);
+			relay_shard_stray(worker->shard, hand_over(worker->workers[shard], chunk, datagram));
 		rest = slice_of(rest.data + datagram.len, rest.len - datagram.len);
 	}
 }

@@ -265,13 +265,15 @@ static void assert_number(const json_t *object, const char *name, json_int_t exp
 static void check_status_of_two(const struct relay *relay) {
 	json_t *status = process_status(relay);
 	const json_t *shards = json_object_get(status, "shards"), *rooms = json_object_get(status, "rooms");
-	const json_t *totals = json_object_get(status, "totals"), *value;
+	const json_t *totals = json_object_get(status, "totals"), *quic = json_object_get(status, "quic"), *value;
 	size_t i;
 
 	assert_number(status, "connections", 2);
 	assert_number(status, "joined", 2);
 	assert_number(totals, "connections", 3);
 	assert_number(json_object_get(totals, "rejected"), "wrong_shard", 1);
+	assert_true(json_integer_value(json_object_get(quic, "strays")) > 0);
+	assert_number(quic, "strays_lost", 0);
 	assert_int_equal(json_array_size(shards), 2);
 	json_array_foreach(shards, i, value) {
 		assert_number(value, "shard", (json_int_t)i);

@@ -271,11 +271,14 @@ static void test_join_and_exchange_frames(void **state) {
 	send_frame(b, 2, (const uint8_t[]){255, 255, 255, 255, 255, 255}, 60);
 	run(wire, 100 * BASE_MS);
 	assert_int_equal(a->in_len, 68);
+	relay_shard_stray(wire->shard, true);
+	relay_shard_stray(wire->shard, false);
 	assert_int_equal(relay_shard_snapshot(wire->shard, wire->now, &json), 1);
 	text = json_dumps(json, JSON_COMPACT);
 	json_decref(json);
 	assert_non_null(strstr(text, "\"accepted\":2"));
 	assert_non_null(strstr(text, "\"shard\":0"));
+	assert_non_null(strstr(text, "\"strays\":2,\"strays_lost\":1"));
 	assert_non_null(strstr(text, "192.0.2.11"));
 	free(text);
 	quic_conn_shutdown(b->conn, QUIC_APP_DONE, "", wire->now);

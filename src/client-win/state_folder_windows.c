@@ -34,7 +34,8 @@ static bool is_trusted(PSID sid, PSID own) {
 	       EqualSid(sid, own);
 }
 
-/* Everything that an access list allows to anybody else; all rights when it can't be told. */
+/* Everything that an access list allows to anybody else, also with what will be or was made inside; all rights when it
+ * can't be told. */
 static DWORD rights_of_others(PACL acl, PSID own) {
 	DWORD rights = 0;
 	if (acl == NULL)
@@ -44,10 +45,13 @@ static DWORD rights_of_others(PACL acl, PSID own) {
 		if (!GetAce(acl, i, &found))
 			return GENERIC_ALL;
 		ACCESS_ALLOWED_ACE *ace = found;
-		if (ace->Header.AceType == ACCESS_DENIED_ACE_TYPE || (ace->Header.AceFlags & INHERIT_ONLY_ACE) != 0)
+		if (ace->Header.AceType == ACCESS_DENIED_ACE_TYPE)
 			continue;
 		if (ace->Header.AceType != ACCESS_ALLOWED_ACE_TYPE)
 			return GENERIC_ALL;
+		/* Whoever makes something inside has its rights: where others may make nothing, that is nobody of them. */
+		if ((ace->Header.AceFlags & INHERIT_ONLY_ACE) != 0 && IsWellKnownSid(&ace->SidStart, WinCreatorOwnerSid))
+			continue;
 		if (!is_trusted(&ace->SidStart, own))
 			rights |= ace->Mask;
 	}

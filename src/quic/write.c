@@ -141,7 +141,9 @@ static ngtcp2_ssize write_packet(struct quic_conn *conn, struct packet *packet, 
 	}
 	conn->dry = true;
 	burst->dry = burst->count > 0;
-	return burst->dry ? 0 : write_rest(conn, packet);
+	/* Now, not after the burst has left: the controller must hear that we ran dry before it is told what left, or it
+	 * takes our rate for the path's and keeps a queue there. */
+	return write_rest(conn, packet);
 }
 
 /* A packet that leaves takes along what is to be acknowledged, but not what came a moment ago: an eighth of the round
@@ -226,7 +228,7 @@ static void fill(struct quic_conn *conn, struct burst_state *burst) {
 		if (len < 0)
 			quic_close_liberr(conn, (int)len);
 		if (len <= 0) {
-			if (len == 0 && !burst->dry)
+			if (len == 0)
 				end_round(conn);
 			return;
 		}

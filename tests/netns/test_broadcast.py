@@ -1,10 +1,12 @@
 """Discovery: broadcasts, multicasts and old protocols arrive byte for byte, both ways and between clients."""
 import os
 import sys
+import time
+import unittest
 
 from frames import friendly
-from lab import HERE, HOST_ADDRESS, ROUTER_ADDRESS, wait_for
-from party import CLIENT_ADDRESSES, CLIENT_MACS, TAP, PartyCase
+from lab import HERE, HOST_ADDRESS, ROUTER_ADDRESS, Lab, wait_for
+from party import CLIENT_ADDRESSES, CLIENT_MACS, TAP, Party, PartyCase
 from wire import Capture, send_frames
 
 GAME = [sys.executable, '-B', os.path.join(HERE, 'game.py')]
@@ -78,3 +80,30 @@ class TestBroadcast(PartyCase):
         leaked = [frame for frame in capture.frames() if frame[6:12] == source and not frame[0] & 1]
         capture.close()
         self.assertEqual(leaked, [])
+
+
+class TestCamRefresh(unittest.TestCase):
+    def test_switches_are_told_at_once_and_again(self):
+        """GTW-6: before a remote machine says anything, while it is there, and not any longer."""
+        with Lab() as lab:
+            party = Party(lab, log_level='debug')
+            party.start_relay()
+            gateway = party.start_gateway('--cam-refresh', '1')
+            party.wait_joined()
+            capture = Capture(lab, 'host', 'eth0')
+            source = bytes.fromhex(CLIENT_MACS['client1'].replace(':', ''))
+
+            def refreshes():
+                return [frame for frame in capture.frames() if frame[6:12] == source and b'CAM refresh' in frame]
+
+            client = party.start_client('client1')
+            gateway.wait_log(r'cam_refresh peer=\d+ mac=' + CLIENT_MACS['client1'] + ' reason=peer_joined', 20)
+            gateway.wait_log(r'cam_refresh .*reason=periodic', 10, count=2)
+            wait_for(lambda: len(refreshes()) >= 3, 5, 'the refreshes on the LAN')
+            self.assertEqual({frame[:6] for frame in refreshes()}, {b'\xff' * 6})
+            client.stop()
+            gateway.wait_log('peer_left', 10)
+            before = len(refreshes())
+            time.sleep(2.5)
+            self.assertEqual(len(refreshes()), before)
+            capture.close()

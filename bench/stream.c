@@ -298,6 +298,13 @@ static struct attempt attempt(int fd, uint32_t step, double rate, uint64_t durat
 	return result;
 }
 
+/* A slow moment of the machine is not the rate's fault: too much must be lost twice. */
+static struct attempt attempt_twice(int fd, uint32_t *step, double rate, double permille, uint64_t duration) {
+	struct attempt result = attempt(fd, (*step)++, rate, duration);
+
+	return result.lost_permille < permille ? result : attempt(fd, (*step)++, rate, duration);
+}
+
 /* Doubles the rate until too much is lost or the sender cannot, then halves the gap. */
 static int search(char **arguments) {
 	int fd = connect_to(arguments[0], arguments[1]);
@@ -309,8 +316,8 @@ static int search(char **arguments) {
 
 	prepare_batch(bytes);
 	(void)ask(fd, STEPS_MAX - 1); /* the path is open */
-	for (; step < DOUBLINGS_MAX && bad == 0 && !sender_limited; step++, rate *= 2) {
-		struct attempt result = attempt(fd, step, rate, duration);
+	for (int i = 0; i < DOUBLINGS_MAX && bad == 0 && !sender_limited; i++, rate *= 2) {
+		struct attempt result = attempt_twice(fd, &step, rate, permille, duration);
 
 		if (result.lost_permille >= permille)
 			bad = rate;
@@ -318,8 +325,8 @@ static int search(char **arguments) {
 			good = result.rate;
 		sender_limited = bad == 0 && result.rate < 0.9 * rate;
 	}
-	for (int i = 0; i < BISECTIONS && bad > 0; i++, step++) {
-		struct attempt result = attempt(fd, step, (good + bad) / 2, duration);
+	for (int i = 0; i < BISECTIONS && bad > 0; i++) {
+		struct attempt result = attempt_twice(fd, &step, (good + bad) / 2, permille, duration);
 
 		if (result.lost_permille >= permille)
 			bad = (good + bad) / 2;

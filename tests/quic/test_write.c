@@ -334,6 +334,7 @@ static void test_short_queue_after_a_game(void **state) {
 		net.rate = 20 * 1000 * 1000 / 8;
 		net.queue_ns = 200 * BASE_MS;
 		net_connect_pinned(&net);
+		assert_true(net_run_until(&net, net_all_connected, 2 * BASE_SECOND));
 		for (unsigned i = 0; i < 15 * 64; i++) {
 			net_send(&net.client[0], 1, 200);
 			net_run(&net, BASE_MS);

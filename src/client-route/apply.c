@@ -234,10 +234,12 @@ static void enter(struct route_scope *scope, enum obs_tristate state, const char
 	obs_begin(scope->log, state == OBS_YES ? OBS_INFO : OBS_WARN,
 	          state == OBS_YES ? "route_pinned" : "route_not_pinned");
 	put_ip(scope->log, "relay", &scope->relay);
-	if (state != OBS_YES)
+	if (state != OBS_YES) {
 		obs_str(scope->log, "message", error);
-	else if (!scope->needless)
+	} else if (!scope->needless) {
 		put_ip(scope->log, "gateway", &scope->pin.next_hop);
+		obs_u64(scope->log, "interface", scope->pin.index);
+	}
 	obs_end(scope->log);
 }
 

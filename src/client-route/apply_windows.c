@@ -83,6 +83,7 @@ static struct route_entry get_entry(const MIB_IPFORWARD_ROW2 *row) {
 	                            .prefix = row->DestinationPrefix.PrefixLength,
 	                            .next_hop = get_addr(&row->NextHop),
 	                            .luid = row->InterfaceLuid.Value,
+	                            .index = row->InterfaceIndex,
 	                            .metric = summed_metric(row)};
 
 	entry.next_hop.family = entry.dest.family; /* an on-link next hop may come without one */

@@ -69,7 +69,7 @@ class TestJoin(unittest.TestCase):
             client.wait_log(r'gateway: connected \(peer \d+\)')
             self.assertEqual(pc.calls(), changes(mtu))
             in_order(self, client.log(), 'tap_opened .*mac=' + MAC, 'relay_connecting', 'session_joined', 'lan message=',
-                     'route_pinned', 'route_change what=mtu', 'media message=connected')
+                     'route_pinned .*interface=[1-9]', 'route_change what=mtu', 'media message=connected')
             for family in ('IPv4', 'IPv6'):
                 self.assertRegex(client.log(), fr'warn .*tap_settings message="default routes \({family}\)')
             self.assertEqual(lab.ip_json(HOST, 'link', 'show', 'dev', 'tapx')[0]['mtu'], mtu)

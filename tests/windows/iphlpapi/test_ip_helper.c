@@ -14,6 +14,7 @@
 
 #define FOLDER "test_windows_ip_helper.state"
 #define LOOPBACK "{00000001-0000-0000-0000-4E6574446576}" /* Wine makes the GUID from Linux's index */
+#define LOOPBACK_INDEX 1
 
 struct fixture {
 	const struct route_system *system;
@@ -59,7 +60,7 @@ static int setup(void **state) {
 	fixture.system = route_system_native();
 	if (fixture.system->find_interface(fixture.system->user, LOOPBACK, &fixture.luid, &index, fixture.error) != 0)
 		fail_msg("%s", fixture.error);
-	assert_int_equal(index, 1);
+	assert_int_equal(index, LOOPBACK_INDEX);
 	*state = &fixture;
 	return 0;
 }
@@ -96,6 +97,7 @@ static void test_routes(void **state) {
 		unit_assert_int(f->system->add(NULL, &pin, f->error), BASE_E_EXISTS, cases[i].relay);
 		unit_assert_int(f->system->best(NULL, &pin.dest, &best, &source, f->error), 0, cases[i].relay);
 		unit_assert_true(route_entry_same(&best, &pin), cases[i].relay);
+		unit_assert_int(best.index, LOOPBACK_INDEX, cases[i].relay);
 		unit_assert_int(best.metric, 25, "the interface's metric counts");
 		unit_assert_int(f->system->table(NULL, pin.dest.family, &table, &count, f->error), 0, cases[i].relay);
 		for (size_t r = 0; r < count; r++)

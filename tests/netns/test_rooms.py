@@ -1,4 +1,5 @@
 """Rooms are walls: two parties at one relay never see each other's frames, and every room has one gateway at most."""
+import signal
 import unittest
 
 from frames import friendly, seen
@@ -62,4 +63,23 @@ class TestRooms(unittest.TestCase):
             run = lab.run('client2', *command, check=False, timeout=30)
             self.assertEqual(run.returncode, 7, run.stderr)
             self.assertIn('gateway_exists', run.stderr)
+            party.check_programs()
+
+    def test_a_join_goes_before_frames_that_wait(self):
+        """GTW-7: what waits at the LAN port while somebody joins is for the newcomer already."""
+        with Lab() as lab:
+            party = Party(lab)
+            party.start_relay()
+            party.start_gateway()
+            party.wait_joined()
+            party.gateway.signal(signal.SIGSTOP)
+            source = bytes.fromhex(lab.mac('host', 'eth0').replace(':', ''))
+            newcomer = bytes.fromhex(CLIENT_MACS['client1'].replace(':', ''))
+            wanted = {newcomer + source + b'\x88\xb5' + bytes([number]) * 46 for number in range(8)}
+            send_frames(lab, 'host', 'eth0', wanted)
+            party.start_client('client1')
+            party.wait_joined(['client1'])
+            capture = Capture(lab, 'client1', TAP)
+            party.gateway.signal(signal.SIGCONT)
+            wait_for(lambda: wanted <= set(capture.frames()), 5, 'the frames that waited')
             party.check_programs()

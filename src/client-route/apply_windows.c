@@ -1,6 +1,7 @@
 /* client-route/apply_windows.c: struct route_system over Windows' IP Helper. As thin as it can be: one call of the
  * library each, values translated, errors put into words. */
 #include "base/error.h"
+#include "base/windows_error.h"
 #include "client-route/apply.h"
 
 #include <winsock2.h>
@@ -13,11 +14,7 @@
 #include <string.h>
 
 static int fail(char error[static ROUTE_ERROR_BYTES], const char *call, DWORD code) {
-	static const struct {
-		DWORD code;
-		int err;
-		const char *words;
-	} known[] = {
+	static const struct base_windows_error known[] = {
 	    {ERROR_ACCESS_DENIED, BASE_E_DENIED, "access denied: run as administrator"},
 	    {ERROR_NOT_FOUND, BASE_E_NOT_FOUND, "not found"},
 	    {ERROR_FILE_NOT_FOUND, BASE_E_NOT_FOUND, "not found"},
@@ -26,19 +23,8 @@ static int fail(char error[static ROUTE_ERROR_BYTES], const char *call, DWORD co
 	    {ERROR_NOT_SUPPORTED, BASE_E_UNSUPPORTED, "not supported by this system"},
 	    {ERROR_NOT_ENOUGH_MEMORY, BASE_E_NOMEM, "out of memory"},
 	};
-	const char *words = "refused";
-	struct base_text text;
-	int err = BASE_E_IO;
 
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-		if (known[i].code != code)
-			continue;
-		words = known[i].words;
-		err = known[i].err;
-	}
-	base_text_init(&text, error, ROUTE_ERROR_BYTES);
-	base_text_addf(&text, "%s: %s (Windows error %lu)", call, words, (unsigned long)code);
-	return err;
+	return base_windows_error(known, sizeof(known) / sizeof(known[0]), "refused", call, code, error, ROUTE_ERROR_BYTES);
 }
 
 static ADDRESS_FAMILY windows_family(uint8_t family) {

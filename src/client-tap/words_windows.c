@@ -1,15 +1,12 @@
 #include "client-tap/words.h"
 
 #include "base/error.h"
+#include "base/windows_error.h"
 
 #include <windows.h>
 
 int tapwin_fail(char error[static TAPWIN_ERROR_BYTES], const char *what, unsigned long code) {
-	static const struct {
-		DWORD code;
-		int err;
-		const char *words;
-	} known[] = {
+	static const struct base_windows_error known[] = {
 	    {ERROR_ACCESS_DENIED, BASE_E_DENIED, "access denied: run as administrator"},
 	    {ERROR_FILE_NOT_FOUND, BASE_E_NOT_FOUND, "not there; is the adapter enabled and its driver loaded?"},
 	    {ERROR_PATH_NOT_FOUND, BASE_E_NOT_FOUND, "not there; is the adapter enabled and its driver loaded?"},
@@ -19,19 +16,8 @@ int tapwin_fail(char error[static TAPWIN_ERROR_BYTES], const char *what, unsigne
 	    {ERROR_NOT_ENOUGH_MEMORY, BASE_E_NOMEM, "out of memory"},
 	    {WAIT_TIMEOUT, BASE_E_TIMEOUT, "the driver does not answer"},
 	};
-	const char *words = "failed";
-	struct base_text text;
-	int err = BASE_E_IO;
 
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-		if (known[i].code != code)
-			continue;
-		words = known[i].words;
-		err = known[i].err;
-	}
-	base_text_init(&text, error, TAPWIN_ERROR_BYTES);
-	base_text_addf(&text, "%s: %s (Windows error %lu)", what, words, code);
-	return err;
+	return base_windows_error(known, sizeof(known) / sizeof(known[0]), "failed", what, code, error, TAPWIN_ERROR_BYTES);
 }
 
 void tapwin_widen(const char *ascii, wchar_t *ret, size_t cap) {

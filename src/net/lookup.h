@@ -1,4 +1,4 @@
-/* net/lookup.h: the system's resolver, asked and waited for; what the threads of resolve_*.c run. Private to the room.
+/* net/lookup.h: the system's resolver, asked and waited for; what the thread of resolve.c runs. Private to the room.
  */
 #ifndef NET_LOOKUP_H
 #define NET_LOOKUP_H

@@ -1,4 +1,4 @@
-/* net/resolve.h: DNS through the system's resolver, without blocking the loop. One file per platform. */
+/* net/resolve.h: DNS through the system's resolver, without blocking the loop. */
 #ifndef NET_RESOLVE_H
 #define NET_RESOLVE_H
 

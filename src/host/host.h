@@ -38,7 +38,7 @@ int host_write_file(const char *path, struct slice bytes, unsigned mode, char er
 void host_stderr_sink(void *user, struct slice line);
 
 /* Before others when they compete for a processor: what waits here is somebody's shot.
- * high: Linux nice -10, also for the session if it is ours alone; Windows ABOVE_NORMAL_PRIORITY_CLASS
+ * high: Linux a short time slice, which brings earlier turns but no more of them; Windows ABOVE_NORMAL_PRIORITY_CLASS
  * realtime: Linux SCHED_RR with the lowest real-time priority; Windows HIGH_PRIORITY_CLASS */
 enum host_priority { HOST_PRIORITY_NORMAL, HOST_PRIORITY_HIGH, HOST_PRIORITY_REALTIME };
 
@@ -47,7 +47,7 @@ int host_priority_parse(const char *text, enum host_priority *ret);
 const char *host_priority_text(enum host_priority priority);
 
 /* For the calling thread and those it starts; called before privileges are given up. "normal" changes nothing. 0, or
- * BASE_E_DENIED or BASE_E_IO with a text that says what stayed as it was: no reason to end. */
+ * BASE_E_DENIED, BASE_E_UNSUPPORTED or BASE_E_IO with a text that says what stayed as it was: no reason to end. */
 int host_set_priority(enum host_priority priority, char error[static HOST_ERROR_BYTES]);
 
 enum host_capability { HOST_CAP_NONE, HOST_CAP_NET_RAW, HOST_CAP_NET_ADMIN };

@@ -29,7 +29,7 @@ static void test_interleave(void **state) {
 		struct net_resolved addrs = {.count = strlen(cases[i].in)};
 		uint8_t last_v4 = 0, last_v6 = 0;
 
-		for (size_t j = 0; j < addrs.count; j++) {
+		for (size_t j = 0; j < addrs.count && j < NET_RESOLVE_ADDRS_MAX; j++) {
 			char family = cases[i].in[j];
 
 			addrs.addrs[j].family = family == '?' ? 0 : (uint8_t)(family - '0');

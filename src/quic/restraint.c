@@ -3,11 +3,14 @@
 
 #include "base/time.h"
 
-/* An eighth of the round trip, within bounds (RFC 9406 section 4.3; its 4 ms let 10 ms of queue build up at 20 Mbit/s
- * before the effect of a limit shows). */
-#define THRESHOLD_PART 8
-#define THRESHOLD_MIN (3 * BASE_MS)
+/* A part of the round trip, within bounds, as RFC 9406 section 4.3 has it, but less: its eighth and 4 ms let 10 ms of
+ * queue build up at 20 Mbit/s before the effect of a limit shows. */
+#define THRESHOLD_PART 20
+#define THRESHOLD_MIN BASE_MS
 #define THRESHOLD_MAX (16 * BASE_MS)
+/* And the path's jitter so many times, which a radio has and a queue has not: that grows and shrinks slowly. */
+#define JITTERS 2
+#define JITTER_PART 16
 /* One sample may be a late acknowledgement; two that are late by chance do no harm. */
 #define SAMPLES_MIN 2
 
@@ -26,8 +29,17 @@ static uint64_t clamp(uint64_t value, uint64_t min, uint64_t max) {
 	return value < min ? min : value < max ? value : max;
 }
 
-static uint64_t threshold(uint64_t rtt_min) {
-	return clamp(rtt_min / THRESHOLD_PART, THRESHOLD_MIN, THRESHOLD_MAX);
+static uint64_t threshold(const struct quic_restraint *restraint, uint64_t rtt_min) {
+	return clamp(rtt_min / THRESHOLD_PART, THRESHOLD_MIN, THRESHOLD_MAX) + JITTERS * restraint->jitter;
+}
+
+/* RFC 3550 section 6.4.1, of round trips. */
+static void measure_jitter(struct quic_restraint *restraint, uint64_t rtt) {
+	uint64_t difference = rtt > restraint->seen_rtt ? rtt - restraint->seen_rtt : restraint->seen_rtt - rtt;
+
+	if (restraint->seen_rtt != 0)
+		restraint->jitter += difference / JITTER_PART - restraint->jitter / JITTER_PART;
+	restraint->seen_rtt = rtt;
 }
 
 static void start_round(struct quic_restraint *restraint, uint64_t at) {
@@ -39,7 +51,7 @@ static void start_round(struct quic_restraint *restraint, uint64_t at) {
 /* With little in flight a queue cannot be ours, and acknowledgements come late. */
 static bool queue_stands(const struct quic_restraint *restraint, const struct quic_restraint_view *view) {
 	return restraint->samples >= SAMPLES_MIN && view->in_flight >= view->window / 3 &&
-	       restraint->least_rtt > view->rtt_min + threshold(view->rtt_min);
+	       restraint->least_rtt > view->rtt_min + threshold(restraint, view->rtt_min);
 }
 
 /* BBR narrows its window for a moment, to see the path without a queue. Half of that window is no measure of the path,
@@ -96,7 +108,7 @@ static void measure_rate(struct quic_restraint *restraint, const struct quic_res
 void quic_restraint_update(struct quic_restraint *restraint, const struct quic_restraint_view *view, uint64_t now) {
 	if (view->rtt_latest == restraint->seen_rtt)
 		return;
-	restraint->seen_rtt = view->rtt_latest;
+	measure_jitter(restraint, view->rtt_latest);
 	if (is_looking(restraint, view, now)) {
 		start_span(restraint, view, now);
 		start_round(restraint, now);

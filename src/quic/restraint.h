@@ -18,6 +18,7 @@ struct quic_restraint {
 	bool reached;         /* the limit held something back in this span */
 	uint64_t round_start; /* packets sent before this say nothing about the present limit */
 	uint64_t seen_rtt;    /* the last sample */
+	uint64_t jitter;      /* how much one sample differs from the one before */
 	uint64_t least_rtt;   /* of this round */
 	unsigned samples;     /* in this round */
 

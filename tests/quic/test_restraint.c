@@ -108,6 +108,26 @@ static void test_little_in_flight(void **state) {
 	}
 }
 
+/* Round trips that a radio makes longer, each by something else, are no queue; the same on average, but steady, are. */
+static void test_jitter(void **state) {
+	static const uint64_t radio[] = {9, 4, 12, 5, 8, 3, 7, 4}, queue[] = {6, 6, 6, 7, 7, 7, 6, 6};
+	struct line calm, full;
+
+	(void)state;
+	init(&calm);
+	init(&full);
+	calm.view.in_flight = full.view.in_flight = PIPE;
+	for (unsigned i = 0; i < 200; i++) {
+		calm.now += 5 * BASE_MS;
+		calm.view.rtt_latest = RTT + radio[i % 8] * BASE_MS;
+		full.view.rtt_latest = RTT + queue[i % 8] * BASE_MS + i;
+		quic_restraint_update(&calm.restraint, &calm.view, calm.now);
+		quic_restraint_update(&full.restraint, &full.view, calm.now);
+		assert_true(i < 60 || calm.restraint.limit == 0);
+	}
+	assert_true(full.restraint.limit > 0);
+}
+
 /* A queue that others keep full: holding back would only give them our share, so it ends soon, and for long. */
 static void test_queue_of_others(void **state) {
 	struct line line;
@@ -191,6 +211,7 @@ int main(void) {
 	    cmocka_unit_test(test_let_go),
 	    cmocka_unit_test(test_little_in_flight),
 	    cmocka_unit_test(test_least),
+	    cmocka_unit_test(test_jitter),
 	    cmocka_unit_test(test_queue_of_others),
 	    cmocka_unit_test(test_look_at_the_path),
 	    cmocka_unit_test(test_narrow_for_good),

@@ -1,8 +1,8 @@
 """A game beside bulk transfers over a slow line.
 
 The client's uplink is bench/link.c: RATE in both directions, DELAY each way, and a buffer as deep as home routers have.
-The bulk transfer is one TCP flow, or four, with CUBIC, as most systems have it. The line takes little of the processor,
-and whoever takes part has a real-time priority, so all systems are measured at the same time, each in a lab of its own.
+The bulk transfer is one TCP flow, or four, with CUBIC, as most systems have it. The line takes little of the processor;
+still one system at a time, since what comes first at all costs would keep others from the processor.
 """
 
 import os

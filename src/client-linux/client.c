@@ -34,6 +34,16 @@ static void note_errno(struct lintap *client, enum obs_level level, const char *
 	obs_note(client->process.log, level, event, strerror(-err));
 }
 
+static bool fail(struct lintap *client, enum client_exit status, const char *where, const char *what) {
+	return link_process_fail(&client->process, status, where, what);
+}
+
+static enum client_exit exit_of_device(int err) {
+	return err == BASE_E_DENIED    ? CLIENT_EXIT_PRIVILEGE
+	       : err == BASE_E_INVALID ? CLIENT_EXIT_USAGE
+	                               : CLIENT_EXIT_DEVICE;
+}
+
 /* ---- the TAP device ---- */
 
 static void set_carrier(struct lintap *client, bool on) {
@@ -94,6 +104,26 @@ static void deliver_from_tap(void *user, struct slice frame, uint64_t now) {
 	(void)client_bridge_from_device(&client->bridge, frame, NULL, now);
 }
 
+/* The device with its MAC, up but without carrier. */
+static bool make_tap(struct lintap *client) {
+	char error[LINTAP_ERROR_BYTES];
+	int err = lintap_tap_make(client->tap, error);
+	if (err < 0)
+		return fail(client, exit_of_device(err), error, "");
+	const struct netlink_link link = {
+	    .ifindex = lintap_tap_ifindex(client->tap), .mac = &client->process.setup.driver.session.mac, .up = true};
+	err = rtnl_set_link(client->rtnl, &link);
+	if (err < 0)
+		return fail(client, CLIENT_EXIT_DEVICE, "cannot set the tunnel interface's MAC and bring it up",
+		            strerror(-err));
+	obs_note(client->process.log, OBS_INFO, "offload", link_gather_text(lintap_tap_merges(client->tap)));
+	client->tap_source = (struct loop_source){.ready = on_tap_ready, .user = client};
+	if (loop_add(client->process.loop, &client->tap_source, lintap_tap_fd(client->tap), LOOP_READ) < 0)
+		return fail(client, CLIENT_EXIT_FAILURE, "", "cannot watch the tunnel interface");
+	lintap_route_pin_init(&client->pin, client->rtnl, lintap_tap_ifindex(client->tap), client->process.log);
+	return true;
+}
+
 /* ---- diagnostics ---- */
 
 static void collect(struct lintap *client, struct obs_diagnostics *ret) {
@@ -134,9 +164,15 @@ static void on_route_news(void *user, unsigned events, uint64_t now) {
 
 /* ---- the session ---- */
 
+/* The first time the device is made: not before the relay's name is resolved, so that nothing that comes with an
+ * interface has a say in that (NET-2). */
 static void on_connecting(void *user, const struct base_addr *relay, uint64_t now) {
 	struct lintap *client = user;
 	(void)now;
+	if (lintap_tap_ifindex(client->tap) == 0 && !make_tap(client)) {
+		link_process_ended(&client->process, client->process.setup.status, client->process.setup.text);
+		return;
+	}
 	if (client->pin_routes)
 		lintap_route_pin_set(&client->pin, relay);
 }
@@ -200,17 +236,6 @@ static const struct client_events session_events = {
 
 /* ---- start and end ---- */
 
-static bool fail(struct lintap *client, enum client_exit status, const char *where, const char *what) {
-	return link_process_fail(&client->process, status, where, what);
-}
-
-static enum client_exit exit_of_device(int err) {
-	return err == BASE_E_DENIED    ? CLIENT_EXIT_PRIVILEGE
-	       : err == BASE_E_INVALID ? CLIENT_EXIT_USAGE
-	                               : CLIENT_EXIT_DEVICE;
-}
-
-/* The device with its MAC, up but without carrier. */
 static bool open_tap(struct lintap *client) {
 	const struct lintap_tap_options options = {.name = cli_text(client->process.setup.values, "interface"),
 	                                           .no_offload = client->process.setup.driver.no_offload,
@@ -219,19 +244,7 @@ static bool open_tap(struct lintap *client) {
 	                                           .counters = client_session_counters(client->process.session)};
 	char error[LINTAP_ERROR_BYTES];
 	int err = lintap_tap_open(&options, &client->tap, error);
-	if (err < 0)
-		return fail(client, exit_of_device(err), error, "");
-	const struct netlink_link link = {
-	    .ifindex = lintap_tap_ifindex(client->tap), .mac = &client->process.setup.driver.session.mac, .up = true};
-	err = rtnl_set_link(client->rtnl, &link);
-	if (err < 0)
-		return fail(client, CLIENT_EXIT_DEVICE, "cannot set the tunnel interface's MAC and bring it up",
-		            strerror(-err));
-	obs_note(client->process.log, OBS_INFO, "offload", link_gather_text(lintap_tap_merges(client->tap)));
-	client->tap_source = (struct loop_source){.ready = on_tap_ready, .user = client};
-	if (loop_add(client->process.loop, &client->tap_source, lintap_tap_fd(client->tap), LOOP_READ) < 0)
-		return fail(client, CLIENT_EXIT_FAILURE, "", "cannot watch the tunnel interface");
-	return true;
+	return err == 0 || fail(client, exit_of_device(err), error, "");
 }
 
 static void start_route_pin(struct lintap *client, uint64_t now) {
@@ -248,13 +261,13 @@ static void start_timers(struct lintap *client) {
 	loop_timer_init(&client->diagnostics_timer, on_diagnostics_due, client);
 	loop_timer_init(&client->route_timer, on_route_due, client);
 	(void)loop_timer_set(client->process.loop, &client->diagnostics_timer, now + LINTAP_DIAGNOSTICS_NS);
-	lintap_route_pin_init(&client->pin, client->rtnl, lintap_tap_ifindex(client->tap), client->process.log);
 	client->pin_routes = !cli_flag(client->process.setup.values, "no-route-pin");
 	if (client->pin_routes)
 		start_route_pin(client, now);
 }
 
-/* Privileged descriptors first, then privileges are dropped, then the network is spoken to. */
+/* Privileged descriptors first, then privileges are dropped, then the network is spoken to. CAP_NET_ADMIN stays: the
+ * device comes with the relay's address and its MTU with the welcome, and the route pin follows the network. */
 static bool start(struct lintap *client, int argc, const char *const *argv, bool unsafe) {
 	char host_name[256] = "";
 	(void)gethostname(host_name, sizeof(host_name) - 1);
@@ -276,7 +289,6 @@ static bool start(struct lintap *client, int argc, const char *const *argv, bool
 	process->setup.driver.connecting = on_connecting;
 	if (!link_process_open_driver(process, &session_events, client) || !open_tap(client))
 		return false;
-	/* CAP_NET_ADMIN stays: the MTU comes with the welcome, and the route pin follows the network. */
 	if (host_drop_privileges(HOST_CAP_NET_ADMIN, cli_text(process->setup.values, "user"), error) < 0)
 		return fail(client, CLIENT_EXIT_PRIVILEGE, "cannot drop privileges", error);
 	client->bridge = (struct client_bridge){.session = process->session,

@@ -28,6 +28,7 @@ struct lintap_tap {
 	int fd;
 	unsigned ifindex;
 	char name[LINTAP_NAME_BYTES];
+	bool no_offload;
 	struct link_capture capture;
 	struct offload_merger *merger;
 	unsigned merges;
@@ -104,32 +105,6 @@ static int set_offload(struct lintap_tap *tap, bool none) {
 	return -1;
 }
 
-static int configure(struct lintap_tap *tap, const struct lintap_tap_options *options,
-                     char error[static LINTAP_ERROR_BYTES]) {
-	struct ifreq request = {.ifr_flags = (short)(uint16_t)(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_TUN_EXCL)};
-	const char *name = options->name;
-	memcpy(request.ifr_name, name, strlen(name) + 1);
-	if (ioctl(tap->fd, TUNSETIFF, &request) < 0) {
-		if (errno == EBUSY || errno == EEXIST)
-			return fail(error, BASE_E_EXISTS, name, "it exists already",
-			            " (another client? choose a name with --interface)");
-		if (errno == EPERM)
-			return fail(error, BASE_E_DENIED, name, "cannot make it", " (the client needs root or CAP_NET_ADMIN)");
-		return fail(error, BASE_E_IO, name, "cannot make it", "");
-	}
-	memcpy(tap->name, request.ifr_name, sizeof(tap->name));
-	const int header_bytes = OFFLOAD_VNET_HEADER_BYTES, little_endian = 1;
-	if (ioctl(tap->fd, TUNSETVNETHDRSZ, &header_bytes) < 0 || ioctl(tap->fd, TUNSETVNETLE, &little_endian) < 0 ||
-	    set_offload(tap, options->no_offload) < 0)
-		return fail(error, BASE_E_IO, name, "cannot set up offloads", "");
-	tap->ifindex = if_nametoindex(tap->name);
-	if (tap->ifindex == 0)
-		return fail(error, BASE_E_IO, name, "no interface index", "");
-	if (lintap_tap_set_carrier(tap, false) < 0)
-		return fail(error, BASE_E_IO, name, "cannot take its carrier away", "");
-	return 0;
-}
-
 static bool name_is_valid(const char *name) {
 	size_t len = strlen(name);
 	return len > 0 && len < LINTAP_NAME_BYTES && strpbrk(name, "/%: \t\n") == NULL && strcmp(name, ".") != 0 &&
@@ -153,12 +128,33 @@ int lintap_tap_open(const struct lintap_tap_options *options, struct lintap_tap 
 		(void)snprintf(error, LINTAP_ERROR_BYTES, "%s", base_error_text(BASE_E_NOMEM));
 		return BASE_E_NOMEM;
 	}
-	err = configure(tap, options, error);
-	if (err < 0) {
-		lintap_tap_close(tap);
-		return err;
-	}
+	memcpy(tap->name, options->name, strlen(options->name) + 1);
+	tap->no_offload = options->no_offload;
 	*ret = tap;
+	return 0;
+}
+
+int lintap_tap_make(struct lintap_tap *tap, char error[static LINTAP_ERROR_BYTES]) {
+	struct ifreq request = {.ifr_flags = (short)(uint16_t)(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_TUN_EXCL)};
+	const char *name = tap->name;
+	memcpy(request.ifr_name, name, sizeof(tap->name));
+	if (ioctl(tap->fd, TUNSETIFF, &request) < 0) {
+		if (errno == EBUSY || errno == EEXIST)
+			return fail(error, BASE_E_EXISTS, name, "it exists already",
+			            " (another client? choose a name with --interface)");
+		if (errno == EPERM)
+			return fail(error, BASE_E_DENIED, name, "cannot make it", " (the client needs root or CAP_NET_ADMIN)");
+		return fail(error, BASE_E_IO, name, "cannot make it", "");
+	}
+	const int header_bytes = OFFLOAD_VNET_HEADER_BYTES, little_endian = 1;
+	if (ioctl(tap->fd, TUNSETVNETHDRSZ, &header_bytes) < 0 || ioctl(tap->fd, TUNSETVNETLE, &little_endian) < 0 ||
+	    set_offload(tap, tap->no_offload) < 0)
+		return fail(error, BASE_E_IO, name, "cannot set up offloads", "");
+	tap->ifindex = if_nametoindex(tap->name);
+	if (tap->ifindex == 0)
+		return fail(error, BASE_E_IO, name, "no interface index", "");
+	if (lintap_tap_set_carrier(tap, false) < 0)
+		return fail(error, BASE_E_IO, name, "cannot take its carrier away", "");
 	return 0;
 }
 

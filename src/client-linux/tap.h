@@ -1,6 +1,6 @@
 /* client-linux/tap.h: the TAP device: made for this process, gone with it. Reads are drained up to a bound for each
- * turn and come out as finished frames; writes wait for the turn's end and leave merged. Needs CAP_NET_ADMIN to open.
- */
+ * turn and come out as finished frames; writes wait for the turn's end and leave merged. Needs CAP_NET_ADMIN to be
+ * made. */
 #ifndef CLIENT_LINUX_TAP_H
 #define CLIENT_LINUX_TAP_H
 
@@ -19,17 +19,20 @@ struct lintap_tap_options {
 	struct obs_counters *counters;
 };
 
-/* The device is there but down and without carrier. 0; BASE_E_INVALID (name), BASE_E_EXISTS (in use), BASE_E_DENIED,
- * BASE_E_UNSUPPORTED (no TUN/TAP in this kernel), BASE_E_NOMEM, BASE_E_IO, with `error`. */
+/* What is needed for a device; there is none yet. 0; BASE_E_INVALID (name), BASE_E_DENIED, BASE_E_UNSUPPORTED (no
+ * TUN/TAP in this kernel), BASE_E_NOMEM, BASE_E_IO, with `error`. */
 int lintap_tap_open(const struct lintap_tap_options *options, struct lintap_tap **ret,
                     char error[static LINTAP_ERROR_BYTES]);
+/* The device is there, but down and without carrier. 0; BASE_E_EXISTS (in use), BASE_E_DENIED, BASE_E_IO, with `error`.
+ */
+int lintap_tap_make(struct lintap_tap *tap, char error[static LINTAP_ERROR_BYTES]);
 void lintap_tap_close(struct lintap_tap *tap); /* accepts NULL */
 
 /* The seam for tests: the same object over any descriptor that keeps message boundaries. Takes the descriptor. */
 struct lintap_tap *lintap_tap_wrap(const struct lintap_tap_options *options, int fd);
 
 int lintap_tap_fd(const struct lintap_tap *tap);
-unsigned lintap_tap_ifindex(const struct lintap_tap *tap);
+unsigned lintap_tap_ifindex(const struct lintap_tap *tap); /* 0 before it is made */
 const char *lintap_tap_name(const struct lintap_tap *tap);
 
 /* The plug: with it the machine sees a cable, without it none. 0 or a negative errno. */

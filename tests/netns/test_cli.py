@@ -147,6 +147,15 @@ class TestCommandLine(unittest.TestCase):
             self.assertRegex(run.stderr, 'eth0.*(carrier|link|cable)')
             self.assertEqual(party.peers(), [], 'a gateway that cannot bridge never shows up')
 
+    def test_no_device_before_the_relay_is_resolved(self):
+        with Lab() as lab:
+            party = Party(lab)
+            party.start_relay()
+            client = party.start_client('client1', relay='relay.invalid:4433')
+            client.wait_log('session_attempt_failed error="relay.invalid', 30)
+            self.assertFalse(lab.device_exists('client1', TAP))
+            party.check_programs()
+
     def make_certificate(self, lab, name, *options):
         paths = lab.path(f'{name}.pem'), lab.path(f'{name}.key')
         lab.run('relay', 'openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes',

@@ -44,9 +44,7 @@ static int set_high(char error[static HOST_ERROR_BYTES]) {
 		return refused(error, "the time slice stays");
 	if (attributes.policy != SCHED_OTHER && attributes.policy != SCHED_BATCH)
 		return 0; /* who started us chose something else */
-	attributes.size = sizeof(attributes);
-	attributes.flags = 0;
-	attributes.runtime = SLICE_NS;
+	attributes.runtime = SLICE_NS; /* the rest goes back as it came */
 	if (syscall(SYS_sched_setattr, 0, &attributes, 0) != 0 || !get_attributes(&attributes))
 		return refused(error, "the time slice stays");
 	if (attributes.runtime == SLICE_NS)

@@ -110,6 +110,7 @@ static bool make_tap(struct lintap *client) {
 	int err = lintap_tap_make(client->tap, error);
 	if (err < 0)
 		return fail(client, exit_of_device(err), error, "");
+	lintap_route_pin_init(&client->pin, client->rtnl, lintap_tap_ifindex(client->tap), client->process.log);
 	const struct netlink_link link = {
 	    .ifindex = lintap_tap_ifindex(client->tap), .mac = &client->process.setup.driver.session.mac, .up = true};
 	err = rtnl_set_link(client->rtnl, &link);
@@ -120,7 +121,6 @@ static bool make_tap(struct lintap *client) {
 	client->tap_source = (struct loop_source){.ready = on_tap_ready, .user = client};
 	if (loop_add(client->process.loop, &client->tap_source, lintap_tap_fd(client->tap), LOOP_READ) < 0)
 		return fail(client, CLIENT_EXIT_FAILURE, "", "cannot watch the tunnel interface");
-	lintap_route_pin_init(&client->pin, client->rtnl, lintap_tap_ifindex(client->tap), client->process.log);
 	return true;
 }
 

@@ -8,7 +8,7 @@
 #define THRESHOLD_PART 20
 #define THRESHOLD_MIN BASE_MS
 #define THRESHOLD_MAX (16 * BASE_MS)
-/* And the path's jitter so many times, which a radio has and a queue has not: that grows and shrinks slowly. */
+/* And the path's jitter so many times: a radio's delay jumps, a queue's changes slowly. */
 #define JITTERS 2
 #define JITTER_PART 16
 /* One sample may be a late acknowledgement; two that are late by chance do no harm. */
@@ -33,13 +33,13 @@ static uint64_t threshold(const struct quic_restraint *restraint, uint64_t rtt_m
 	return clamp(rtt_min / THRESHOLD_PART, THRESHOLD_MIN, THRESHOLD_MAX) + JITTERS * restraint->jitter;
 }
 
-/* RFC 3550 section 6.4.1, of round trips. */
-static void measure_jitter(struct quic_restraint *restraint, uint64_t rtt) {
-	uint64_t difference = rtt > restraint->seen_rtt ? rtt - restraint->seen_rtt : restraint->seen_rtt - rtt;
+/* RFC 3550 section 6.4.1, of round trips. One that is far off, as after a suspend, counts as little more than others.
+ */
+static void measure_jitter(struct quic_restraint *restraint, uint64_t before, uint64_t rtt) {
+	uint64_t difference = rtt > before ? rtt - before : before - rtt;
 
-	if (restraint->seen_rtt != 0)
-		restraint->jitter += difference / JITTER_PART - restraint->jitter / JITTER_PART;
-	restraint->seen_rtt = rtt;
+	if (before != 0)
+		restraint->jitter += clamp(difference, 0, THRESHOLD_MAX) / JITTER_PART - restraint->jitter / JITTER_PART;
 }
 
 static void start_round(struct quic_restraint *restraint, uint64_t at) {
@@ -48,9 +48,13 @@ static void start_round(struct quic_restraint *restraint, uint64_t at) {
 	restraint->least_rtt = UINT64_MAX;
 }
 
-/* With little in flight a queue cannot be ours, and acknowledgements come late. */
+/* With little in flight a queue cannot be ours, and acknowledgements come late: such round trips tell nothing. */
+static bool is_telling(const struct quic_restraint_view *view) {
+	return view->in_flight >= view->window / 3;
+}
+
 static bool queue_stands(const struct quic_restraint *restraint, const struct quic_restraint_view *view) {
-	return restraint->samples >= SAMPLES_MIN && view->in_flight >= view->window / 3 &&
+	return restraint->samples >= SAMPLES_MIN && is_telling(view) &&
 	       restraint->least_rtt > view->rtt_min + threshold(restraint, view->rtt_min);
 }
 
@@ -106,14 +110,18 @@ static void measure_rate(struct quic_restraint *restraint, const struct quic_res
 }
 
 void quic_restraint_update(struct quic_restraint *restraint, const struct quic_restraint_view *view, uint64_t now) {
-	if (view->rtt_latest == restraint->seen_rtt)
+	const uint64_t before = restraint->seen_rtt;
+
+	if (view->rtt_latest == before)
 		return;
-	measure_jitter(restraint, view->rtt_latest);
+	restraint->seen_rtt = view->rtt_latest;
 	if (is_looking(restraint, view, now)) {
 		start_span(restraint, view, now);
 		start_round(restraint, now);
 		return;
 	}
+	if (is_telling(view))
+		measure_jitter(restraint, before, view->rtt_latest);
 	measure_rate(restraint, view, now);
 	if (now < restraint->round_start || now < restraint->off_until)
 		return;

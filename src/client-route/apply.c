@@ -238,7 +238,8 @@ static void enter(struct route_scope *scope, enum obs_tristate state, const char
 		obs_str(scope->log, "message", error);
 	} else if (!scope->needless) {
 		put_ip(scope->log, "gateway", &scope->pin.next_hop);
-		obs_u64(scope->log, "interface", scope->pin.index);
+		if (scope->pin.index != 0)
+			obs_u64(scope->log, "interface", scope->pin.index);
 	}
 	obs_end(scope->log);
 }

@@ -11,7 +11,7 @@ struct route_entry {
 	uint8_t prefix;
 	struct base_addr next_hop; /* of the same family; all zeros: on link */
 	uint64_t luid;
-	uint32_t index;  /* of the interface, for people: they change; 0: not known */
+	uint32_t index;  /* of the interface, for logs: Windows may renumber; 0: not known */
 	uint32_t metric; /* the route's and its interface's, summed: what decides between equal prefixes */
 };
 

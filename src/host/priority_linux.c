@@ -1,4 +1,5 @@
-/* host/priority_linux.c: what the scheduler is asked for. Threads inherit it from the one that starts them. */
+/* host/priority_linux.c: what the scheduler is asked for. Threads inherit it from the one that starts them, unless the
+ * process was started with reset-on-fork. */
 #include "base/error.h"
 #include "base/text.h"
 #include "host/host.h"
@@ -9,12 +10,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Since 6.12 the scheduler (EEVDF) lets who asks for short slices go before those with long ones (usually 1 to 3 ms),
- * and gives nobody more of the processor for it. Below this, programs that the network keeps busy only interrupt each
- * other more often. */
+/* Since 6.12 the scheduler (EEVDF) lets who asks for short slices go before those with long ones (usually 0.7 to 3 ms),
+ * and gives nobody more of the processor for it. With shorter slices programs that the network keeps busy only
+ * interrupt each other more often. */
 #define SLICE_NS 300000
 
-/* The first version of struct sched_attr (sched_setattr(2)), which not every C library declares and some do. */
+/* The first version of struct sched_attr (sched_setattr(2)). Some C libraries declare it: hence a name of our own. */
 struct attributes {
 	uint32_t size, policy;
 	uint64_t flags;
@@ -36,22 +37,29 @@ static bool get_attributes(struct attributes *ret) {
 	return syscall(SYS_sched_getattr, 0, ret, sizeof(*ret), 0) == 0;
 }
 
+static int unsupported(char error[static HOST_ERROR_BYTES], const char *why) {
+	struct base_text text;
+
+	base_text_init(&text, error, HOST_ERROR_BYTES);
+	base_text_addf(&text, "the time slice stays: %s", why);
+	return BASE_E_UNSUPPORTED;
+}
+
 static int set_high(char error[static HOST_ERROR_BYTES]) {
 	struct attributes attributes;
-	struct base_text text;
 
 	if (!get_attributes(&attributes))
 		return refused(error, "the time slice stays");
 	if (attributes.policy != SCHED_OTHER && attributes.policy != SCHED_BATCH)
-		return 0; /* who started us chose something else */
+		return unsupported(error, "who started the program chose a policy without one");
+	if (attributes.runtime != 0 && attributes.runtime <= SLICE_NS)
+		return 0;                  /* who started us asked for less already */
 	attributes.runtime = SLICE_NS; /* the rest goes back as it came */
 	if (syscall(SYS_sched_setattr, 0, &attributes, 0) != 0 || !get_attributes(&attributes))
 		return refused(error, "the time slice stays");
 	if (attributes.runtime == SLICE_NS)
 		return 0;
-	base_text_init(&text, error, HOST_ERROR_BYTES);
-	base_text_add(&text, "the time slice stays: Linux knows none of a program's own before 6.12");
-	return BASE_E_UNSUPPORTED;
+	return unsupported(error, "Linux knows none of a program's own before 6.12");
 }
 
 static int set_realtime(char error[static HOST_ERROR_BYTES]) {

@@ -16,8 +16,9 @@ void net_bell_close(struct net_bell *bell);
 /* Becomes readable when it rings, and stays so. */
 int net_bell_fd(const struct net_bell *bell);
 
-/* Has a detached thread that gets no signals call net_resolver_look_up(). */
+/* Starts a detached thread, without signals, that calls net_resolver_look_up(). */
 bool net_resolver_start_thread(struct net_resolver *resolver);
+/* Of resolve.c. */
 void net_resolver_look_up(struct net_resolver *resolver);
 
 #endif

@@ -5,7 +5,7 @@
  *
  * The shape is that of HyStart++ (RFC 9406). BBR keeps its window at twice what the path holds, so
  * half of the window is the limit. Where that costs rate, the long round trips were somebody else's queue or a radio's
- * turns, and the restraint is off for a while. Pure. */
+ * delay, and the restraint is off for a while. Pure. */
 #ifndef QUIC_RESTRAINT_H
 #define QUIC_RESTRAINT_H
 
@@ -18,7 +18,7 @@ struct quic_restraint {
 	bool reached;         /* the limit held something back in this span */
 	uint64_t round_start; /* packets sent before this say nothing about the present limit */
 	uint64_t seen_rtt;    /* the last sample */
-	uint64_t jitter;      /* how much one sample differs from the one before */
+	uint64_t jitter;      /* how much one sample differs from the one before, on average */
 	uint64_t least_rtt;   /* of this round */
 	unsigned samples;     /* in this round */
 

@@ -29,6 +29,8 @@ static void test_interleave(void **state) {
 		struct net_resolved addrs = {.count = strlen(cases[i].in)};
 		uint8_t last_v4 = 0, last_v6 = 0;
 
+		unit_assert_true(addrs.count <= NET_RESOLVE_ADDRS_MAX, cases[i].in);
+
 		for (size_t j = 0; j < addrs.count && j < NET_RESOLVE_ADDRS_MAX; j++) {
 			char family = cases[i].in[j];
 

@@ -156,6 +156,15 @@ class TestCommandLine(unittest.TestCase):
             self.assertFalse(lab.device_exists('client1', TAP))
             party.check_programs()
 
+    def test_interface_that_exists(self):
+        with Lab() as lab:
+            party = Party(lab)
+            party.start_relay()
+            lab.ip('client1', 'link', 'add', TAP, 'type', 'veth', 'peer', 'name', 'other0')
+            run = lab.run('client1', *party.client_command('client1'), check=False, timeout=15)
+            self.assertEqual(run.returncode, DEVICE, text(run))
+            self.assertRegex(run.stderr, f"'{TAP}'.*exists already.*--interface")
+
     def make_certificate(self, lab, name, *options):
         paths = lab.path(f'{name}.pem'), lab.path(f'{name}.key')
         lab.run('relay', 'openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes',

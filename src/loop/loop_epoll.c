@@ -1,5 +1,5 @@
-/* loop/loop_epoll.c: the loop over epoll, level-triggered, with signals as one more descriptor. It knows descriptors
- * and deadlines and nothing of what they are for. */
+/* loop/loop_epoll.c: the loop over epoll, level-triggered, with signals and the earliest deadline as two more
+ * descriptors. It knows descriptors and deadlines and nothing of what they are for. */
 #include "base/error.h"
 #include "loop/turn.h"
 
@@ -9,15 +9,20 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
 #define BATCH 64 /* more are ready: epoll hands them out in turn, none starves */
+#define PUT_OFF_INTERVAL_NS BASE_MS
 
 struct loop {
 	struct loop_turn turn;
 	int epoll_fd;
-	bool no_pwait2; /* the kernel is older than 5.11 */
+
+	struct loop_source alarm; /* a timerfd */
+	uint64_t alarm_at;        /* when it is due; BASE_NEVER: it is not armed */
+	uint64_t alarm_set_at;    /* when that was last said */
 
 	/* What epoll reported for this turn; loop_remove takes a source out of what is still to be run. */
 	struct epoll_event batch[BATCH];
@@ -36,14 +41,40 @@ static uint64_t read_clock(clockid_t clock) {
 	return (uint64_t)time.tv_sec * BASE_SECOND + (uint64_t)time.tv_nsec;
 }
 
+static void alarm_rang(void *user, unsigned events, uint64_t now) {
+	struct loop *loop = user;
+
+	(void)events;
+	(void)now;
+	loop->alarm_at = BASE_NEVER;
+}
+
+/* Edge-triggered, so that it rings once without being read. */
+static bool open_alarm(struct loop *loop) {
+	struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.ptr = &loop->alarm};
+
+	loop->alarm = (struct loop_source){.ready = alarm_rang, .user = loop};
+	loop->alarm_at = BASE_NEVER;
+	loop->alarm.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	return loop->alarm.fd >= 0 && epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, loop->alarm.fd, &event) == 0;
+}
+
+static void close_descriptors(struct loop *loop) {
+	if (loop->alarm.fd >= 0)
+		close(loop->alarm.fd);
+	if (loop->epoll_fd >= 0)
+		close(loop->epoll_fd);
+}
+
 struct loop *loop_new(void) {
 	struct loop *loop = calloc(1, sizeof(*loop));
 
 	if (loop == NULL)
 		return NULL;
-	loop->signals.fd = -1;
+	loop->signals.fd = loop->alarm.fd = -1;
 	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (loop->epoll_fd < 0) {
+	if (loop->epoll_fd < 0 || !open_alarm(loop)) {
+		close_descriptors(loop);
 		free(loop);
 		return NULL;
 	}
@@ -63,7 +94,7 @@ void loop_free(struct loop *loop) {
 		pthread_sigmask(SIG_SETMASK, &loop->mask_before, NULL);
 	}
 	loop_turn_done(&loop->turn);
-	close(loop->epoll_fd);
+	close_descriptors(loop);
 	free(loop);
 }
 
@@ -166,21 +197,30 @@ int loop_watch_signals(struct loop *loop, void (*hangup)(void *user), void *user
 	return 0;
 }
 
-/* epoll_wait knows milliseconds only, and packets are paced in microseconds. */
-static int wait_ready(struct loop *loop, uint64_t wait_ns) {
-	struct timespec timeout = {.tv_sec = (time_t)(wait_ns / BASE_SECOND), .tv_nsec = (long)(wait_ns % BASE_SECOND)};
-	uint64_t wait_ms = wait_ns / BASE_MS + (wait_ns % BASE_MS != 0);
-	int count;
+/* A timeout of epoll_wait is a kernel timer that is set before each sleep and taken back after it, before the program
+ * runs: each packet that ends a sleep is later by that. The alarm stands beside instead. It may ring too early, which
+ * costs a turn with nothing to do; so deadlines that move with every packet put it off now and then, not each time. */
+static int set_alarm(struct loop *loop, uint64_t now, uint64_t deadline) {
+	struct itimerspec spec = {.it_value.tv_sec = (time_t)(deadline / BASE_SECOND),
+	                          .it_value.tv_nsec = (long)(deadline % BASE_SECOND)};
 
-	if (!loop->no_pwait2) {
-		count = epoll_pwait2(loop->epoll_fd, loop->batch, BATCH, wait_ns == BASE_NEVER ? NULL : &timeout, NULL);
-		if (count >= 0 || errno != ENOSYS)
-			return count;
-		loop->no_pwait2 = true;
-	}
-	if (wait_ns == BASE_NEVER)
-		return epoll_wait(loop->epoll_fd, loop->batch, BATCH, -1);
-	return epoll_wait(loop->epoll_fd, loop->batch, BATCH, wait_ms < 1000000 ? (int)wait_ms : 1000000);
+	if (deadline == loop->alarm_at || (deadline > loop->alarm_at && now - loop->alarm_set_at < PUT_OFF_INTERVAL_NS))
+		return 0;
+	if (timerfd_settime(loop->alarm.fd, TFD_TIMER_ABSTIME, &spec, NULL) != 0)
+		return -1;
+	loop->alarm_at = deadline;
+	loop->alarm_set_at = now;
+	return 0;
+}
+
+/* What epoll_wait returns. */
+static int wait_ready(struct loop *loop, uint64_t wait_ns) {
+	uint64_t now = read_clock(CLOCK_MONOTONIC);
+
+	wait_ns = loop_turn_wait(&loop->turn, now, wait_ns);
+	if (wait_ns > 0 && wait_ns < BASE_NEVER - now && set_alarm(loop, now, now + wait_ns) != 0)
+		return -1;
+	return epoll_wait(loop->epoll_fd, loop->batch, BATCH, wait_ns == 0 ? 0 : -1);
 }
 
 static void run_sources(struct loop *loop, int count) {
@@ -204,10 +244,8 @@ static void run_sources(struct loop *loop, int count) {
 }
 
 int loop_run_once(struct loop *loop, uint64_t wait_ns) {
-	int count;
+	int count = wait_ready(loop, wait_ns);
 
-	wait_ns = loop_turn_wait(&loop->turn, read_clock(CLOCK_MONOTONIC), wait_ns);
-	count = wait_ready(loop, wait_ns);
 	if (count < 0 && errno != EINTR)
 		return BASE_E_IO;
 	loop->turn.now = read_clock(CLOCK_MONOTONIC);

@@ -135,6 +135,14 @@ static int on_stream_open(ngtcp2_conn *ng, int64_t stream_id, void *user) {
 	return 0;
 }
 
+/* Counts what the peer wants to be acknowledged, which packets with nothing but acknowledgements are not: two ends that
+ * counted those would answer each other's for as long as a game goes on. */
+static void note_heard(struct quic_conn *conn, size_t len) {
+	if (conn->heard == 0)
+		conn->heard_at = conn->now;
+	conn->heard = conn->heard > 0 || len > QUIC_LONE_BYTES_MAX ? 2 : 1;
+}
+
 static int on_stream_data(ngtcp2_conn *ng, uint32_t flags, int64_t stream_id, uint64_t offset, const uint8_t *data,
                           size_t len, void *user, void *stream_user) {
 	struct quic_conn *conn = user;
@@ -145,6 +153,7 @@ static int on_stream_data(ngtcp2_conn *ng, uint32_t flags, int64_t stream_id, ui
 		return 0;
 	if (!conn->handshake_done || stream_id != conn->control.stream_id)
 		return NGTCP2_ERR_CALLBACK_FAILURE;
+	note_heard(conn, len);
 	conn->events->control(conn->user, conn, slice_of(data, len), (flags & NGTCP2_STREAM_DATA_FLAG_FIN) != 0, conn->now);
 	ngtcp2_conn_extend_max_offset(ng, len);
 	return ngtcp2_conn_extend_max_stream_offset(ng, stream_id, len) == NGTCP2_ERR_NOMEM ? NGTCP2_ERR_CALLBACK_FAILURE
@@ -203,6 +212,7 @@ static int on_datagram(ngtcp2_conn *ng, uint32_t flags, const uint8_t *data, siz
 
 	(void)ng;
 	(void)flags;
+	note_heard(conn, len);
 	if (is_open(conn) && conn->handshake_done)
 		conn->events->datagram(conn->user, conn, slice_of(data, len), conn->now);
 	return 0;
@@ -318,11 +328,6 @@ int quic_conn_read(struct quic_conn *conn, const struct base_path *path, uint8_t
 	ngtcp2_path_storage storage;
 	int code;
 
-	if (conn->heard == 0)
-		conn->heard_at = conn->now;
-	conn->heard += datagram.len < QUIC_UDP_PAYLOAD_MIN ? 1 : 2;
-	if (conn->heard > 2)
-		conn->heard = 2;
 	quic_path_to_ng(path, &storage);
 	code = ngtcp2_conn_read_pkt(conn->ng, &storage.path, &info, datagram.data, datagram.len, conn->now);
 	if (code == 0)

@@ -154,7 +154,7 @@ static void note_acknowledged(struct quic_conn *conn) {
 	if (conn->heard == 0)
 		return;
 	ngtcp2_conn_get_conn_info(conn->ng, &info);
-	conn->long_path = info.smoothed_rtt > QUIC_LONE_RTT_MAX;
+	conn->long_path = info.min_rtt > QUIC_LONE_RTT_MAX;
 	if (conn->now - conn->heard_at >= info.smoothed_rtt / 8)
 		conn->heard = 0;
 }

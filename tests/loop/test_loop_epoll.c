@@ -145,6 +145,50 @@ static void test_timer_precision(void **state) {
 	assert_true(best < 500 * BASE_US);
 }
 
+/* One turn that ends because something is ready, so that the loop has waited with what `timer` said. */
+static void turn_with(struct loop *loop, struct test_source *source, struct loop_timer *timer, uint64_t in_ns) {
+	assert_int_equal(loop_run_once(loop, 0), 0);
+	assert_int_equal(loop_timer_set(loop, timer, loop_now(loop) + in_ns), 0);
+	assert_int_equal(write(source->write_fd, "x", 1), 1);
+	assert_int_equal(loop_run_once(loop, BASE_NEVER), 0);
+}
+
+/* A deadline that moves while the loop runs is kept where it went, and no turn is spent on waiting for it. */
+static void test_deadline_that_moves(void **state) {
+	static const uint64_t moves[][2] = {
+	    {10 * BASE_SECOND, 5 * BASE_MS}, {2 * BASE_MS, 20 * BASE_MS}, {100 * BASE_US, 10 * BASE_MS}, {5 * BASE_MS, 1}};
+	struct loop *loop = *state;
+	struct test_source source;
+	struct loop_timer timer;
+	int calls = 0;
+
+	open_source(&source, loop);
+	source.source.ready = on_ready_read;
+	loop_timer_init(&timer, on_due, &calls);
+	for (int i = 0; i < 4; i++) {
+		uint64_t deadline;
+		int turns = 0;
+
+		turn_with(loop, &source, &timer, moves[i][0]);
+		deadline = loop_now(loop) + moves[i][1];
+		assert_int_equal(loop_timer_set(loop, &timer, deadline), 0);
+		while (calls == i && turns < 10) {
+			assert_int_equal(loop_run_once(loop, BASE_NEVER), 0);
+			turns++;
+		}
+		assert_int_equal(calls, i + 1);
+		assert_true(loop_now(loop) >= deadline && loop_now(loop) < deadline + 5 * BASE_SECOND);
+	}
+	turn_with(loop, &source, &timer, BASE_MS);
+	assert_int_equal(loop_timer_set(loop, &timer, BASE_NEVER), 0);
+	for (uint64_t end = loop_now(loop) + 20 * BASE_MS, turns = 0; loop_now(loop) < end; turns++) {
+		assert_int_equal(loop_run_once(loop, end - loop_now(loop)), 0);
+		assert_true(turns < 10);
+	}
+	assert_int_equal(calls, 4);
+	close_source(&source);
+}
+
 static void on_hangup(void *user) {
 	(void)user;
 	note('h');
@@ -204,13 +248,10 @@ static void test_hangup_without_a_use(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_hangup_of_a_source),
-	    TEST(test_writable),
-	    TEST(test_many_sources),
-	    TEST(test_timer_precision),
-	    TEST(test_signal_nobody_reads),
-	    TEST(test_hangup_without_a_use),
-	    TEST(test_signals),
+	    TEST(test_hangup_of_a_source),   TEST(test_writable),
+	    TEST(test_many_sources),         TEST(test_timer_precision),
+	    TEST(test_deadline_that_moves),  TEST(test_signal_nobody_reads),
+	    TEST(test_hangup_without_a_use), TEST(test_signals),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -143,7 +143,10 @@ static int install_service(const struct program *program) {
 	if (!winmain_program_path(path, sizeof(path)) ||
 	    !winmain_service_command(&text, path, program->argc, arguments(program), winmain_absolute_path, NULL))
 		return fail(CLIENT_EXIT_USAGE, "--service install: the options are too long, or name a file that cannot be");
-	int err = winmain_service_install(command, error);
+	int err = winmain_check_program(path, error);
+	if (err < 0)
+		return fail(CLIENT_EXIT_USAGE, error);
+	err = winmain_service_install(command, error);
 	if (err < 0)
 		return fail(err == BASE_E_DENIED ? CLIENT_EXIT_PRIVILEGE : CLIENT_EXIT_FAILURE, error);
 	(void)printf("The service lanparty-client runs, and starts with Windows. Its log: %s\\client.log\n",

@@ -1,5 +1,6 @@
 /* The folder that holds identity, configuration and the state to restore: what is in there decides where this PC
  * connects to, and is read with all rights. */
+#include "client-win/access.h"
 #include "client-win/system.h"
 
 #include "base/error.h"
@@ -14,8 +15,6 @@
 #define WIDE_PATH 1024
 /* Full control for the system and administrators, inherited by what is inside; nothing for anybody else. */
 #define OWNER_AND_ACCESS L"O:BAD:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)"
-/* Rights that change nothing. */
-#define READ_ONLY (FILE_GENERIC_READ | FILE_GENERIC_EXECUTE | GENERIC_READ | GENERIC_EXECUTE)
 /* Somebody may make the folder again in between, but not for ever. */
 #define TRIES 10
 #define ASIDE_MAX 1000
@@ -28,65 +27,13 @@ static int fail(char error[static WINMAIN_ERROR_BYTES], const char *path, DWORD 
 	return number == ERROR_ACCESS_DENIED ? BASE_E_DENIED : BASE_E_IO;
 }
 
-/* The system, administrators, and whoever runs this: an administrator too. */
-static bool is_trusted(PSID sid, PSID own) {
-	return IsWellKnownSid(sid, WinLocalSystemSid) || IsWellKnownSid(sid, WinBuiltinAdministratorsSid) ||
-	       EqualSid(sid, own);
-}
-
-/* Everything that an access list allows to anybody else, also with what will be or was made inside; all rights when it
- * can't be told. */
-static DWORD rights_of_others(PACL acl, PSID own) {
-	DWORD rights = 0;
-	if (acl == NULL)
-		return GENERIC_ALL; /* no list: everybody may do everything */
-	for (DWORD i = 0; i < acl->AceCount; i++) {
-		void *found;
-		if (!GetAce(acl, i, &found))
-			return GENERIC_ALL;
-		ACCESS_ALLOWED_ACE *ace = found;
-		if (ace->Header.AceType == ACCESS_DENIED_ACE_TYPE)
-			continue;
-		if (ace->Header.AceType != ACCESS_ALLOWED_ACE_TYPE)
-			return GENERIC_ALL;
-		/* Whoever makes something inside has its rights: where others may make nothing, that is nobody of them. */
-		if ((ace->Header.AceFlags & INHERIT_ONLY_ACE) != 0 && IsWellKnownSid(&ace->SidStart, WinCreatorOwnerSid))
-			continue;
-		if (!is_trusted(&ace->SidStart, own))
-			rights |= ace->Mask;
-	}
-	return rights;
-}
-
-/* What others may do with the folder, and so may have done. A link would lead all of it elsewhere. */
+/* What others may do with the folder, and so may have done. A file in its place is not ours. */
 static DWORD look(const wchar_t *path, DWORD *ret_rights) {
-	PSECURITY_DESCRIPTOR security;
-	PSID owner;
-	PACL acl;
-	HANDLE token;
-	union {
-		TOKEN_USER user;
-		uint8_t bytes[sizeof(TOKEN_USER) + SECURITY_MAX_SID_SIZE];
-	} own;
-	DWORD len, kind = GetFileAttributesW(path);
+	DWORD kind = GetFileAttributesW(path);
 	if (kind == INVALID_FILE_ATTRIBUTES)
 		return GetLastError();
-	if ((kind & FILE_ATTRIBUTE_DIRECTORY) == 0 || (kind & FILE_ATTRIBUTE_REPARSE_POINT) != 0) {
-		*ret_rights = GENERIC_ALL;
-		return 0;
-	}
-	if (!OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &token))
-		return GetLastError();
-	DWORD number = GetTokenInformation(token, TokenUser, &own, sizeof(own), &len) ? 0 : GetLastError();
-	(void)CloseHandle(token);
-	if (number == 0)
-		number = GetNamedSecurityInfoW(path, SE_FILE_OBJECT, OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION,
-		                               &owner, NULL, &acl, NULL, &security);
-	if (number != 0)
-		return number;
-	*ret_rights = is_trusted(owner, own.user.User.Sid) ? rights_of_others(acl, own.user.User.Sid) : GENERIC_ALL;
-	(void)LocalFree(security);
-	return 0;
+	*ret_rights = GENERIC_ALL;
+	return (kind & FILE_ATTRIBUTE_DIRECTORY) != 0 ? winmain_rights_of_others(path, ret_rights) : 0;
 }
 
 static DWORD move_aside(const wchar_t *wide, const char *path, char notice[static WINMAIN_ERROR_BYTES]) {
@@ -139,7 +86,7 @@ int winmain_own_directory(const char *path, char notice[static WINMAIN_ERROR_BYT
 		if (number != ERROR_ALREADY_EXISTS)
 			break;
 		number = look(wide, &rights);
-		if (number == 0 && (rights & ~(DWORD)READ_ONLY) != 0) {
+		if (number == 0 && winmain_rights_change(rights)) {
 			number = move_aside(wide, path, notice);
 			if (number == 0)
 				number = ERROR_ALREADY_EXISTS; /* once more */

@@ -68,6 +68,19 @@ class TestService(unittest.TestCase):
             self.assertNotEqual(pc.run('reg', 'query', KEY, check=False)[0], 0)
             self.assertIn('There is no service', pc.run_client('--service', 'remove')[1])
 
+    def test_not_from_where_others_can_write(self):
+        with Lab() as lab, WindowsPc(lab, adapters=0) as pc:
+            party = make_party(lab)
+            party.start_relay()
+            for path, name in ((pc.client, 'change Z:'), (pc.folder, 'change the folder of Z:')):
+                mode = os.stat(path).st_mode
+                os.chmod(path, 0o777)
+                status, _, err = pc.run_client('--service', 'install', *pc.options(party))
+                os.chmod(path, mode)
+                self.assertEqual(status, 2, err)
+                self.assertIn(f'others than administrators can {name}', err)
+                self.assertNotEqual(pc.run('reg', 'query', KEY, check=False)[0], 0)
+
     def test_what_the_service_lacks_is_said_at_once(self):
         with Lab() as lab, WindowsPc(lab, adapters=0) as pc:
             party = make_party(lab)

@@ -1,0 +1,120 @@
+#include "client-win/access.h"
+
+#include "base/error.h"
+#include "client-win/system.h"
+
+#include <windows.h>
+
+#include <aclapi.h>
+#include <sddl.h>
+
+#define WIDE_PATH 1024
+
+/* The service that owns what belongs to Windows, Program Files too. */
+static bool is_trusted_installer(PSID sid) {
+	PSID known;
+	if (!ConvertStringSidToSidW(L"S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464", &known))
+		return false;
+	const bool same = EqualSid(sid, known);
+	(void)LocalFree(known);
+	return same;
+}
+
+/* The system, administrators, and whoever runs this: an administrator too. */
+static bool is_trusted(PSID sid, PSID own) {
+	return IsWellKnownSid(sid, WinLocalSystemSid) || IsWellKnownSid(sid, WinBuiltinAdministratorsSid) ||
+	       EqualSid(sid, own) || is_trusted_installer(sid);
+}
+
+/* Everything that an access list allows to anybody else, also with what will be or was made inside; all rights when it
+ * can't be told. */
+static DWORD rights_of_others(PACL acl, PSID own) {
+	DWORD rights = 0;
+	if (acl == NULL)
+		return GENERIC_ALL; /* no list: everybody may do everything */
+	for (DWORD i = 0; i < acl->AceCount; i++) {
+		void *found;
+		if (!GetAce(acl, i, &found))
+			return GENERIC_ALL;
+		ACCESS_ALLOWED_ACE *ace = found;
+		if (ace->Header.AceType == ACCESS_DENIED_ACE_TYPE)
+			continue;
+		if (ace->Header.AceType != ACCESS_ALLOWED_ACE_TYPE)
+			return GENERIC_ALL;
+		/* Whoever makes something inside has its rights: where others may make nothing, that is nobody of them. */
+		if ((ace->Header.AceFlags & INHERIT_ONLY_ACE) != 0 && IsWellKnownSid(&ace->SidStart, WinCreatorOwnerSid))
+			continue;
+		if (!is_trusted(&ace->SidStart, own))
+			rights |= ace->Mask;
+	}
+	return rights;
+}
+
+DWORD winmain_rights_of_others(const wchar_t *path, DWORD *ret_rights) {
+	PSECURITY_DESCRIPTOR security;
+	PSID owner;
+	PACL acl;
+	HANDLE token;
+	union {
+		TOKEN_USER user;
+		uint8_t bytes[sizeof(TOKEN_USER) + SECURITY_MAX_SID_SIZE];
+	} own;
+	DWORD len, kind = GetFileAttributesW(path);
+	if (kind == INVALID_FILE_ATTRIBUTES)
+		return GetLastError();
+	*ret_rights = GENERIC_ALL;
+	if ((kind & FILE_ATTRIBUTE_REPARSE_POINT) != 0)
+		return 0;
+	if (!OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &token))
+		return GetLastError();
+	DWORD number = GetTokenInformation(token, TokenUser, &own, sizeof(own), &len) ? 0 : GetLastError();
+	(void)CloseHandle(token);
+	if (number == 0)
+		number = GetNamedSecurityInfoW(path, SE_FILE_OBJECT, OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION,
+		                               &owner, NULL, &acl, NULL, &security);
+	if (number != 0)
+		return number;
+	if (is_trusted(owner, own.user.User.Sid))
+		*ret_rights = rights_of_others(acl, own.user.User.Sid);
+	(void)LocalFree(security);
+	return 0;
+}
+
+bool winmain_rights_change(DWORD rights) {
+	return (rights & ~(DWORD)(FILE_GENERIC_READ | FILE_GENERIC_EXECUTE | GENERIC_READ | GENERIC_EXECUTE)) != 0;
+}
+
+static int check_one(const wchar_t *wide, const char *what, const char *path, char error[static WINMAIN_ERROR_BYTES]) {
+	DWORD rights = GENERIC_ALL, number = winmain_rights_of_others(wide, &rights);
+	struct base_text text;
+	if (number == 0 && !winmain_rights_change(rights))
+		return 0;
+	base_text_init(&text, error, WINMAIN_ERROR_BYTES);
+	if (number == 0) {
+		base_text_addf(&text,
+		               "others than administrators can change %s%s, and a service has all rights: use the installer, "
+		               "or a folder under Program Files",
+		               what, path);
+		return BASE_E_DENIED;
+	}
+	base_text_addf(&text, "who can change %s%s: ", what, path);
+	winmain_add_system_error(&text, number);
+	return BASE_E_IO;
+}
+
+int winmain_check_program(const char *path, char error[static WINMAIN_ERROR_BYTES]) {
+	wchar_t wide[WIDE_PATH];
+	struct base_text text;
+	base_text_init(&text, error, WINMAIN_ERROR_BYTES);
+	if (MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, path, -1, wide, WIDE_PATH) == 0) {
+		base_text_addf(&text, "%s: ", path);
+		winmain_add_system_error(&text, GetLastError());
+		return BASE_E_IO;
+	}
+	int err = check_one(wide, "", path, error);
+	wchar_t *end = wcsrchr(wide, L'\\');
+	if (err != 0 || end == NULL)
+		return err;
+	*end = L'\0';
+	return check_one(wide, "the folder of ", path, error);
+}

@@ -137,10 +137,12 @@ static int on_stream_open(ngtcp2_conn *ng, int64_t stream_id, void *user) {
 
 /* Counts what the peer wants to be acknowledged, which packets with nothing but acknowledgements are not: two ends that
  * counted those would answer each other's for as long as a game goes on. */
-static void note_heard(struct quic_conn *conn, size_t len) {
+static void note_heard(struct quic_conn *conn, unsigned weight) {
 	if (conn->heard == 0)
 		conn->heard_at = conn->now;
-	conn->heard = conn->heard > 0 || len > QUIC_LONE_BYTES_MAX ? 2 : 1;
+	conn->heard += weight;
+	if (conn->heard > 2)
+		conn->heard = 2;
 }
 
 static int on_stream_data(ngtcp2_conn *ng, uint32_t flags, int64_t stream_id, uint64_t offset, const uint8_t *data,
@@ -153,7 +155,7 @@ static int on_stream_data(ngtcp2_conn *ng, uint32_t flags, int64_t stream_id, ui
 		return 0;
 	if (!conn->handshake_done || stream_id != conn->control.stream_id)
 		return NGTCP2_ERR_CALLBACK_FAILURE;
-	note_heard(conn, len);
+	note_heard(conn, 1);
 	conn->events->control(conn->user, conn, slice_of(data, len), (flags & NGTCP2_STREAM_DATA_FLAG_FIN) != 0, conn->now);
 	ngtcp2_conn_extend_max_offset(ng, len);
 	return ngtcp2_conn_extend_max_stream_offset(ng, stream_id, len) == NGTCP2_ERR_NOMEM ? NGTCP2_ERR_CALLBACK_FAILURE
@@ -212,7 +214,7 @@ static int on_datagram(ngtcp2_conn *ng, uint32_t flags, const uint8_t *data, siz
 
 	(void)ng;
 	(void)flags;
-	note_heard(conn, len);
+	note_heard(conn, 1);
 	if (is_open(conn) && conn->handshake_done)
 		conn->events->datagram(conn->user, conn, slice_of(data, len), conn->now);
 	return 0;
@@ -328,6 +330,8 @@ int quic_conn_read(struct quic_conn *conn, const struct base_path *path, uint8_t
 	ngtcp2_path_storage storage;
 	int code;
 
+	if (datagram.len >= QUIC_UDP_PAYLOAD_MIN) /* a probe of the path too */
+		note_heard(conn, 2);
 	quic_path_to_ng(path, &storage);
 	code = ngtcp2_conn_read_pkt(conn->ng, &storage.path, &info, datagram.data, datagram.len, conn->now);
 	if (code == 0)

@@ -24,10 +24,9 @@
  * after an eighth of the round trip: on a path of half a millisecond that is a packet of its own, at both ends, for
  * every game packet, and it competes with the answer for the processor. So much later it rides on the answer. */
 #define QUIC_TIMER_SLACK_NS BASE_MS
-/* The same while no more than one small datagram waits to be acknowledged: at a game's pace (60 a second and more) that
+/* The same while no more than one small packet waits to be acknowledged: at a game's pace (60 a second and more) that
  * rides on the game's next packet, and no packet goes for acknowledgements alone. The peer is told to expect this. */
 #define QUIC_LONE_SLACK_NS (20 * BASE_MS)
-#define QUIC_LONE_BYTES_MAX 1024
 /* But only on a path whose shortest round trip is no longer than this. (The smoothed one can stay as it was: of packets
  * with nothing but acknowledgements, which two ends send each other when this does not hold, it learns nothing.) The
  * peer's controller takes the shortest round trip of the last seconds for the path's length: where the path is long
@@ -95,7 +94,7 @@ struct quic_conn {
 
 	struct quic_control control;
 
-	unsigned heard;      /* DATAGRAM and STREAM frames perhaps not acknowledged yet; 2: more than a small one */
+	unsigned heard;      /* packets of the peer perhaps not acknowledged yet, up to 2; a large one is 2 */
 	uint64_t heard_at;   /* the first of them */
 	bool long_path;      /* over QUIC_LONE_RTT_MAX, as of what was acknowledged last */
 	bool dry;            /* when last asked, the source had nothing more */

@@ -115,6 +115,7 @@ int winmain_check_program(const char *path, char error[static WINMAIN_ERROR_BYTE
 	wchar_t *end = wcsrchr(wide, L'\\');
 	if (err != 0 || end == NULL)
 		return err;
-	*end = L'\0';
+	/* Without its backslash a drive would mean the folder one is in there. */
+	end[end > wide && end[-1] == L':' ? 1 : 0] = L'\0';
 	return check_one(wide, "the folder of ", path, error);
 }

@@ -4,6 +4,7 @@
 #include "client-win/system.h"
 #include "tests/unit.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include <windows.h>
@@ -17,6 +18,7 @@
 static struct {
 	const char *program, *folder;
 	DWORD refusal;
+	wchar_t asked[MAX_PATH]; /* the last name */
 } lists;
 
 static DWORD WINAPI fake_get(const wchar_t *name, SE_OBJECT_TYPE type, SECURITY_INFORMATION what, PSID *owner,
@@ -27,6 +29,8 @@ static DWORD WINAPI fake_get(const wchar_t *name, SE_OBJECT_TYPE type, SECURITY_
 	(void)audit;
 	assert_int_equal(type, SE_FILE_OBJECT);
 	assert_int_equal(what, OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION);
+	assert_true(len < MAX_PATH);
+	wcscpy(lists.asked, name);
 	if (lists.refusal != 0)
 		return lists.refusal;
 	const char *sddl = len > 4 && wcscmp(name + len - 4, L".exe") == 0 ? lists.program : lists.folder;
@@ -76,6 +80,20 @@ static void test_who_may_change_it(void **state) {
 	}
 }
 
+static void test_on_the_drive_itself(void **state) {
+	char path[32], error[WINMAIN_ERROR_BYTES];
+	(void)state;
+	(void)snprintf(path, sizeof(path), "C:\\lp%lu.exe", GetCurrentProcessId());
+	HANDLE handle = CreateFileA(path, GENERIC_WRITE, 0, NULL, CREATE_NEW, 0, NULL);
+	assert_true(handle != INVALID_HANDLE_VALUE);
+	(void)CloseHandle(handle);
+	lists.program = lists.folder = ADMINISTRATORS;
+	const int err = winmain_check_program(path, error);
+	assert_true(DeleteFileA(path));
+	assert_int_equal(err, 0);
+	assert_int_equal(wcscmp(lists.asked, L"C:\\"), 0);
+}
+
 static void test_not_to_be_told(void **state) {
 	char path[MAX_PATH], error[WINMAIN_ERROR_BYTES];
 	(void)state;
@@ -91,6 +109,7 @@ static void test_not_to_be_told(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_who_may_change_it),
+	    cmocka_unit_test(test_on_the_drive_itself),
 	    cmocka_unit_test(test_not_to_be_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

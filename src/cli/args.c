@@ -14,16 +14,17 @@ struct cursor {
 	const char *const *argv;
 	int argc;
 	int next;
+	const struct cli_option *before; /* the last one seen */
 };
 
 static int fail_unknown(const struct cli_table *table, struct slice name, char error[static CLI_ERROR_BYTES]) {
-	const struct cli_option *nearest = cli_nearest(table, name, false);
+	const struct cli_option *nearest = cli_nearest(table, cli_shown(table, name), false);
 	char quoted[CLI_ERROR_BYTES];
 	struct base_text text;
 
 	base_text_init(&text, quoted, sizeof(quoted));
 	base_text_add(&text, "--");
-	base_text_add_bytes(&text, name);
+	base_text_add_bytes(&text, cli_shown(table, name));
 	cli_error_begin(&text, error, command_line, slice_of_text(""));
 	base_text_add(&text, "unknown option ");
 	cli_error_quote(&text, slice_of_text(quoted));
@@ -32,8 +33,14 @@ static int fail_unknown(const struct cli_table *table, struct slice name, char e
 	return BASE_E_INVALID;
 }
 
-static int fail_positional(const char *argument, char error[static CLI_ERROR_BYTES]) {
+static int fail_positional(const char *argument, const struct cli_option *before, char error[static CLI_ERROR_BYTES]) {
 	struct base_text text;
+
+	if (before != NULL && before->secret) {
+		cli_error_begin(&text, error, command_line, slice_of_text(before->name));
+		base_text_add(&text, "there is more behind its value; one with blanks must be in quotes");
+		return BASE_E_INVALID;
+	}
 
 	cli_error_begin(&text, error, command_line, slice_of_text(""));
 	base_text_add(&text, "unexpected argument ");
@@ -61,7 +68,7 @@ static int take_value(const struct cli_option *option, struct cursor *cursor, co
 	}
 	cli_error_begin(&text, error, command_line, slice_of_text(option->name));
 	base_text_addf(&text, "needs a value (%s)", option->value != NULL ? option->value : "VALUE");
-	if (next != NULL) {
+	if (next != NULL && !option->secret) {
 		base_text_add(&text, ", but ");
 		cli_error_quote(&text, slice_of_text(next));
 		base_text_add(&text, " follows");
@@ -78,13 +85,13 @@ static int parse_argument(struct cli_values *values, struct cursor *cursor, char
 	int err;
 
 	if (strncmp(argument, "--", 2) != 0 || argument[2] == '\0')
-		return fail_positional(argument, error);
+		return fail_positional(argument, cursor->before, error);
 	equals = strchr(argument, '=');
 	name = slice_of(argument + 2, equals != NULL ? (size_t)(equals - argument) - 2 : strlen(argument) - 2);
 	index = cli_find(values->table, name);
 	if (index == CLI_NO_OPTION)
 		return fail_unknown(values->table, name, error);
-	option = &values->table->options[index];
+	option = cursor->before = &values->table->options[index];
 	if (option->kind == CLI_FLAG && equals != NULL) {
 		struct base_text text;
 

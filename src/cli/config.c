@@ -61,12 +61,12 @@ static int parse_value(struct slice rest, struct cli_place place, struct slice n
 
 static int fail_unknown(const struct cli_table *table, struct cli_place place, struct slice name,
                         char error[static CLI_ERROR_BYTES]) {
-	const struct cli_option *nearest = cli_nearest(table, name, true);
+	const struct cli_option *nearest = cli_nearest(table, cli_shown(table, name), true);
 	struct base_text text;
 
 	cli_error_begin(&text, error, place, slice_of_text(""));
 	base_text_add(&text, "unknown name ");
-	cli_error_quote(&text, name);
+	cli_error_quote(&text, cli_shown(table, name));
 	if (nearest != NULL)
 		base_text_addf(&text, "; did you mean '%s'?", nearest->name);
 	return BASE_E_INVALID;
@@ -102,7 +102,7 @@ static int parse_line(struct cli_values *staged, struct slice line, struct cli_p
 		struct base_text text;
 
 		cli_error_begin(&text, error, place, slice_of_text(""));
-		cli_error_quote(&text, line);
+		cli_error_quote(&text, cli_shown(staged->table, line));
 		base_text_add(&text, " is not \"name = value\"");
 		return BASE_E_SYNTAX;
 	}

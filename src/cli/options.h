@@ -26,6 +26,7 @@ struct cli_option {
 	const char *fallback;   /* the default as text, or NULL */
 	uint64_t min, max;      /* CLI_NUMBER; max 0 means UINT64_MAX */
 	bool command_line_only; /* --help, --version, --config ... are not for files */
+	bool secret;            /* no error shows its value, and it is wiped when it is freed */
 };
 
 struct cli_table {
@@ -48,6 +49,8 @@ int cli_parse_args(const struct cli_table *table, int argc, const char *const *a
 int cli_parse_config(struct cli_values *values, struct slice text, const char *file_name,
                      char error[static CLI_ERROR_BYTES]);
 void cli_values_free(struct cli_values *values); /* accepts NULL */
+/* Of a secret, once it has been used: it is as if it had not been given. */
+void cli_forget(struct cli_values *values, const char *name);
 
 /* The given value, else the default, else NULL / 0 / false. The name must be in the table (asserted). "Given" means on
  * the command line or in a file. */

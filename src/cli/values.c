@@ -2,6 +2,7 @@
 #include "cli/values.h"
 
 #include "base/error.h"
+#include "base/secret.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -64,6 +65,20 @@ const struct cli_option *cli_nearest(const struct cli_table *table, struct slice
 		}
 	}
 	return nearest;
+}
+
+static bool is_name_char(uint8_t c) {
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+}
+
+struct slice cli_shown(const struct cli_table *table, struct slice text) {
+	struct slice word = slice_of(text.data, 0);
+	const struct cli_option *nearest;
+
+	while (word.len < text.len && is_name_char(text.data[word.len]))
+		word.len++;
+	nearest = cli_nearest(table, word, false);
+	return nearest != NULL && nearest->secret ? word : text;
 }
 
 void cli_error_quote(struct base_text *text, struct slice bytes) {
@@ -179,14 +194,21 @@ int cli_values_add(struct cli_values *values, size_t index, struct slice text, s
 	return err;
 }
 
+static void clear(struct cli_value *value, bool secret) {
+	for (size_t i = 0; i < value->count; i++) {
+		if (secret)
+			base_wipe(value->items[i], strlen(value->items[i]));
+		free(value->items[i]);
+	}
+	free(value->items);
+	*value = (struct cli_value){.count = 0};
+}
+
 void cli_values_free(struct cli_values *values) {
 	if (values == NULL)
 		return;
-	for (size_t i = 0; i < CLI_OPTIONS_MAX; i++) {
-		for (size_t j = 0; j < values->values[i].count; j++)
-			free(values->values[i].items[j]);
-		free(values->values[i].items);
-	}
+	for (size_t i = 0; i < values->table->count; i++)
+		clear(&values->values[i], values->table->options[i].secret);
 	free(values);
 }
 
@@ -195,6 +217,13 @@ static size_t must_find(const struct cli_values *values, const char *name) {
 
 	assert(index != CLI_NO_OPTION);
 	return index;
+}
+
+void cli_forget(struct cli_values *values, const char *name) {
+	size_t index = must_find(values, name);
+
+	assert(values->table->options[index].secret);
+	clear(&values->values[index], true);
 }
 
 const char *cli_text(const struct cli_values *values, const char *name) {

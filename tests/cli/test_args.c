@@ -49,6 +49,63 @@ static void test_refused(void **state) {
 	}
 }
 
+static const struct cli_option secret_options[] = {
+    {.name = "room", .kind = CLI_TEXT, .value = "CODE"},
+    {.name = "room-key", .kind = CLI_TEXT, .value = "PASSPHRASE", .secret = true},
+};
+static const struct cli_table secret_table = {.program = "p", .options = secret_options, .count = 2};
+
+/* Whatever somebody gets wrong about a passphrase, no error repeats it: errors end up in logs. */
+static void test_secrets_are_not_shown(void **state) {
+	static const struct {
+		const char *argv[6];
+		int argc;
+		const char *config, *error;
+	} cases[] = {
+	    {{"p", "--room-key", "violet", "tugboat"},
+	     4,
+	     NULL,
+	     "--room-key: there is more behind its value; one with blanks must be in quotes"},
+	    {{"p", "--room-key:violet tugboat"}, 2, NULL, "unknown option '--room-key'; did you mean --room-key?"},
+	    {{"p", "--rom-key violet=tugboat"}, 2, NULL, "unknown option '--rom-key'; did you mean --room-key?"},
+	    {{"p", "--room-key", "--violet"}, 3, NULL, "--room-key: needs a value (PASSPHRASE)"},
+	    {{"p", "--room-key=violet", "--room-key=tugboat"}, 3, NULL, "--room-key: given twice"},
+	    {{"p"}, 1, "room-key violet", "c:1: 'room-key' is not \"name = value\""},
+	    {{"p"}, 1, "room-key: violet", "c:1: 'room-key' is not \"name = value\""},
+	    {{"p"}, 1, "roomkey violet", "c:1: 'roomkey' is not \"name = value\""},
+	    {{"p"}, 1, "room-key violet = 2", "c:1: unknown name 'room-key'; did you mean 'room-key'?"},
+	    {{"p"}, 1, "room-key = \"violet", "c:1: room-key: the closing quote is missing"},
+	    {{"p"}, 1, "room-key = \"violet\" tugboat", "c:1: room-key: there is text behind the closing quote"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct cli_values *values = NULL;
+		char error[CLI_ERROR_BYTES] = "";
+		int err = cli_parse_args(&secret_table, cases[i].argc, cases[i].argv, &values, error);
+
+		if (err == 0)
+			err = cli_parse_config(values, slice_of_text(cases[i].config), "c", error);
+		unit_assert_true(err != 0, cases[i].error);
+		assert_string_equal(error, cases[i].error);
+		cli_values_free(values);
+	}
+}
+
+static void test_forget(void **state) {
+	const char *const argv[] = {"p", "--room-key", "violet"};
+	struct cli_values *values = NULL;
+	char error[CLI_ERROR_BYTES];
+
+	(void)state;
+	assert_int_equal(cli_parse_args(&secret_table, 3, argv, &values, error), 0);
+	assert_string_equal(cli_text(values, "room-key"), "violet");
+	cli_forget(values, "room-key");
+	assert_null(cli_text(values, "room-key"));
+	assert_false(cli_given(values, "room-key"));
+	cli_values_free(values);
+}
+
 static void test_defaults(void **state) {
 	static const char *const none[] = {NULL};
 	struct cli_values *values;
@@ -126,8 +183,10 @@ static void test_bounds(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_refused),    cmocka_unit_test(test_defaults), cmocka_unit_test(test_values),
-	    cmocka_unit_test(test_empty_argv), cmocka_unit_test(test_bounds),
+	    cmocka_unit_test(test_refused), cmocka_unit_test(test_secrets_are_not_shown),
+	    cmocka_unit_test(test_forget),  cmocka_unit_test(test_defaults),
+	    cmocka_unit_test(test_values),  cmocka_unit_test(test_empty_argv),
+	    cmocka_unit_test(test_bounds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -162,6 +162,9 @@ bool gateway_bridge_from_tunnel(struct gateway_bridge *bridge, uint32_t source_p
 		return drop(bridge, &passage, OBS_DROP_TAP_MTU, ret_drop);
 	if (remote->on_lan)
 		return drop(bridge, &passage, OBS_DROP_ADDRESS_GUARD, ret_drop);
+	/* What one client says to another is not for the LAN; a relay that has it wrong must not put it there. */
+	if (!is_group(frame.data) && gateway_remotes_by_mac(bridge->remotes, frame.data) != NULL)
+		return drop(bridge, &passage, OBS_DROP_NOT_FOR_US, ret_drop);
 	if (bridge->guard != NULL && !gateway_guard_allows(bridge->guard, &ether, now))
 		return drop(bridge, &passage, OBS_DROP_ADDRESS_GUARD, ret_drop);
 

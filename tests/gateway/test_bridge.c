@@ -128,6 +128,7 @@ static void test_from_tunnel(void **state) {
 	    {"unicast", 7, STATION ALICE IP_UDP, NOT_DROPPED},
 	    {"broadcast", 7, EVERYBODY ALICE IP_UDP, NOT_DROPPED},
 	    {"as long as the room allows", 7, STATION ALICE "88b5 z0578", NOT_DROPPED},
+	    {"between two clients", 7, BOB ALICE IP_UDP, OBS_DROP_NOT_FOR_US},
 	    {"a byte more", 7, STATION ALICE "88b5 z0579", OBS_DROP_TAP_MTU},
 	    {"peer nobody announced", 9, STATION ALICE IP_UDP, OBS_DROP_UNKNOWN_PEER},
 	    {"another client's MAC", 7, STATION BOB IP_UDP, OBS_DROP_FORGED_SOURCE},

@@ -37,4 +37,13 @@ int base_read_u32(struct base_reader *reader, uint32_t *ret);
 int base_read_bytes(struct base_reader *reader, size_t len, struct slice *ret);
 int base_read_skip(struct base_reader *reader, size_t len);
 
+/* No byte is anything but zero; also of an empty one. */
+static inline bool slice_is_zero(struct slice slice) {
+	uint8_t any = 0;
+
+	for (size_t i = 0; i < slice.len; i++)
+		any |= slice.data[i];
+	return any == 0;
+}
+
 #endif

@@ -4,14 +4,14 @@
 #include "base/bytes.h"
 #include "base/error.h"
 
-static bool is_vlan_type(uint16_t type) {
+bool proto_ether_is_vlan_type(uint16_t type) {
 	return type == PROTO_ETHERTYPE_VLAN || type == PROTO_ETHERTYPE_QINQ || type == PROTO_ETHERTYPE_QINQ_OLD ||
 	       type == PROTO_ETHERTYPE_QINQ_OLDER;
 }
 
 /* Walks the tags that start where the type field would be; leaves the real type and payload offset in `ether`. */
 static int parse_tags(struct slice frame, struct proto_ether *ether) {
-	while (is_vlan_type(ether->type)) {
+	while (proto_ether_is_vlan_type(ether->type)) {
 		uint16_t vlan_id;
 
 		if (ether->vlan_tags == PROTO_ETHER_VLAN_TAGS_MAX)

@@ -41,6 +41,9 @@ struct proto_ether {
  * BASE_E_LENGTH when an 802.3 length exceeds what follows; BASE_E_INVALID for a type in 1501..1535 or too many tags. */
 int proto_ether_parse(struct slice frame, struct proto_ether *ret);
 
+/* 802.1Q and 802.1ad, with the numbers that 802.1ad had before. */
+bool proto_ether_is_vlan_type(uint16_t type);
+
 /* The addresses alone, for code that must log a frame it can't parse. False under 14 bytes. */
 bool proto_ether_peek(struct slice frame, struct proto_mac *ret_dst, struct proto_mac *ret_src, uint16_t *ret_type);
 

@@ -1,4 +1,4 @@
-/* seal/seal.h: protects QUIC packets: authenticated encryption (RFC 9001 section 5.3) and header masks (section 5.4),
+/* seal/seal.h: protects packets: authenticated encryption and, as QUIC wants them (RFC 9001 section 5), header masks,
  * by GnuTLS or, where this machine has it, by libipsec-mb. Both give the same bytes for the same key. Knows neither
  * packets nor connections.
  *
@@ -15,6 +15,7 @@ struct obs_log;
 #define SEAL_KEY_BYTES_MAX 32
 #define SEAL_SAMPLE_BYTES 16
 #define SEAL_MASK_BYTES 5
+#define SEAL_SECRET_BYTES 32
 #define SEAL_ERROR_BYTES 400
 
 enum seal_suite { SEAL_AES_128_GCM, SEAL_AES_256_GCM, SEAL_CHACHA20_POLY1305, SEAL_SUITES };
@@ -67,5 +68,13 @@ void seal_mask_free(struct seal_mask *mask); /* wipes it; accepts NULL */
 /* False: the library failed. */
 bool seal_mask_make(struct seal_mask *mask, const uint8_t sample[static SEAL_SAMPLE_BYTES],
                     uint8_t ret[static SEAL_MASK_BYTES]);
+
+/* --- secrets --- */
+
+/* PBKDF2 with HMAC-SHA-256 (RFC 8018 section 5.2): makes guessing a password `rounds` times as expensive. 0 or
+ * BASE_E_TLS. */
+int seal_stretch(struct slice password, struct slice salt, unsigned rounds, uint8_t ret[static SEAL_SECRET_BYTES]);
+/* HKDF-Expand with SHA-256 (RFC 5869 section 2.3), `len` up to 255 * 32. 0 or BASE_E_TLS. */
+int seal_expand(const uint8_t secret[static SEAL_SECRET_BYTES], struct slice info, uint8_t *ret, size_t len);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "proto/ether.h"
 #include "tests/unit.h"
 
 #include <stdio.h>
@@ -82,7 +83,6 @@ static void check_vector(const struct vector *v) {
 		unit_assert_int(overlay.source_peer, 0xdead, v->name);
 		return;
 	}
-	unit_assert_int(overlay.flags, 0, v->name);
 	unit_assert_int(overlay.source_peer, v->source_peer, v->name);
 	unit_assert_int(overlay.frame.len, v->frame_len, v->name);
 	unit_assert_int(proto_overlay_encode_header(header, v->source_peer, v->frame_len, v->len), 0, v->name);
@@ -144,10 +144,89 @@ static void test_encode_refuses(void **state) {
 	}
 }
 
+#define SEALED_BYTES 60 /* of the frame */
+
+static void test_sealed(void **state) {
+	static const uint8_t frame[SEALED_BYTES] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1, 0x08, 0x06};
+	uint8_t datagram[SEALED_BYTES + PROTO_OVERLAY_HEADER_BYTES + PROTO_SEALED_BYTES] = {0};
+	struct slice whole = slice_of(datagram, sizeof(datagram));
+	struct proto_overlay overlay;
+	struct proto_sealed sealed;
+
+	(void)state;
+	assert_int_equal(proto_sealed_encode_clear(datagram, 66051, slice_of(frame, sizeof(frame)), 0x1234,
+	                                           PROTO_SEALED_COUNTER_MAX - 1, sizeof(datagram)),
+	                 0);
+	assert_int_equal(proto_sealed_decode(whole, &sealed), 0);
+	assert_int_equal(sealed.source_peer, 66051);
+	assert_int_equal(sealed.frame_len, SEALED_BYTES);
+	assert_int_equal(sealed.flow, 0x1234);
+	assert_true(sealed.counter == PROTO_SEALED_COUNTER_MAX - 1);
+	assert_ptr_equal(sealed.clear.data, datagram);
+	assert_int_equal(sealed.clear.len, PROTO_SEALED_CLEAR_BYTES);
+	assert_memory_equal(sealed.ethernet.data, frame, PROTO_ETHER_HEADER_BYTES);
+	assert_ptr_equal(sealed.sealed.data, datagram + PROTO_SEALED_CLEAR_BYTES);
+	assert_int_equal(sealed.sealed.len, SEALED_BYTES - PROTO_ETHER_HEADER_BYTES + PROTO_SEALED_TAG_BYTES);
+	/* Each kind is refused where the other is meant. */
+	assert_int_equal(proto_overlay_decode(whole, &overlay), BASE_E_FLAGS);
+	datagram[1] = 0;
+	assert_int_equal(proto_overlay_decode(whole, &overlay), 0);
+	assert_int_equal(proto_sealed_decode(whole, &sealed), BASE_E_FLAGS);
+	datagram[1] = 3;
+	assert_int_equal(proto_sealed_decode(whole, &sealed), BASE_E_FLAGS);
+}
+
+static void test_sealed_refuses(void **state) {
+	static const struct {
+		const char *label;
+		uint32_t source_peer;
+		size_t frame_len, budget;
+		uint64_t counter;
+		int expected;
+	} cases[] = {
+	    {"exactly the budget", 1, 14, 46, 0, 0},
+	    {"one over the budget", 1, 15, 46, 0, BASE_E_TOO_BIG},
+	    {"runt", 1, 13, 1400, 0, BASE_E_RUNT},
+	    {"source peer 0", 0, 14, 1400, 0, BASE_E_RANGE},
+	    {"last counter", 1, 14, 1400, PROTO_SEALED_COUNTER_MAX, 0},
+	    {"no counter left", 1, 14, 1400, PROTO_SEALED_COUNTER_MAX + 1, BASE_E_RANGE},
+	    {"over the length field", 1, 65535 - 23, SIZE_MAX, 0, BASE_E_TOO_BIG},
+	};
+	static const uint8_t frame[65535];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uint8_t datagram[PROTO_SEALED_CLEAR_BYTES + PROTO_SEALED_TAG_BYTES] = {0};
+		struct proto_sealed sealed;
+
+		unit_assert_int(proto_sealed_encode_clear(datagram, cases[i].source_peer, slice_of(frame, cases[i].frame_len),
+		                                          7, cases[i].counter, cases[i].budget),
+		                cases[i].expected, cases[i].label);
+		if (cases[i].expected != 0)
+			continue;
+		unit_assert_int(proto_sealed_decode(slice_of(datagram, sizeof(datagram)), &sealed), 0, cases[i].label);
+		unit_assert_true(sealed.counter == cases[i].counter, cases[i].label);
+		for (size_t cut = 0; cut < sizeof(datagram); cut++) {
+			uint8_t *copy = malloc(cut > 0 ? cut : 1);
+
+			assert_non_null(copy);
+			memcpy(copy, datagram, cut);
+			unit_assert_int(proto_sealed_decode(slice_of(copy, cut), &sealed),
+			                cut < PROTO_OVERLAY_HEADER_BYTES ? BASE_E_SHORT : BASE_E_LENGTH, cases[i].label);
+			free(copy);
+		}
+		datagram[3]--; /* too short for a tag, and says so */
+		unit_assert_int(proto_sealed_decode(slice_of(datagram, sizeof(datagram) - 1), &sealed), BASE_E_RUNT,
+		                cases[i].label);
+	}
+}
+
 int main(int argc, char **argv) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_vectors),
 	    cmocka_unit_test(test_encode_refuses),
+	    cmocka_unit_test(test_sealed),
+	    cmocka_unit_test(test_sealed_refuses),
 	};
 
 	if (argc != 2) {

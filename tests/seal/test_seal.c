@@ -356,11 +356,47 @@ static void test_choice(void **state) {
 	assert_int_equal(choice, SEAL_GNUTLS);
 }
 
+/* RFC 7914 section 11, the second after 80000 rounds */
+static void test_stretch(void **state) {
+	static const struct {
+		const char *password, *salt;
+		unsigned rounds;
+		const char *expected;
+	} cases[] = {
+	    {"passwd", "salt", 1, "55ac046e56e3089fec1691c22544b605f94185216dde0465e68b9d57c20dacbc"},
+	    {"Password", "NaCl", 80000, "4ddcd8f60b98be21830cee5ef22701f9641a4418d04c0414aeff08876b34ab56"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		uint8_t expected[SEAL_SECRET_BYTES], got[SEAL_SECRET_BYTES];
+
+		assert_int_equal(unhex(cases[i].expected, expected), sizeof(expected));
+		assert_int_equal(
+		    seal_stretch(slice_of_text(cases[i].password), slice_of_text(cases[i].salt), cases[i].rounds, got), 0);
+		assert_memory_equal(got, expected, sizeof(got));
+	}
+}
+
+/* RFC 5869 appendix A.1: its pseudorandom key and output. */
+static void test_expand(void **state) {
+	uint8_t secret[SEAL_SECRET_BYTES], info[10], expected[42], got[42];
+
+	(void)state;
+	assert_int_equal(unhex("077709362c2e32df0ddc3f0dc47bba6390b6c73bb50f9c3122ec844ad7c2b3e5", secret), sizeof(secret));
+	assert_int_equal(unhex("f0f1f2f3f4f5f6f7f8f9", info), sizeof(info));
+	assert_int_equal(
+	    unhex("3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865", expected),
+	    sizeof(expected));
+	assert_int_equal(seal_expand(secret, slice_of(info, sizeof(info)), got, sizeof(got)), 0);
+	assert_memory_equal(got, expected, sizeof(got));
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_vectors),     cmocka_unit_test(test_masks),  cmocka_unit_test(test_cross),
-	    cmocka_unit_test(test_cross_masks), cmocka_unit_test(test_broken), cmocka_unit_test(test_truncated),
-	    cmocka_unit_test(test_choice),
+	    cmocka_unit_test(test_vectors),     cmocka_unit_test(test_masks),   cmocka_unit_test(test_cross),
+	    cmocka_unit_test(test_cross_masks), cmocka_unit_test(test_broken),  cmocka_unit_test(test_truncated),
+	    cmocka_unit_test(test_choice),      cmocka_unit_test(test_stretch), cmocka_unit_test(test_expand),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

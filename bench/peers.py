@@ -96,6 +96,7 @@ class System:
 
 class Lanparty(System):
     name = "lanparty"
+    peer_extra = ()
 
     def start_relay(self):
         self.cert = self.lab.path("relay.der")
@@ -107,7 +108,7 @@ class Lanparty(System):
     def peer(self, host, program, interface):
         self.run(host, f"lanparty-{program[0]}", os.path.join(self.binaries, program[1]), "--relay", f"{RELAY}:4433",
                  "--server-name", "localhost", "--relay-ca-cert", self.cert, "--room", "BENCH", "--interface", interface,
-                 "--identity", self.lab.path(f"{host}.json"), *self.extra)
+                 "--identity", self.lab.path(f"{host}.json"), *self.extra, *self.peer_extra)
 
     def start_gateway(self):
         self.peer("gateway", ("gateway", "gateway/lanparty-gateway"), "eth0")
@@ -128,6 +129,11 @@ class LanpartyCubic(Lanparty):
 
     def __init__(self, lab, binaries, extra=()):
         super().__init__(lab, binaries, [*extra, "--congestion=cubic"])
+
+
+class LanpartyRoomKey(Lanparty):
+    name = "lanparty-room-key"
+    peer_extra = ("--room-key", "correct horse battery staple")
 
 
 class LanpartyPlain(Lanparty):
@@ -313,4 +319,4 @@ class Veth(System):
 
 
 ALL = [Lanparty, OpenVpn, Tinc, N2n, Fastd, Veth]
-OPTIONAL = [LanpartyRealtime, LanpartyCubic, LanpartyPlain]  # only when named
+OPTIONAL = [LanpartyRealtime, LanpartyCubic, LanpartyRoomKey, LanpartyPlain]  # only when named

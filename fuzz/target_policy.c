@@ -1,5 +1,6 @@
-/* Any frame: there is a verdict; what a stranger may send the LAN may send too; a priority tag changes nothing for the
- * LAN and lets nothing pass for a stranger. */
+/* Any frame: there is a verdict; what the header alone stops, the whole frame does not let pass for a stranger; what a
+ * stranger may send the LAN may send too; a priority tag changes nothing for the LAN and lets nothing pass for a
+ * stranger. */
 #include "policy/policy.h"
 
 #include <stdlib.h>
@@ -18,6 +19,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 		abort();
 	if (size < 14 || size > 1514)
 		return 0;
+	if (remote == POLICY_PASS && policy_check_header(data, size) != POLICY_PASS)
+		abort();
 	memcpy(tagged, data, 12);
 	memcpy(tagged + 12, (const uint8_t[]){0x81, 0, 0, 0}, 4);
 	memcpy(tagged + 16, data + 12, size - 12);

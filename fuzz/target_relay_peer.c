@@ -14,7 +14,9 @@
 #define CONNS 10
 #define IDS 1024
 #define POOL 64
-#define TAG_AT 22 /* in the datagram, behind the Ethernet header: tag, connection, its how-manieth life */
+/* In the datagram, behind what the relay looks at: tag, connection, its how-manieth life. */
+#define TAG_AT 22
+#define SEALED_TAG_AT PROTO_SEALED_CLEAR_BYTES
 #define TAG_BYTES 6
 #define TAG "room"
 
@@ -195,6 +197,10 @@ static void say_hello(struct fuzz *fuzz, struct fake *fake) {
 	message.hello.budget = (uint16_t)(1440 - 16 * (choice >> 6));
 	message.hello.has_seat_key = key != 0;
 	memset(message.hello.seat_key, key, CTRL_SEAT_KEY_BYTES);
+	if (message.hello.room[0] == 'D') { /* a room with a key, which not everybody knows */
+		memset(message.hello.room_key, key < 0xf0, CTRL_KEY_CHECK_BYTES);
+		memset(message.hello.salt, key < 0xf0, CTRL_SALT_BYTES);
+	}
 	say(fuzz, fake, &message);
 }
 
@@ -219,25 +225,34 @@ static void say_bytes(struct fuzz *fuzz, struct fake *fake) {
 
 /* A datagram under the peer's own header, tagged so that whoever gets it knows where it is from. */
 static void send_frame(struct fuzz *fuzz, struct fake *fake) {
-	uint8_t datagram[1600] = {0};
+	uint8_t datagram[1600] = {0}, frame[1600 - 8];
 	uint8_t choice = take_byte(fuzz);
-	size_t len = 20 + (size_t)take_byte(fuzz) * 6;
+	size_t len = 20 + (size_t)take_byte(fuzz) * 6, tag_at;
+	bool sealed;
 	struct slice rest;
 
 	if (fake->peer->id == 0)
 		return;
-	proto_overlay_encode_header(datagram, fake->peer->id, len, sizeof(datagram));
+	sealed = ctrl_has_room_key(&fake->peer->hello);
+	tag_at = sealed ? SEALED_TAG_AT : TAG_AT;
 	memcpy(datagram + 8, small_mac(choice & 15).b, PROTO_MAC_BYTES);
 	memcpy(datagram + 14, small_mac(choice >> 4).b, PROTO_MAC_BYTES);
 	base_put_u16(datagram + 20, 0x8137);
-	memcpy(datagram + TAG_AT, TAG, 4);
-	datagram[TAG_AT + 4] = (uint8_t)(fake - fuzz->fakes);
-	datagram[TAG_AT + 5] = fake->life;
+	if (sealed) {
+		memcpy(frame, datagram + 8, sizeof(frame));
+		proto_sealed_encode_clear(datagram, fake->peer->id, slice_of(frame, len), choice, choice, sizeof(datagram));
+	} else {
+		proto_overlay_encode_header(datagram, fake->peer->id, len, sizeof(datagram));
+	}
+	memcpy(datagram + tag_at, TAG, 4);
+	datagram[tag_at + 4] = (uint8_t)(fake - fuzz->fakes);
+	datagram[tag_at + 5] = fake->life;
 	rest = take_bytes(fuzz, take_byte(fuzz) & 31);
-	if (rest.len > 0 && TAG_AT + TAG_BYTES + rest.len <= 8 + len)
-		memcpy(datagram + TAG_AT + TAG_BYTES, rest.data, rest.len);
+	len += PROTO_OVERLAY_HEADER_BYTES + (sealed ? (size_t)PROTO_SEALED_BYTES : 0);
+	if (rest.len > 0 && tag_at + TAG_BYTES + rest.len <= len)
+		memcpy(datagram + tag_at + TAG_BYTES, rest.data, rest.len);
 	memcpy(fake->room, fake->peer->hello.room, sizeof(fake->room));
-	relay_core_datagram(fake->peer, slice_of(datagram, 8 + len), fuzz->now);
+	relay_core_datagram(fake->peer, slice_of(datagram, len), fuzz->now);
 }
 
 static void send_bytes(struct fuzz *fuzz, struct fake *fake) {
@@ -246,25 +261,33 @@ static void send_bytes(struct fuzz *fuzz, struct fake *fake) {
 
 	if (bytes.len > 0)
 		memcpy(datagram, bytes.data, bytes.len);
-	if (bytes.len > TAG_AT)
-		datagram[TAG_AT] = 0; /* no false tags */
+	if (bytes.len > TAG_AT) /* no false tags */
+		datagram[TAG_AT] = 0;
+	if (bytes.len > SEALED_TAG_AT)
+		datagram[SEALED_TAG_AT] = 0;
 	relay_core_datagram(fake->peer, slice_of(datagram, bytes.len), fuzz->now);
 }
 
 /* RLY-4, RLY-6: from another peer, of the same room, under the MAC that is bound to it. */
 static void check_delivery(const struct fuzz *fuzz, const struct fake *target, struct slice datagram) {
-	struct proto_overlay overlay;
+	struct proto_overlay overlay = {0};
+	struct proto_sealed unread = {0};
+	bool sealed = ctrl_has_room_key(&target->peer->hello);
+	size_t tag_at = sealed ? SEALED_TAG_AT : TAG_AT;
 	const struct fake *from;
+	uint32_t source;
 
-	CHECK(proto_overlay_decode(datagram, &overlay) == 0);
-	CHECK(overlay.source_peer != target->peer->id);
+	CHECK((sealed ? proto_sealed_decode(datagram, &unread) : proto_overlay_decode(datagram, &overlay)) == 0);
+	source = sealed ? unread.source_peer : overlay.source_peer;
+	CHECK(source != target->peer->id);
 	CHECK(datagram.len <= 1366);
-	if (datagram.len < TAG_AT + TAG_BYTES || memcmp(datagram.data + TAG_AT, TAG, 4) != 0)
+	if (datagram.len < tag_at + TAG_BYTES || memcmp(datagram.data + tag_at, TAG, 4) != 0)
 		return;
-	from = &fuzz->fakes[datagram.data[TAG_AT + 4]];
-	if (from->peer == NULL || from->life != datagram.data[TAG_AT + 5])
+	from = &fuzz->fakes[datagram.data[tag_at + 4]];
+	if (from->peer == NULL || from->life != datagram.data[tag_at + 5])
 		return; /* gone meanwhile, and perhaps somebody else */
-	CHECK(from->peer->id == overlay.source_peer);
+	CHECK(from->peer->id == source);
+	CHECK(memcmp(from->peer->hello.room_key, target->peer->hello.room_key, CTRL_KEY_CHECK_BYTES) == 0);
 	CHECK(strcmp(from->room, target->peer->hello.room) == 0);
 	CHECK(from->peer->hello.role == CTRL_ROLE_GATEWAY ||
 	      memcmp(datagram.data + 14, from->peer->hello.mac.b, PROTO_MAC_BYTES) == 0);

@@ -37,6 +37,10 @@ static const char *const canned[] = {
     "{\"type\":\"disconnect\",\"reason\":\"replaced\"}",
     "{\"type\":\"tomorrow\",\"x\":[1,{}]}",
     "{\"type\":\"reject\",\"code\":\"wrong_shard\",\"cid_byte\":7}",
+    "{\"type\":\"welcome\",\"version\":1,\"mode\":\"ethernet\",\"peer_id\":7,\"mtu\":1376,\"gateway\":false,\"sealed\":"
+    "true}",
+    ("{\"type\":\"peer_joined\",\"peer_id\":4,\"role\":\"gateway\","
+     "\"salt\":\"000102030405060708090a0b0c0d0e0f\"}"),
 };
 
 struct world {
@@ -151,6 +155,46 @@ static void on_ended(void *user, enum client_exit status, const char *why, uint6
 	MUST(why[0] != '\0' && (status == CLIENT_EXIT_OK) == (client_session_state(world->session) == CLIENT_CLOSED));
 	world->ends++;
 }
+
+/* --- a cipher that does nothing, and fails as its bytes say --- */
+
+static int on_begin(void *user, enum ctrl_role role, struct proto_mac mac, uint8_t ret_salt[static CTRL_SALT_BYTES]) {
+	MUST(user != NULL && role == CTRL_ROLE_CLIENT && mac.b[5] == 1);
+	memset(ret_salt, 5, CTRL_SALT_BYTES);
+	return 0;
+}
+
+static int on_seal(void *user, uint32_t source_peer, struct slice frame, uint16_t flow, size_t budget, uint8_t *dest) {
+	int err = proto_sealed_encode_clear(dest, source_peer, frame, flow, 1, budget);
+
+	MUST(user != NULL);
+	if (err == 0)
+		memset(dest + PROTO_SEALED_CLEAR_BYTES, 0, frame.len - 14 + PROTO_SEALED_TAG_BYTES);
+	return err;
+}
+
+static int on_cipher_peer(void *user, const struct ctrl_peer *told, void **ret_peer) {
+	MUST(user != NULL);
+	if (told->salt[0] == 7)
+		return BASE_E_NOMEM;
+	*ret_peer = malloc(1); /* so that a peer that is forgotten twice, or never, is seen */
+	return *ret_peer != NULL ? 0 : BASE_E_NOMEM;
+}
+
+static void on_cipher_peer_free(void *user, void *peer) {
+	MUST(user != NULL);
+	free(peer);
+}
+
+static int on_open_frame(void *user, void *peer, const struct proto_sealed *sealed, uint8_t *dest) {
+	static const int results[] = {0, BASE_E_EXISTS, BASE_E_INVALID, BASE_E_NOMEM};
+
+	MUST(user != NULL && peer != NULL);
+	memset(dest, 0, sealed->frame_len);
+	return results[sealed->counter % 4];
+}
+
+static const struct client_cipher cipher = {on_begin, on_seal, on_cipher_peer, on_cipher_peer_free, on_open_frame};
 
 static const struct client_transport transport = {on_open,   on_close,   on_control_send, on_flushed,
                                                   on_budget, on_settled, on_rtt,          on_wake};
@@ -309,6 +353,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	    .egress = {.frames_max = 32},
 	};
 
+	if (size % 3 == 0) {
+		config.cipher = &cipher;
+		config.cipher_user = &world;
+		memset(config.room_key, 9, sizeof(config.room_key));
+	}
 	MUST(client_session_new(&config, &transport, &world, &events, &world, &world.session) == 0);
 	client_session_start(world.session, world.now);
 	for (size_t at = 0; size - at >= 2;) {

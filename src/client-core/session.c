@@ -3,6 +3,7 @@
 #include "client-core/session.h"
 
 #include "base/error.h"
+#include "base/secret.h"
 #include "base/text.h"
 #include "client-core/session_internal.h"
 #include "proto/mtu.h"
@@ -33,6 +34,7 @@ static const struct {
     [CLIENT_LOSS_TLS] = {CLIENT_EXIT_TLS, HOPELESS_BEFORE_JOIN},
     [CLIENT_LOSS_NO_DATAGRAM] = {CLIENT_EXIT_NO_DATAGRAM, HOPELESS_BEFORE_JOIN},
     [CLIENT_LOSS_PROTOCOL] = {CLIENT_EXIT_FAILURE, RETRY},
+    [CLIENT_LOSS_NO_ROOM_KEYS] = {CLIENT_EXIT_REJECTED, HOPELESS_BEFORE_JOIN},
     [CLIENT_LOSS_REPLACED] = {CLIENT_EXIT_REJECTED, HOPELESS},
 };
 
@@ -208,11 +210,12 @@ void client_session_rejected(struct client_session *session, const struct ctrl_r
 static void say_hello(struct client_session *session, uint64_t now) {
 	char error[CTRL_ERROR_BYTES] = "";
 	size_t budget = session->transport->budget(session->transport_user);
+	size_t needed = client_budget_needed(session, PROTO_TAP_MTU_MIN);
 	struct base_text text;
 
-	if (budget < PROTO_BUDGET_MIN) {
+	if (budget < needed) {
 		base_text_init(&text, error, sizeof(error));
-		base_text_addf(&text, "datagram budget of %zu bytes is too small, %d are needed", budget, PROTO_BUDGET_MIN);
+		base_text_addf(&text, "datagram budget of %zu bytes is too small, %zu are needed", budget, needed);
 		client_session_fail(session, CLIENT_LOSS_PROTOCOL, error, now);
 		return;
 	}
@@ -227,7 +230,7 @@ static void say_hello(struct client_session *session, uint64_t now) {
 /* The room's MTU is fixed by what the hello says: a second of path MTU discovery first pays for the whole session. */
 static void settle(struct client_session *session, uint64_t now) {
 	size_t budget = session->transport->budget(session->transport_user);
-	bool suffices = budget >= proto_budget_for_tap_mtu(PROTO_TAP_MTU_MAX) + PROTO_MTU_HEADROOM;
+	bool suffices = budget >= client_budget_needed(session, PROTO_TAP_MTU_MAX) + PROTO_MTU_HEADROOM;
 
 	if (suffices || session->transport->budget_settled(session->transport_user, now))
 		say_hello(session, now);
@@ -269,12 +272,13 @@ void client_session_joined(struct client_session *session, const struct ctrl_wel
 		obs_u64(log, "peer", welcome->peer_id);
 		obs_u64(log, "tap_mtu", welcome->mtu);
 		obs_u64(log, "datagram_budget", budget);
+		obs_bool(log, "sealed", welcome->sealed);
 		obs_bool(log, "gateway", welcome->gateway);
 		if (session->gateway_peer != 0)
 			obs_u64(log, "gateway_peer", session->gateway_peer);
 		obs_end(log);
 	}
-	if (budget < proto_budget_for_tap_mtu(welcome->mtu) && obs_on(log, OBS_WARN))
+	if (budget < client_budget_needed(session, welcome->mtu) && obs_on(log, OBS_WARN))
 		obs_note(log, OBS_WARN, "budget_below_mtu", "frames as long as the room's MTU do not fit this path");
 	session->events->joined(session->events_user, &session->welcome, now);
 }
@@ -419,7 +423,7 @@ int client_session_new(const struct client_config *config, const struct client_t
 	session->poll_at = BASE_NEVER;
 	client_backoff_init(&session->backoff, config->seed);
 	ctrl_stream_init(&session->stream);
-	if (client_peers_init(&session->peers, config->seed) != 0 || client_data_init(session) != 0) {
+	if (client_peers_init(&session->peers, &session->config) != 0 || client_data_init(session) != 0) {
 		client_session_free(session);
 		return BASE_E_NOMEM;
 	}
@@ -428,13 +432,10 @@ int client_session_new(const struct client_config *config, const struct client_t
 }
 
 void client_session_free(struct client_session *session) {
-	volatile uint8_t *secret;
-
 	if (session == NULL)
 		return;
-	secret = session->config.seat_key;
-	for (size_t i = 0; i < sizeof(session->config.seat_key); i++)
-		secret[i] = 0;
+	base_wipe(session->config.seat_key, sizeof(session->config.seat_key));
+	base_wipe(session->opened, sizeof(session->opened));
 	client_data_done(session);
 	client_peers_done(&session->peers);
 	free(session);

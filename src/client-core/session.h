@@ -16,6 +16,7 @@
 #include "obs/counters.h"
 #include "obs/diagnostics.h"
 #include "obs/log.h"
+#include "proto/overlay.h"
 #include "queue/egress.h"
 
 enum client_state {
@@ -55,6 +56,7 @@ enum client_loss {
 	CLIENT_LOSS_TLS,
 	CLIENT_LOSS_NO_DATAGRAM,
 	CLIENT_LOSS_PROTOCOL,
+	CLIENT_LOSS_NO_ROOM_KEYS, /* the relay would forward frames that are not sealed */
 	CLIENT_LOSS_REPLACED, /* another process with the same identity took the seat: coming back would only fight it */
 	CLIENT_LOSS_COUNT
 };
@@ -101,17 +103,33 @@ struct client_events {
 	void (*ended)(void *user, enum client_exit status, const char *why, uint64_t now);
 };
 
+/* What the room's key does to frames (roomkey/roomkey.h has it; link/ joins the two). One set of keys for our frames,
+ * one for each peer's. Errors are BASE_E_*. */
+struct client_cipher {
+	/* Our frames get new keys; the salt is for the others to find them by. */
+	int (*begin)(void *user, enum ctrl_role role, struct proto_mac mac, uint8_t ret_salt[static CTRL_SALT_BYTES]);
+	/* Writes the datagram of the sealed frame: as many bytes as proto_sealed_encode_clear says, or its errors. */
+	int (*seal)(void *user, uint32_t source_peer, struct slice frame, uint16_t flow, size_t budget, uint8_t *dest);
+	int (*peer_new)(void *user, const struct ctrl_peer *told, void **ret_peer);
+	void (*peer_free)(void *user, void *peer); /* accepts NULL */
+	/* Writes sealed->frame_len bytes. BASE_E_EXISTS: came before, or far too late; BASE_E_INVALID: cannot be opened. */
+	int (*open)(void *user, void *peer, const struct proto_sealed *sealed, uint8_t *dest);
+};
+
 struct client_config {
 	enum ctrl_role role;
 	char room[CTRL_ROOM_BYTES_MAX];
 	char name[CTRL_NAME_BYTES_MAX];
 	struct proto_mac mac;                  /* clients */
 	uint8_t seat_key[CTRL_SEAT_KEY_BYTES]; /* zeros: none */
-	bool retry;                            /* false: the first loss or refusal ends the session */
-	uint64_t seed;                         /* for the backoff jitter */
-	uint64_t stats_interval_ns;            /* 0: 10 s */
-	struct queue_egress_limits egress;     /* zeros: 1024 frames, 1 MiB, 200 ms */
-	size_t pool_frames;                    /* 0: 2048 */
+	const struct client_cipher *cipher;    /* NULL: no room key */
+	void *cipher_user;
+	uint8_t room_key[CTRL_KEY_CHECK_BYTES]; /* with a cipher: what tells the relay which key it is */
+	bool retry;                             /* false: the first loss or refusal ends the session */
+	uint64_t seed;                          /* for the backoff jitter */
+	uint64_t stats_interval_ns;             /* 0: 10 s */
+	struct queue_egress_limits egress;      /* zeros: 1024 frames, 1 MiB, 200 ms */
+	size_t pool_frames;                     /* 0: 2048 */
 	struct obs_log *log;
 };
 
@@ -142,8 +160,12 @@ bool client_session_next(struct client_session *session, struct slice *ret_paylo
 void client_session_taken(struct client_session *session, bool sent, uint64_t now);
 
 /* Queues one frame for the relay, already approved by the bridge; copies it once. 0, or the enum obs_drop (positive)
- * that says why not: NOT_JOINED, TAP_MTU, DATAGRAM_BUDGET, NO_BUFFER or QUEUE_FULL; counted here. */
+ * that says why not: NOT_JOINED, TAP_MTU, DATAGRAM_BUDGET, NO_BUFFER, QUEUE_FULL or, if it cannot be sealed,
+ * BAD_DATAGRAM; counted here. */
 int client_session_send(struct client_session *session, struct slice frame, uint64_t now);
+
+/* What a frame takes of a datagram budget. */
+size_t client_session_encoded(const struct client_session *session, size_t frame_len);
 
 enum client_state client_session_state(const struct client_session *session);
 const char *client_state_name(enum client_state state);

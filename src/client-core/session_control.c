@@ -60,6 +60,14 @@ static void on_welcome(struct client_session *session, const struct ctrl_message
 		violation(session, "welcome.gateway_peer_id: is the id given to us", now);
 		return;
 	}
+	if (welcome->sealed && session->config.cipher == NULL) {
+		violation(session, "welcome.sealed: we have no room key", now);
+		return;
+	}
+	if (!welcome->sealed && session->config.cipher != NULL) {
+		client_session_fail(session, CLIENT_LOSS_NO_ROOM_KEYS, "the relay does not know room keys", now);
+		return;
+	}
 	client_session_joined(session, welcome, now);
 }
 
@@ -71,6 +79,24 @@ static bool same_peer(const struct client_peer *known, const struct ctrl_peer *t
 	if (known->role != told->role)
 		return false;
 	return !known->identity_known || told->role == CTRL_ROLE_GATEWAY || proto_mac_equal(known->mac, told->mac);
+}
+
+/* A peer whose frames can't be opened would be there and not be heard: rather another try from the beginning. */
+static bool make_readable(struct client_session *session, struct client_peer *peer, const struct ctrl_peer *told,
+                          uint64_t now) {
+	char why[CLIENT_WHY_BYTES];
+	struct base_text text;
+	int err;
+
+	if (session->config.cipher == NULL)
+		return true;
+	err = client_peers_announce(&session->peers, peer, told);
+	if (err == 0)
+		return true;
+	base_text_init(&text, why, sizeof(why));
+	base_text_addf(&text, "no keys for peer %u: %s", (unsigned)told->peer_id, base_error_text(err));
+	client_session_fail(session, CLIENT_LOSS_RESET, why, now);
+	return false;
 }
 
 static void log_table_full(struct client_session *session, uint32_t id, uint64_t now) {
@@ -96,6 +122,10 @@ static void on_peer_joined(struct client_session *session, const struct ctrl_mes
 		violation(session, "peer_joined.peer_id: belongs to another peer", now);
 		return;
 	}
+	if (session->config.cipher != NULL && slice_is_zero(slice_of(told->salt, sizeof(told->salt)))) {
+		violation(session, "peer_joined.salt: missing, the room has a key", now);
+		return;
+	}
 	if (told->role == CTRL_ROLE_GATEWAY) {
 		session->gateway_present = true;
 		session->gateway_peer = told->peer_id;
@@ -112,6 +142,8 @@ static void on_peer_joined(struct client_session *session, const struct ctrl_mes
 	peer->identity_known = true;
 	peer->mac = told->mac;
 	memcpy(peer->name, told->name, sizeof(peer->name));
+	if (!make_readable(session, peer, told, now))
+		return;
 	log_peer(session, "peer_joined", peer, NULL, now);
 	session->events->peer_joined(session->events_user, peer, now);
 }
@@ -220,30 +252,24 @@ void client_session_control(struct client_session *session, struct slice bytes, 
 		          now);
 }
 
+static int fail_send(char error[static CTRL_ERROR_BYTES], const char *what, int err) {
+	struct base_text text;
+
+	base_text_init(&text, error, CTRL_ERROR_BYTES);
+	base_text_addf(&text, "%s: %s", what, base_error_text(err));
+	return err;
+}
+
 static int send_message(struct client_session *session, const struct ctrl_message *message,
                         char error[static CTRL_ERROR_BYTES], uint64_t now) {
 	uint8_t buf[CTRL_LENGTH_BYTES + CTRL_MESSAGE_BYTES_MAX];
 	int len = ctrl_message_print(message, buf, sizeof(buf), error);
-	struct base_text text;
 	int err;
 
 	if (len < 0)
 		return len;
 	err = session->transport->control_send(session->transport_user, slice_of(buf, (size_t)len), now);
-	if (err != 0) {
-		base_text_init(&text, error, CTRL_ERROR_BYTES);
-		base_text_addf(&text, "control stream: %s", base_error_text(err));
-	}
-	return err;
-}
-
-/* Zeros are no secret: anybody could take the seat. */
-static bool has_seat_key(const struct client_config *config) {
-	uint8_t any = 0;
-
-	for (size_t i = 0; i < sizeof(config->seat_key); i++)
-		any |= config->seat_key[i];
-	return any != 0;
+	return err == 0 ? 0 : fail_send(error, "control stream", err);
 }
 
 int client_session_send_hello(struct client_session *session, uint16_t budget, char error[static CTRL_ERROR_BYTES],
@@ -257,11 +283,19 @@ int client_session_send_hello(struct client_session *session, uint16_t budget, c
 	    .role = config->role,
 	    .mac = config->role == CTRL_ROLE_CLIENT ? config->mac : (struct proto_mac){{0}},
 	    .budget = budget,
-	    .has_seat_key = has_seat_key(config),
+	    /* Zeros are no secret: anybody could take the seat. */
+	    .has_seat_key = !slice_is_zero(slice_of(config->seat_key, sizeof(config->seat_key))),
 	};
 	memcpy(hello->room, config->room, sizeof(hello->room));
 	memcpy(hello->name, config->name, sizeof(hello->name));
 	memcpy(hello->seat_key, config->seat_key, sizeof(hello->seat_key));
+	if (config->cipher != NULL) {
+		int err = config->cipher->begin(config->cipher_user, hello->role, hello->mac, hello->salt);
+
+		if (err != 0)
+			return fail_send(error, "room key", err);
+		memcpy(hello->room_key, config->room_key, sizeof(hello->room_key));
+	}
 	return send_message(session, &message, error, now);
 }
 

@@ -1,11 +1,12 @@
 /* Frames: into the egress queue, out of it into datagrams, and datagrams from the relay up to the owner. Nothing here
- * allocates or logs per frame unless the log is at debug level. */
+ * allocates or logs per frame unless the log is at debug level; a cipher may, where keys turn. */
 #include "base/bytes.h"
 #include "base/error.h"
 #include "client-core/session_internal.h"
 #include "proto/ether.h"
 #include "proto/mtu.h"
 #include "proto/overlay.h"
+#include "queue/flow.h"
 
 #include <string.h>
 
@@ -14,7 +15,8 @@
 #define EGRESS_BYTES ((size_t)1 << 20)
 #define EGRESS_AGE_NS (200 * BASE_MS) /* an older game packet is worth nothing */
 
-_Static_assert(PROTO_OVERLAY_HEADER_BYTES + PROTO_ETHER_HEADER_BYTES + PROTO_ETHER_VLAN_TAG_BYTES + PROTO_TAP_MTU_MAX <=
+_Static_assert(PROTO_OVERLAY_HEADER_BYTES + PROTO_ETHER_HEADER_BYTES + PROTO_ETHER_VLAN_TAG_BYTES + PROTO_TAP_MTU_MAX +
+                       PROTO_SEALED_BYTES <=
                    QUEUE_FRAME_BYTES_MAX,
                "whatever passes the MTU check fits a queue frame");
 
@@ -23,6 +25,8 @@ int client_data_init(struct client_session *session) {
 	size_t pool_frames = session->config.pool_frames;
 	const uint64_t seed[2] = {session->config.seed, ~session->config.seed};
 
+	session->label_seed[0] = seed[1];
+	session->label_seed[1] = seed[0];
 	if (limits.frames_max == 0)
 		limits.frames_max = EGRESS_FRAMES;
 	if (limits.bytes_max == 0)
@@ -65,9 +69,7 @@ bool client_frame_within_mtu(struct slice frame, uint16_t mtu) {
 	if (frame.len <= max)
 		return true;
 	type = base_get_u16(frame.data + 2 * PROTO_MAC_BYTES);
-	if (type != PROTO_ETHERTYPE_VLAN && type != PROTO_ETHERTYPE_QINQ && type != PROTO_ETHERTYPE_QINQ_OLD)
-		return false;
-	return frame.len <= max + PROTO_ETHER_VLAN_TAG_BYTES;
+	return proto_ether_is_vlan_type(type) && frame.len <= max + PROTO_ETHER_VLAN_TAG_BYTES;
 }
 
 static int drop(struct client_session *session, enum obs_drop why) {
@@ -75,8 +77,33 @@ static int drop(struct client_session *session, enum obs_drop why) {
 	return (int)why;
 }
 
+size_t client_session_encoded(const struct client_session *session, size_t frame_len) {
+	return PROTO_OVERLAY_HEADER_BYTES + frame_len + (session->config.cipher != NULL ? PROTO_SEALED_BYTES : 0);
+}
+
+size_t client_budget_needed(const struct client_session *session, uint16_t mtu) {
+	return client_session_encoded(session, proto_frame_bytes_max(mtu));
+}
+
+/* Frame to datagram, sealed if the room has a key. */
+static int encode(struct client_session *session, struct slice frame, struct queue_frame *queued) {
+	const struct client_config *config = &session->config;
+	size_t budget = session->transport->budget(session->transport_user);
+	uint32_t source = session->welcome.peer_id;
+	int err;
+
+	queued->source_peer = source;
+	queued->len = (uint16_t)client_session_encoded(session, frame.len);
+	if (config->cipher != NULL)
+		return config->cipher->seal(config->cipher_user, source, frame, queue_flow_label(session->label_seed, frame),
+		                            budget, queued->data);
+	err = proto_overlay_encode_header(queued->data, source, frame.len, budget);
+	if (err == 0)
+		memcpy(queued->data + PROTO_OVERLAY_HEADER_BYTES, frame.data, frame.len);
+	return err;
+}
+
 int client_session_send(struct client_session *session, struct slice frame, uint64_t now) {
-	uint8_t header[PROTO_OVERLAY_HEADER_BYTES];
 	struct queue_frame *queued;
 	bool was_empty;
 	int err;
@@ -85,17 +112,14 @@ int client_session_send(struct client_session *session, struct slice frame, uint
 		return drop(session, OBS_DROP_NOT_JOINED);
 	if (!client_frame_within_mtu(frame, session->welcome.mtu))
 		return drop(session, OBS_DROP_TAP_MTU);
-	err = proto_overlay_encode_header(header, session->welcome.peer_id, frame.len,
-	                                  session->transport->budget(session->transport_user));
-	if (err != 0)
-		return drop(session, err == BASE_E_TOO_BIG ? OBS_DROP_DATAGRAM_BUDGET : OBS_DROP_BAD_DATAGRAM);
 	queued = queue_frame_new(session->pool);
 	if (queued == NULL)
 		return drop(session, OBS_DROP_NO_BUFFER);
-	memcpy(queued->data, header, sizeof(header));
-	memcpy(queued->data + sizeof(header), frame.data, frame.len);
-	queued->len = (uint16_t)(sizeof(header) + frame.len);
-	queued->source_peer = session->welcome.peer_id;
+	err = encode(session, frame, queued);
+	if (err != 0) {
+		queue_frame_unref(queued);
+		return drop(session, err == BASE_E_TOO_BIG ? OBS_DROP_DATAGRAM_BUDGET : OBS_DROP_BAD_DATAGRAM);
+	}
 	was_empty = queue_egress_empty(session->egress);
 	err = queue_egress_push(session->egress, queued, now);
 	queue_frame_unref(queued);
@@ -144,6 +168,53 @@ static void log_bad_datagram(struct client_session *session, int err, size_t len
 	obs_end(log);
 }
 
+/* Why a datagram goes no further, in our words. */
+static enum obs_drop drop_of(int err) {
+	switch (err) {
+	case BASE_E_NOMEM:
+		return OBS_DROP_NO_BUFFER;
+	case BASE_E_NOT_FOUND:
+		return OBS_DROP_UNKNOWN_PEER;
+	case BASE_E_EXISTS:
+		return OBS_DROP_REPLAY;
+	case BASE_E_INVALID:
+	case BASE_E_TLS:
+		return OBS_DROP_NOT_OPENED;
+	case BASE_E_STATE:
+		return OBS_DROP_REFLECTION;
+	default:
+		return OBS_DROP_BAD_DATAGRAM;
+	}
+}
+
+static int decode_sealed(struct client_session *session, struct slice payload, struct proto_overlay *ret) {
+	const struct client_config *config = &session->config;
+	struct proto_sealed sealed;
+	void *peer;
+	int err = proto_sealed_decode(payload, &sealed);
+
+	if (err != 0)
+		return err;
+	if (sealed.frame_len > sizeof(session->opened))
+		return BASE_E_TOO_BIG;
+	*ret =
+	    (struct proto_overlay){.source_peer = sealed.source_peer, .frame = slice_of(session->opened, sealed.frame_len)};
+	if (sealed.source_peer == session->welcome.peer_id)
+		return BASE_E_STATE;
+	peer = client_peers_cipher(&session->peers, sealed.source_peer);
+	return peer != NULL ? config->cipher->open(config->cipher_user, peer, &sealed, session->opened) : BASE_E_NOT_FOUND;
+}
+
+/* BASE_E_STATE: our own, come back. */
+static int decode(struct client_session *session, struct slice payload, struct proto_overlay *ret) {
+	int err;
+
+	if (session->config.cipher != NULL)
+		return decode_sealed(session, payload, ret);
+	err = proto_overlay_decode(payload, ret);
+	return err == 0 && ret->source_peer == session->welcome.peer_id ? BASE_E_STATE : err;
+}
+
 void client_session_datagram(struct client_session *session, struct slice payload, uint64_t now) {
 	struct proto_overlay overlay;
 	int err;
@@ -154,14 +225,13 @@ void client_session_datagram(struct client_session *session, struct slice payloa
 		drop(session, OBS_DROP_NOT_JOINED);
 		return;
 	}
-	err = proto_overlay_decode(payload, &overlay);
+	err = decode(session, payload, &overlay);
 	if (err != 0) {
-		drop(session, OBS_DROP_BAD_DATAGRAM);
-		log_bad_datagram(session, err, payload.len, now);
-		return;
-	}
-	if (overlay.source_peer == session->welcome.peer_id) {
-		drop(session, OBS_DROP_REFLECTION);
+		enum obs_drop why = drop_of(err);
+
+		drop(session, why);
+		if (why == OBS_DROP_BAD_DATAGRAM)
+			log_bad_datagram(session, err, payload.len, now);
 		return;
 	}
 	session->events->frame(session->events_user, overlay.source_peer, overlay.frame, now);

@@ -30,12 +30,15 @@ struct client_peer_slot {
 	struct base_list link; /* in `used` or `spare` */
 	uint8_t key[4];
 	struct client_peer peer;
+	void *cipher; /* opens its frames; NULL: not announced yet, or no room key */
 };
 
 struct client_peers {
 	struct base_map by_id;
 	struct base_list used, spare;
 	struct client_peer_slot *slots; /* CLIENT_PEERS_MAX */
+	const struct client_cipher *cipher;
+	void *cipher_user;
 };
 
 struct client_session {
@@ -67,12 +70,14 @@ struct client_session {
 
 	struct queue_pool *pool;
 	struct queue_egress *egress;
-	struct queue_frame *offered;    /* what client_session_next returned last */
+	struct queue_frame *offered; /* what client_session_next returned last */
+	uint64_t label_seed[2];
 	struct queue_egress_stats seen; /* of the queue's own counters: already in ours */
 	struct obs_counters counters;
 
 	bool device_reported, device_ready, route_pinned;
 	struct base_addr device_address;
+	uint8_t opened[QUEUE_FRAME_BYTES_MAX]; /* the frame of the datagram at hand */
 };
 
 /* session.c */
@@ -88,18 +93,24 @@ void client_session_send_stats(struct client_session *session, uint64_t now);
 int client_session_send_disconnect(struct client_session *session, enum ctrl_leave_reason reason, uint64_t now);
 
 /* session_peers.c */
-int client_peers_init(struct client_peers *peers, uint64_t seed); /* 0 or BASE_E_NOMEM */
-void client_peers_done(struct client_peers *peers);               /* also after a failed init or on zeros */
+int client_peers_init(struct client_peers *peers, const struct client_config *config); /* 0 or BASE_E_NOMEM */
+void client_peers_done(struct client_peers *peers); /* also after a failed init or on zeros */
 void client_peers_clear(struct client_peers *peers);
 struct client_peer *client_peers_find(const struct client_peers *peers, uint32_t id);
 /* The entry of `id`, made when there is none; NULL when the table is full. */
 struct client_peer *client_peers_add(struct client_peers *peers, uint32_t id);
 void client_peers_remove(struct client_peers *peers, uint32_t id);
+/* For a room with a key: the peer's frames can be opened from here on. 0, or an error of the cipher. */
+int client_peers_announce(struct client_peers *peers, struct client_peer *peer, const struct ctrl_peer *told);
+/* What opens the frames of `id`, or NULL. */
+void *client_peers_cipher(const struct client_peers *peers, uint32_t id);
 
 /* session_data.c */
 int client_data_init(struct client_session *session); /* 0 or BASE_E_NOMEM */
 void client_data_done(struct client_session *session);
 void client_data_flush(struct client_session *session); /* waiting frames are counted as NOT_JOINED */
+/* The datagram that carries a frame of the MTU. */
+size_t client_budget_needed(const struct client_session *session, uint16_t mtu);
 /* One VLAN tag does not count, as on any switch. */
 bool client_frame_within_mtu(struct slice frame, uint16_t mtu);
 

@@ -3,13 +3,16 @@
 #include "base/error.h"
 #include "client-core/session_internal.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
-int client_peers_init(struct client_peers *peers, uint64_t seed) {
-	const uint64_t seeds[2] = {seed, ~seed};
+int client_peers_init(struct client_peers *peers, const struct client_config *config) {
+	const uint64_t seeds[2] = {config->seed, ~config->seed};
 
 	base_list_init(&peers->used);
 	base_list_init(&peers->spare);
+	peers->cipher = config->cipher;
+	peers->cipher_user = config->cipher_user;
 	peers->slots = calloc(CLIENT_PEERS_MAX, sizeof(*peers->slots));
 	if (peers->slots == NULL)
 		return BASE_E_NOMEM;
@@ -18,7 +21,18 @@ int client_peers_init(struct client_peers *peers, uint64_t seed) {
 	return base_map_init(&peers->by_id, seeds);
 }
 
+static void release(struct client_peers *peers, struct client_peer_slot *slot) {
+	if (peers->cipher != NULL)
+		peers->cipher->peer_free(peers->cipher_user, slot->cipher);
+	slot->cipher = NULL;
+	base_map_remove(&peers->by_id, &slot->node);
+	base_list_remove(&slot->link);
+	base_list_append(&peers->spare, &slot->link);
+}
+
 void client_peers_done(struct client_peers *peers) {
+	if (peers->slots != NULL)
+		client_peers_clear(peers);
 	base_map_done(&peers->by_id);
 	free(peers->slots);
 	peers->slots = NULL;
@@ -56,12 +70,6 @@ struct client_peer *client_peers_add(struct client_peers *peers, uint32_t id) {
 	return &slot->peer;
 }
 
-static void release(struct client_peers *peers, struct client_peer_slot *slot) {
-	base_map_remove(&peers->by_id, &slot->node);
-	base_list_remove(&slot->link);
-	base_list_append(&peers->spare, &slot->link);
-}
-
 void client_peers_remove(struct client_peers *peers, uint32_t id) {
 	struct client_peer_slot *slot = find_slot(peers, id);
 
@@ -72,6 +80,19 @@ void client_peers_remove(struct client_peers *peers, uint32_t id) {
 void client_peers_clear(struct client_peers *peers) {
 	while (!base_list_empty(&peers->used))
 		release(peers, BASE_CONTAINER(peers->used.next, struct client_peer_slot, link));
+}
+
+int client_peers_announce(struct client_peers *peers, struct client_peer *peer, const struct ctrl_peer *told) {
+	struct client_peer_slot *slot = BASE_CONTAINER(peer, struct client_peer_slot, peer);
+
+	assert(slot->cipher == NULL);
+	return peers->cipher->peer_new(peers->cipher_user, told, &slot->cipher);
+}
+
+void *client_peers_cipher(const struct client_peers *peers, uint32_t id) {
+	struct client_peer_slot *slot = find_slot(peers, id);
+
+	return slot == NULL ? NULL : slot->cipher;
 }
 
 const struct client_peer *client_session_peer(const struct client_session *session, uint32_t id) {

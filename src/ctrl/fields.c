@@ -152,7 +152,12 @@ static json_t *write_flag(const struct ctrl_field *field, const void *value) {
 	return json_boolean(*(const bool *)value);
 }
 
-const struct ctrl_kind ctrl_kind_flag = {read_flag, check_nothing, write_flag, NULL};
+static bool is_false(const struct ctrl_field *field, const void *value) {
+	(void)field;
+	return !*(const bool *)value;
+}
+
+const struct ctrl_kind ctrl_kind_flag = {read_flag, check_nothing, write_flag, is_false};
 
 /* Enumerations. */
 
@@ -390,6 +395,32 @@ static bool has_no_seat_key(const struct ctrl_field *field, const void *value) {
 }
 
 const struct ctrl_kind ctrl_kind_seat_key = {read_seat_key, check_nothing, write_seat_key, has_no_seat_key};
+
+/* Bytes in hexadecimal: the value is an array of field->size of them, zeros for none. */
+
+static int read_bytes(const struct ctrl_context *context, const struct ctrl_field *field, json_t *json, void *value) {
+	if (!json_is_string(json))
+		return fail_type(context, field, "a string");
+	if (base_parse_hex(json_string_value(json), json_string_length(json), value, field->size) != 0)
+		return ctrl_fail(context, field->name, BASE_E_INVALID, "not %zu hexadecimal digits", 2 * field->size);
+	return 0;
+}
+
+static json_t *write_bytes(const struct ctrl_field *field, const void *value) {
+	char buf[2 * CTRL_SALT_BYTES + 1];
+	struct base_text text;
+
+	base_text_init(&text, buf, sizeof(buf));
+	base_text_add_hex(&text, slice_of(value, field->size));
+	assert(!text.truncated);
+	return json_string(buf);
+}
+
+static bool is_zero_bytes(const struct ctrl_field *field, const void *value) {
+	return slice_is_zero(slice_of(value, field->size));
+}
+
+const struct ctrl_kind ctrl_kind_bytes = {read_bytes, check_nothing, write_bytes, is_zero_bytes};
 
 /* Counters: an object from names to numbers; the value is the array that the names index. */
 

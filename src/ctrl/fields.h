@@ -56,6 +56,6 @@ struct ctrl_field {
 
 extern const struct ctrl_kind ctrl_kind_version, ctrl_kind_number, ctrl_kind_flag, ctrl_kind_words, ctrl_kind_mode;
 extern const struct ctrl_kind ctrl_kind_room, ctrl_kind_name, ctrl_kind_text, ctrl_kind_address, ctrl_kind_mac;
-extern const struct ctrl_kind ctrl_kind_seat_key, ctrl_kind_counters, ctrl_kind_drops;
+extern const struct ctrl_kind ctrl_kind_seat_key, ctrl_kind_bytes, ctrl_kind_counters, ctrl_kind_drops;
 
 #endif

@@ -28,8 +28,19 @@ static int check_role_mac(const struct ctrl_context *context, enum ctrl_role rol
 	return 0;
 }
 
+bool ctrl_has_room_key(const struct ctrl_hello *hello) {
+	return !slice_is_zero(slice_of(hello->room_key, sizeof(hello->room_key)));
+}
+
 static int check_hello(const struct ctrl_context *context, const struct ctrl_message *message) {
-	return check_role_mac(context, message->hello.role, message->hello.mac);
+	const struct ctrl_hello *hello = &message->hello;
+	bool has_salt = !slice_is_zero(slice_of(hello->salt, sizeof(hello->salt)));
+
+	if (ctrl_has_room_key(hello) && !has_salt)
+		return ctrl_fail(context, "salt", BASE_E_MISSING, "missing, room_key needs it");
+	if (!ctrl_has_room_key(hello) && has_salt)
+		return ctrl_fail(context, "room_key", BASE_E_MISSING, "missing, salt needs it");
+	return check_role_mac(context, hello->role, hello->mac);
 }
 
 static int check_reject(const struct ctrl_context *context, const struct ctrl_message *message) {
@@ -58,6 +69,8 @@ static const struct ctrl_field hello_fields[] = {
     {"budget", NUMBER(1, PROTO_BUDGET_MAX), .required = true, PLACE(hello, budget)},
     {"name", TEXT(ctrl_kind_name, 0, CTRL_NAME_BYTES_MAX), PLACE(hello, name)},
     {"seat_key", .kind = &ctrl_kind_seat_key, .offset = offsetof(struct ctrl_message, hello)},
+    {"room_key", .kind = &ctrl_kind_bytes, PLACE(hello, room_key)},
+    {"salt", .kind = &ctrl_kind_bytes, PLACE(hello, salt)},
 };
 
 static const struct ctrl_field welcome_fields[] = {
@@ -67,6 +80,7 @@ static const struct ctrl_field welcome_fields[] = {
     {"mtu", NUMBER(PROTO_TAP_MTU_MIN, PROTO_TAP_MTU_MAX), .required = true, PLACE(welcome, mtu)},
     {"gateway", .kind = &ctrl_kind_flag, .required = true, PLACE(welcome, gateway)},
     {"gateway_peer_id", NUMBER(1, UINT32_MAX), PLACE(welcome, gateway_peer)}, /* CTL-4: optional */
+    {"sealed", .kind = &ctrl_kind_flag, PLACE(welcome, sealed)},
 };
 
 static const struct ctrl_field reject_fields[] = {
@@ -80,6 +94,7 @@ static const struct ctrl_field peer_joined_fields[] = {
     {"role", WORD(ctrl_role_words), .required = true, PLACE(peer_joined, role)},
     {"mac", .kind = &ctrl_kind_mac, PLACE(peer_joined, mac)},
     {"name", TEXT(ctrl_kind_name, 0, CTRL_NAME_BYTES_MAX), PLACE(peer_joined, name)},
+    {"salt", .kind = &ctrl_kind_bytes, PLACE(peer_joined, salt)},
 };
 
 static const struct ctrl_field peer_left_fields[] = {

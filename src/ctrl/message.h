@@ -18,6 +18,8 @@
 #define CTRL_NAME_BYTES_MAX 33
 #define CTRL_TEXT_BYTES_MAX 201
 #define CTRL_SEAT_KEY_BYTES 16
+#define CTRL_KEY_CHECK_BYTES 8
+#define CTRL_SALT_BYTES 16
 #define CTRL_ADDRESS_BYTES_MAX 46 /* the longest IPv6 literal and a NUL */
 #define CTRL_ERROR_BYTES 160
 
@@ -46,6 +48,7 @@ enum ctrl_role { CTRL_ROLE_CLIENT, CTRL_ROLE_GATEWAY };
 	X(MTU, "mtu", "the path cannot carry the room's frames", true)                              \
 	X(RATE, "rate", "too many peers joined lately", true)                                       \
 	X(WRONG_SHARD, "wrong_shard", "the room is on another shard of the relay", true)            \
+	X(ROOM_KEY, "room_key", "the room has another key, or none", true)                          \
 	X(SHUTTING_DOWN, "shutting_down", "the relay is shutting down", true)                       \
 	X(INTERNAL, "internal", "the relay could not serve the request", true)
 
@@ -85,6 +88,9 @@ struct ctrl_hello {
 	char name[CTRL_NAME_BYTES_MAX]; /* optional, printable ASCII; "" for none */
 	bool has_seat_key;
 	uint8_t seat_key[CTRL_SEAT_KEY_BYTES]; /* secret that lets the same peer take its seat back; hex on the wire */
+	/* Both or neither, zeros for none; hex on the wire. */
+	uint8_t room_key[CTRL_KEY_CHECK_BYTES]; /* tells keys of the room apart, and nothing else (roomkey/roomkey.h) */
+	uint8_t salt[CTRL_SALT_BYTES];          /* with which this peer's frames are sealed */
 };
 
 struct ctrl_welcome {
@@ -93,6 +99,7 @@ struct ctrl_welcome {
 	uint16_t mtu;          /* the room's TAP MTU, PROTO_TAP_MTU_MIN..MAX */
 	bool gateway;          /* a gateway is present */
 	uint32_t gateway_peer; /* 0: id not told (an older relay) */
+	bool sealed;           /* the room has a key: its frames are sealed, and no others are forwarded */
 };                         /* "mode" is always "ethernet" */
 
 struct ctrl_reject {
@@ -106,6 +113,7 @@ struct ctrl_peer {
 	enum ctrl_role role;
 	struct proto_mac mac; /* clients only */
 	char name[CTRL_NAME_BYTES_MAX];
+	uint8_t salt[CTRL_SALT_BYTES]; /* zeros: none, its frames are not sealed */
 };
 
 struct ctrl_peer_left {
@@ -154,6 +162,8 @@ int ctrl_message_print(const struct ctrl_message *message, uint8_t *buf, size_t 
 /* 0 or BASE_E_INVALID / BASE_E_RANGE. */
 int ctrl_room_check(const char *room);
 int ctrl_name_check(const char *name);
+
+bool ctrl_has_room_key(const struct ctrl_hello *hello);
 
 const char *ctrl_type_name(enum ctrl_type type);
 const char *ctrl_role_name(enum ctrl_role role);

@@ -15,6 +15,10 @@
  * `error` for a person. */
 int host_read_file(const char *path, size_t max, uint8_t **ret, size_t *ret_len, char error[static HOST_ERROR_BYTES]);
 
+/* Whether every user of the machine can read the file. On Windows false: there it is the folder's access list that
+ * keeps others out. */
+bool host_is_public(const char *path);
+
 /* A file that this process keeps to itself; all zero: none. */
 struct host_hold {
 	bool held;

@@ -159,6 +159,12 @@ static bool fill_temporary(int fd, struct slice bytes, unsigned mode) {
 	return good;
 }
 
+bool host_is_public(const char *path) {
+	struct stat info;
+
+	return stat(path, &info) == 0 && (info.st_mode & S_IROTH) != 0;
+}
+
 int host_write_file(const char *path, struct slice bytes, unsigned mode, char error[static HOST_ERROR_BYTES]) {
 	char temporary[PATH_MAX];
 	struct base_text text;

@@ -228,6 +228,11 @@ static bool move_over(const wchar_t *from, const wchar_t *to) {
 	return false;
 }
 
+bool host_is_public(const char *path) {
+	(void)path;
+	return false;
+}
+
 int host_write_file(const char *path, struct slice bytes, unsigned mode, char error[static HOST_ERROR_BYTES]) {
 	wchar_t wide[PATH_UNITS_MAX], temporary[PATH_UNITS_MAX];
 	DWORD code = 0;

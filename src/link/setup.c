@@ -2,8 +2,10 @@
 #include "link/setup.h"
 
 #include "base/error.h"
+#include "base/secret.h"
 #include "base/text.h"
 #include "host/host.h"
+#include "link/room_key.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -37,6 +39,7 @@ static bool read_config(struct link_setup *setup) {
 	const char *path = cli_text(setup->values, "config");
 	if (path == NULL)
 		return true;
+	bool key_given = cli_given(setup->values, "room-key");
 	uint8_t *bytes;
 	size_t len;
 	char error[HOST_ERROR_BYTES];
@@ -44,7 +47,9 @@ static bool read_config(struct link_setup *setup) {
 		return link_setup_fail(setup, CLIENT_EXIT_USAGE, "--config", error);
 	char config_error[CLI_ERROR_BYTES];
 	int err = cli_parse_config(setup->values, slice_of(bytes, len), path, config_error);
+	base_wipe(bytes, len);
 	free(bytes);
+	setup->room_key_in_config = !key_given && cli_given(setup->values, "room-key");
 	return err < 0 ? link_setup_fail(setup, CLIENT_EXIT_USAGE, config_error, "") : true;
 }
 
@@ -176,6 +181,7 @@ static bool read_session(struct link_setup *setup, const struct link_setup_optio
 	struct client_config *session = &setup->driver.session;
 	const char *room = cli_text(setup->values, "room");
 	const char *name = cli_text(setup->values, "name");
+	const char *passphrase = cli_text(setup->values, "room-key");
 	if (room == NULL)
 		return link_setup_fail(setup, CLIENT_EXIT_USAGE, "--room", "is needed: the code of the room to join");
 	if (ctrl_room_check(room) < 0)
@@ -188,6 +194,8 @@ static bool read_session(struct link_setup *setup, const struct link_setup_optio
 			return fail_value(setup, CLIENT_EXIT_USAGE, "--name", name, "must be up to 32 printable ASCII characters");
 		memcpy(session->name, name, strlen(name) + 1);
 	}
+	if (passphrase != NULL && roomkey_passphrase_check(passphrase) < 0) /* not shown: it may be all but right */
+		return link_setup_fail(setup, CLIENT_EXIT_USAGE, "--room-key", "must be 8 to 128 printable ASCII characters");
 	if (options->role == CTRL_ROLE_CLIENT && !read_virtual_mac(setup))
 		return false;
 	session->role = options->role;
@@ -284,13 +292,37 @@ static bool open_seal(struct link_setup *setup, const struct link_setup_options 
 	return true;
 }
 
+/* Said once the log is there, and only of a passphrase that stands in the file. */
+static void warn_of_public_config(const struct link_setup *setup) {
+	const char *path = cli_text(setup->values, "config");
+	if (!setup->room_key_in_config || !host_is_public(path) || !obs_on(setup->log, OBS_WARN))
+		return;
+	obs_begin(setup->log, OBS_WARN, "config_is_public");
+	obs_str(setup->log, "file", path);
+	obs_str(setup->log, "message", "every user of this machine can read the room key in it: chmod o-r");
+	obs_end(setup->log);
+}
+
+static bool open_room_key(struct link_setup *setup, const struct link_setup_options *options) {
+	const char *passphrase = cli_text(setup->values, "room-key");
+	if (passphrase == NULL || options->check_only)
+		return true;
+	warn_of_public_config(setup);
+	int err = roomkey_new(setup->seal, setup->driver.session.room, passphrase, &setup->room_key);
+	cli_forget(setup->values, "room-key");
+	if (err < 0)
+		return link_setup_fail(setup, CLIENT_EXIT_FAILURE, "--room-key", base_error_text(err));
+	link_room_key_use(&setup->driver.session, setup->room_key);
+	return true;
+}
+
 bool link_setup_init(struct link_setup *setup, const struct link_setup_options *options, int argc,
                      const char *const *argv) {
 	memset(setup, 0, sizeof(*setup));
 	setup->status = CLIENT_EXIT_FAILURE;
 	if (!read_options(setup, options, argc, argv) || !open_log(setup) || !read_relay(setup) ||
 	    !read_session(setup, options) || !read_trust(setup) || !check_privilege(setup, options) ||
-	    !read_identity(setup, options) || !open_seal(setup, options))
+	    !read_identity(setup, options) || !open_seal(setup, options) || !open_room_key(setup, options))
 		return false;
 	setup->driver.log = setup->log;
 	return true;
@@ -299,6 +331,7 @@ bool link_setup_init(struct link_setup *setup, const struct link_setup_options *
 void link_setup_done(struct link_setup *setup) {
 	host_release(&setup->identity_hold);
 	obs_log_free(setup->log);
+	roomkey_free(setup->room_key);
 	seal_backend_free(setup->seal);
 	quic_trust_unref(setup->trust);
 	cli_values_free(setup->values);

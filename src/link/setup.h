@@ -11,6 +11,7 @@
 #include "client-core/identity.h"
 #include "host/host.h"
 #include "link/driver.h"
+#include "roomkey/roomkey.h"
 #include "seal/seal.h"
 
 #define LINK_SETUP_STATE_DIRECTORY "/var/lib/lanparty"
@@ -31,7 +32,10 @@
 	{.name = "system-trust", .kind = CLI_FLAG, \
 	 .help = "trust the system's certificate authorities (the default without certificate and fingerprint)"}, \
 	{.name = "room", .kind = CLI_TEXT, .value = "CODE", \
-	 .help = "the room to join: 1 to 32 letters, digits, '-' or '_'"}
+	 .help = "the room to join: 1 to 32 letters, digits, '-' or '_'"}, \
+	{.name = "room-key", .kind = CLI_TEXT, .value = "PASSPHRASE", .secret = true, \
+	 .help = "encrypt frames so that the relay cannot read them: 8 to 128 characters, the same for all in the room; " \
+	         "best kept in the --config file, as others on this machine see command lines"}
 #define LINK_SETUP_RUN_OPTIONS(identity_default) \
 	{.name = "name", .kind = CLI_TEXT, .value = "NAME", \
 	 .help = "how others see this machine in their logs (default: the host name)"}, \
@@ -93,6 +97,8 @@ struct link_setup {
 	struct quic_trust *trust;
 	enum seal_choice crypto;
 	struct seal_backend *seal;
+	struct roomkey *room_key; /* NULL: none */
+	bool room_key_in_config;  /* that is where it was given */
 	enum host_priority priority;
 	struct client_identity identity;
 	struct host_hold identity_hold; /* a second process with the same identity would throw this one out of its seat */

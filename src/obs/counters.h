@@ -42,6 +42,8 @@
 	X(TAP_MTU, "tap_mtu")                     /* longer than the room's TAP MTU */                                     \
 	X(DATAGRAM_BUDGET, "datagram_budget")     /* over a connection's datagram budget */                                \
 	X(BAD_DATAGRAM, "bad_datagram")           /* overlay header that does not decode */                                \
+	X(NOT_OPENED, "not_opened")               /* not sealed with the room's key by its sender, or altered */           \
+	X(REPLAY, "replay")                       /* a sealed frame that came before, or far too late */                   \
 	X(UNKNOWN_PEER, "unknown_peer")           /* source peer id nobody announced */                                    \
 	X(UNKNOWN_UNICAST, "unknown_unicast")     /* no such destination in the room */                                    \
 	X(NOT_FOR_US, "not_for_us")               /* unicast for another station */                                        \

@@ -6,7 +6,6 @@
 
 #define MAC_BYTES 6
 #define LENGTH_MAX 1500 /* IEEE 802.3-2022 3.2.6: up to here the type field is a length */
-#define OVERLAY_HEADER_BYTES 8
 
 static const char *const direction_names[] = {
     [OBS_DIR_DEVICE_TO_TUNNEL] = "device_to_tunnel",
@@ -85,7 +84,7 @@ void obs_frame_event(struct obs_log *log, const struct obs_frame_event *event, u
 	if (event->direction == OBS_DIR_RELAY)
 		obs_u64(log, "targets", event->target_count);
 	if (event->budget != 0) {
-		obs_u64(log, "encoded", event->frame.len + OVERLAY_HEADER_BYTES);
+		obs_u64(log, "encoded", event->encoded);
 		obs_u64(log, "budget", event->budget);
 	}
 	obs_end(log);

@@ -12,15 +12,15 @@ enum obs_direction { OBS_DIR_DEVICE_TO_TUNNEL, OBS_DIR_TUNNEL_TO_DEVICE, OBS_DIR
 enum obs_action { OBS_FORWARDED, OBS_DROPPED, OBS_FILTERED, OBS_RATE_LIMITED };
 
 struct obs_frame_event {
-	const char *room;        /* NULL when there is none */
-	uint32_t peer;           /* the other end or the ingress peer; 0 for none */
-	uint32_t target_peer;    /* for egress drops; 0 for none */
-	struct slice frame;      /* addresses and type are read from it, safely */
+	const char *room;     /* NULL when there is none */
+	uint32_t peer;        /* the other end or the ingress peer; 0 for none */
+	uint32_t target_peer; /* for egress drops; 0 for none */
+	struct slice frame;   /* addresses and type are read from it, safely */
 	enum obs_direction direction;
 	enum obs_action action;
-	const char *reason;      /* drop reason (obs_drop_name) or a literal, e.g. "periodic"; NULL for none */
-	size_t target_count;     /* relay: how many peers got it */
-	size_t budget;           /* for reason=datagram_budget: encoded length is frame.len + 8; 0 for none */
+	const char *reason;     /* drop reason (obs_drop_name) or a literal, e.g. "periodic"; NULL for none */
+	size_t target_count;    /* relay: how many peers got it */
+	size_t encoded, budget; /* for reason=datagram_budget: bytes of the datagram, and the most there may be; 0: none */
 };
 
 /* Forwarded frames are OBS_TRACE and all shown; everything else is OBS_DEBUG, with peer and reason as the flood key. */

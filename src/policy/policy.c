@@ -7,6 +7,8 @@
 
 #include <assert.h>
 
+_Static_assert(POLICY_HEADER_BYTES == PROTO_ETHER_HEADER_BYTES, "an Ethernet header");
+
 #define FRAME_BYTES_MAX 1514 /* 1500 behind an Ethernet header */
 
 #define ARP_BYTES 28 /* for Ethernet and IPv4 */
@@ -93,4 +95,21 @@ enum policy_rule policy_check(struct slice frame, enum policy_origin origin) {
 	if (ether.is_length)
 		return origin == POLICY_FROM_REMOTE ? llc : POLICY_PASS;
 	return check_content(&ether, origin);
+}
+
+enum policy_rule policy_check_header(const uint8_t header[static POLICY_HEADER_BYTES], size_t frame_len) {
+	struct proto_mac src = proto_mac_of(header + PROTO_MAC_BYTES);
+	uint16_t type = base_get_u16(header + 2 * PROTO_MAC_BYTES);
+
+	if (type < PROTO_ETHERTYPE_MIN && (type > PROTO_LENGTH_MAX || (size_t)type + POLICY_HEADER_BYTES > frame_len))
+		return POLICY_MALFORMED;
+	if (proto_mac_is_group(src) || proto_mac_is_zero(src))
+		return POLICY_SOURCE;
+	if (frame_len > FRAME_BYTES_MAX)
+		return POLICY_JUMBO;
+	if (policy_control_destination(proto_mac_of(header)) || policy_control_type(type))
+		return POLICY_SWITCH_CONTROL;
+	if (proto_ether_is_vlan_type(type) || policy_switch_tag_type(type))
+		return POLICY_VLAN;
+	return POLICY_PASS;
 }

@@ -8,6 +8,8 @@
 
 #include "base/slice.h"
 
+#define POLICY_HEADER_BYTES 14
+
 enum policy_origin { POLICY_FROM_REMOTE, POLICY_FROM_LAN };
 
 /* X(NAME, "name", "what it stops") -- the name is the `rule` of a log line and the label of a counter */
@@ -38,6 +40,10 @@ enum policy_rule {
  * there is only ever one. Frames of the LAN are held to MALFORMED, SOURCE, JUMBO, SWITCH_CONTROL, VLAN (a priority tag
  * passes) and to ARP of the right form; those of a remote client to all. Never reads past the frame. */
 enum policy_rule policy_check(struct slice frame, enum policy_origin origin);
+
+/* The same for a frame whose payload cannot be read: what its Ethernet header and length tell. A frame that passes here
+ * may still be stopped by who reads it. Tags are refused from either origin. */
+enum policy_rule policy_check_header(const uint8_t header[static POLICY_HEADER_BYTES], size_t frame_len);
 
 const char *policy_rule_name(enum policy_rule rule);
 const char *policy_rule_text(enum policy_rule rule);

@@ -14,7 +14,7 @@
 #define PORTS_BYTES 4
 #define IPV4_FRAGMENT 0x3fff /* "more fragments" and the offset */
 
-enum key_kind { KEY_OTHER, KEY_GROUP, KEY_IPV4, KEY_IPV6 };
+enum key_kind { KEY_OTHER, KEY_GROUP, KEY_IPV4, KEY_IPV6, KEY_SEALED };
 
 struct key {
 	size_t len;
@@ -69,10 +69,6 @@ static bool add_ipv6(struct key *key, struct slice packet) {
 	return true;
 }
 
-static bool is_vlan_type(uint16_t type) {
-	return type == PROTO_ETHERTYPE_VLAN || type == PROTO_ETHERTYPE_QINQ || type == PROTO_ETHERTYPE_QINQ_OLD;
-}
-
 static void add_frame(struct key *key, struct slice frame) {
 	size_t offset = PROTO_ETHER_HEADER_BYTES;
 	struct slice packet;
@@ -87,7 +83,7 @@ static void add_frame(struct key *key, struct slice frame) {
 		return;
 	}
 	type = base_get_u16(frame.data + 2 * PROTO_MAC_BYTES);
-	for (unsigned tags = 0; is_vlan_type(type) && tags < VLAN_TAGS_MAX; tags++) {
+	for (unsigned tags = 0; proto_ether_is_vlan_type(type) && tags < VLAN_TAGS_MAX; tags++) {
 		if (frame.len - offset < PROTO_ETHER_VLAN_TAG_BYTES)
 			break;
 		type = base_get_u16(frame.data + offset + 2);
@@ -105,11 +101,34 @@ static void add_frame(struct key *key, struct slice frame) {
 	add_u8(key, (uint8_t)type);
 }
 
+/* What the sender says of the flow, who alone can see it. */
+static void add_sealed(struct key *key, const struct proto_sealed *sealed) {
+	if ((sealed->ethernet.data[0] & 1) != 0) {
+		add_u8(key, KEY_GROUP);
+		return;
+	}
+	add_u8(key, KEY_SEALED);
+	add(key, sealed->ethernet.data, 2 * PROTO_MAC_BYTES);
+	add_u8(key, (uint8_t)(sealed->flow >> 8));
+	add_u8(key, (uint8_t)sealed->flow);
+}
+
 uint64_t queue_flow_hash(const uint64_t seed[static 2], uint32_t source_peer, struct slice datagram) {
 	struct key key = {.len = sizeof(source_peer)};
+	struct proto_sealed sealed;
 	size_t skip = datagram.len < PROTO_OVERLAY_HEADER_BYTES ? datagram.len : PROTO_OVERLAY_HEADER_BYTES;
 
 	base_put_u32(key.bytes, source_peer);
-	add_frame(&key, slice_of(datagram.data + skip, datagram.len - skip));
+	if (proto_sealed_decode(datagram, &sealed) == 0)
+		add_sealed(&key, &sealed);
+	else
+		add_frame(&key, slice_of(datagram.data + skip, datagram.len - skip));
 	return base_siphash13(seed, slice_of(key.bytes, key.len));
+}
+
+uint16_t queue_flow_label(const uint64_t seed[static 2], struct slice frame) {
+	struct key key = {.len = 0};
+
+	add_frame(&key, frame);
+	return (uint16_t)base_siphash13(seed, slice_of(key.bytes, key.len));
 }

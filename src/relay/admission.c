@@ -1,11 +1,12 @@
 /* relay/admission.c: from a valid hello to welcome or reject.
  *
- * The first peer's path fixes the room's TAP MTU (RLY-3), so nobody is admitted before the relay knows, or has waited
- * RELAY_SETTLE_NS to know, what it can send to the peer. All other questions are asked at that moment and in one go:
- * between hello and decision the room may change. */
+ * The first peer's path fixes the room's TAP MTU (RLY-3), so nobody is
+ * admitted before the relay knows, or has waited RELAY_SETTLE_NS to know, what it can send to the peer. All other
+ * questions are asked at that moment and in one go: between hello and decision the room may change. */
 #include "base/error.h"
 #include "base/text.h"
 #include "proto/mtu.h"
+#include "proto/overlay.h"
 #include "proto/steer.h"
 #include "relay/internal.h"
 
@@ -13,19 +14,35 @@ static size_t own_budget(const struct relay_peer *peer) {
 	return peer->core->transport->budget(peer->core->transport_user, peer->conn);
 }
 
+/* What sealing takes of each datagram. */
+static size_t overhead(const struct relay_peer *peer) {
+	return ctrl_has_room_key(&peer->hello) ? PROTO_SEALED_BYTES : 0;
+}
+
+static size_t budget_needed(const struct relay_peer *peer, uint16_t mtu) {
+	return proto_budget_for_tap_mtu(mtu) + overhead(peer);
+}
+
+/* The operator's limit is meant for the datagrams: the same paths shall do for rooms with and without a key. */
+static uint16_t mtu_max(const struct relay_peer *peer) {
+	size_t max = peer->core->limits.room_mtu_max - overhead(peer);
+
+	return (uint16_t)(max < PROTO_TAP_MTU_MIN ? PROTO_TAP_MTU_MIN : max);
+}
+
 /* The budget beyond which knowing more would not change the decision. */
 static size_t budget_wanted(const struct relay_peer *peer, const struct relay_room *room) {
 	size_t best;
 
 	if (room != NULL)
-		return proto_budget_for_tap_mtu(room->mtu);
-	best = proto_budget_for_tap_mtu(peer->core->limits.room_mtu_max) + PROTO_MTU_HEADROOM;
+		return budget_needed(peer, room->mtu);
+	best = budget_needed(peer, mtu_max(peer)) + PROTO_MTU_HEADROOM;
 	return peer->hello.budget < best ? peer->hello.budget : best;
 }
 
 static bool is_ready(const struct relay_peer *peer, uint64_t now) {
 	const struct relay_core *core = peer->core;
-	const struct relay_room *room = relay_room_find(core, peer->hello.room);
+	const struct relay_room *room = relay_room_find(core, &peer->hello);
 	size_t wanted = budget_wanted(peer, room);
 
 	return now >= peer->deadline || peer->hello.budget < wanted || own_budget(peer) >= wanted ||
@@ -56,16 +73,18 @@ static bool find_mtu(struct relay_peer *peer, const struct relay_room *room, siz
 	size_t needed;
 
 	if (room == NULL) {
-		if (proto_tap_mtu_from_budget(budget, ret) != 0) {
-			reject_mtu(peer, budget, "a room", PROTO_BUDGET_MIN, PROTO_TAP_MTU_MIN);
+		needed = budget_needed(peer, PROTO_TAP_MTU_MIN);
+		if (budget < needed) {
+			reject_mtu(peer, budget, "a room", needed, PROTO_TAP_MTU_MIN);
 			return false;
 		}
-		if (*ret > peer->core->limits.room_mtu_max)
-			*ret = peer->core->limits.room_mtu_max;
+		proto_tap_mtu_from_budget(budget - overhead(peer), ret);
+		if (*ret > mtu_max(peer))
+			*ret = mtu_max(peer);
 		return true;
 	}
 	*ret = room->mtu;
-	needed = proto_budget_for_tap_mtu(room->mtu);
+	needed = budget_needed(peer, room->mtu);
 	if (budget < needed)
 		reject_mtu(peer, budget, "this room", needed, room->mtu);
 	return budget >= needed;
@@ -75,7 +94,7 @@ static bool find_mtu(struct relay_peer *peer, const struct relay_room *room, siz
 static struct relay_room *open_room(struct relay_peer *peer, uint16_t mtu, uint64_t now) {
 	struct relay_core *core = peer->core;
 	struct relay_room *room;
-	int result = relay_room_open(core, peer->hello.room, mtu, now, &room);
+	int result = relay_room_open(core, &peer->hello, mtu, now, &room);
 
 	if (result == 0)
 		return room;
@@ -150,15 +169,21 @@ static bool has_seat(struct relay_peer *peer, const struct relay_room *room, con
 	return false;
 }
 
+static bool is_address_in_rate(struct relay_peer *peer, uint64_t now) {
+	struct relay_core *core = peer->core;
+
+	if (relay_sources_take(core->shared->sources, &peer->remote, &core->limits.address_joins, RELAY_JOIN_TOKENS, now))
+		return true;
+	relay_peer_reject(peer, CTRL_REJECT_RATE, "too many peers joined from this address lately");
+	return false;
+}
+
 /* The address is asked first: one that joins too often must not use up what a room has for others. */
 static bool is_in_rate(struct relay_peer *peer, struct relay_room *room, const struct relay_peer *old, uint64_t now) {
 	const struct relay_limits *limits = &peer->core->limits;
 
-	if (!relay_sources_take(peer->core->shared->sources, &peer->remote, &limits->address_joins, RELAY_JOIN_TOKENS,
-	                        now)) {
-		relay_peer_reject(peer, CTRL_REJECT_RATE, "too many peers joined from this address lately");
+	if (!is_address_in_rate(peer, now))
 		return false;
-	}
 	if (room == NULL || old != NULL || relay_holds_ask(room->holds, &peer->hello, now) == RELAY_HOLD_OWN ||
 	    relay_bucket_take(&room->join_rate, &limits->room_joins, RELAY_JOIN_TOKENS, now))
 		return true;
@@ -166,16 +191,35 @@ static bool is_in_rate(struct relay_peer *peer, struct relay_room *room, const s
 	return false;
 }
 
+/* A client with a wrong passphrase would be alone in a room of its own, and not know why. False after a reject. Each
+ * answer is a guess at the passphrase, so it costs what a join does. */
+static bool has_key(struct relay_peer *peer, const struct relay_room *room, uint64_t now) {
+	const struct relay_room *other;
+
+	if (room != NULL || peer->hello.role == CTRL_ROLE_GATEWAY)
+		return true;
+	other = relay_room_with_gateway(peer->core, peer->hello.room);
+	if (other == NULL)
+		return true;
+	if (is_address_in_rate(peer, now))
+		relay_peer_reject(peer, CTRL_REJECT_ROOM_KEY,
+		                  !other->sealed                    ? "the room has no key, but one was given"
+		                  : ctrl_has_room_key(&peer->hello) ? "the room has another key than the one given"
+		                                                    : "the room has a key, and none was given");
+	return false;
+}
+
 static void decide(struct relay_peer *peer, uint64_t now) {
 	size_t own = own_budget(peer);
 	size_t budget = own < peer->hello.budget ? own : peer->hello.budget;
-	struct relay_room *room = relay_room_find(peer->core, peer->hello.room);
+	struct relay_room *room = relay_room_find(peer->core, &peer->hello);
 	struct relay_peer *old = room != NULL ? occupant(room, &peer->hello) : NULL;
 	uint16_t mtu;
 	int result;
 
-	if (!find_mtu(peer, room, budget, &mtu) || (room != NULL && !has_seat(peer, room, old, now)) ||
-	    !is_in_rate(peer, room, old, now) || (room == NULL && (room = open_room(peer, mtu, now)) == NULL))
+	if (!has_key(peer, room, now) || !find_mtu(peer, room, budget, &mtu) ||
+	    (room != NULL && !has_seat(peer, room, old, now)) || !is_in_rate(peer, room, old, now) ||
+	    (room == NULL && (room = open_room(peer, mtu, now)) == NULL))
 		return;
 	if (room->next_id == 0) { /* 2^32 peers were here; an id must not come back while somebody may remember it */
 		reject(peer, CTRL_REJECT_INTERNAL);

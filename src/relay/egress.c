@@ -46,14 +46,16 @@ void relay_egress_release(struct relay_room *room, struct queue_frame *frame) {
 static void log_skip(const struct relay_peer *target, const struct queue_frame *frame, enum obs_drop drop,
                      size_t budget, uint64_t now) {
 	struct slice bytes = queue_frame_bytes(frame);
+	size_t around = PROTO_OVERLAY_HEADER_BYTES + (target->room->sealed ? PROTO_SEALED_BYTES : 0);
 	struct obs_frame_event event = {
 	    .room = target->room->code,
 	    .peer = frame->source_peer,
 	    .target_peer = target->id,
-	    .frame = slice_of(bytes.data + PROTO_OVERLAY_HEADER_BYTES, bytes.len - PROTO_OVERLAY_HEADER_BYTES),
+	    .frame = slice_of(bytes.data + PROTO_OVERLAY_HEADER_BYTES, bytes.len - around),
 	    .direction = OBS_DIR_RELAY,
 	    .action = OBS_DROPPED,
 	    .reason = obs_drop_name(drop),
+	    .encoded = bytes.len,
 	    .budget = budget,
 	};
 

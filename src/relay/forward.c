@@ -16,7 +16,8 @@
 #define GO_ON (-1) /* beside the enum obs_drop values */
 
 /* Longest frame a room can let through (TAP MTU 1500, one tag), so that no datagram outgrows its buffer. */
-_Static_assert(PROTO_OVERLAY_HEADER_BYTES + PROTO_ETHER_HEADER_BYTES + PROTO_ETHER_VLAN_TAG_BYTES + PROTO_TAP_MTU_MAX <=
+_Static_assert(PROTO_OVERLAY_HEADER_BYTES + PROTO_ETHER_HEADER_BYTES + PROTO_ETHER_VLAN_TAG_BYTES + PROTO_TAP_MTU_MAX +
+                       PROTO_SEALED_BYTES <=
                    QUEUE_FRAME_BYTES_MAX,
                "pool frames are too small");
 
@@ -39,7 +40,8 @@ static const uint8_t drop_of_rule[POLICY_RULE_COUNT] = {
 struct ingress {
 	struct relay_peer *peer;
 	struct relay_room *room;
-	struct slice datagram, frame;
+	struct slice datagram;
+	struct slice frame; /* if it is sealed, only the Ethernet header and the length are its own */
 	struct proto_mac dst, src;
 	bool from_client;
 	size_t budget; /* for the log of a datagram_budget drop, else 0 */
@@ -55,33 +57,64 @@ static bool is_over_mtu(const struct ingress *in) {
 	if (in->frame.len <= max)
 		return false;
 	return in->frame.len > max + PROTO_ETHER_VLAN_TAG_BYTES || !proto_ether_peek(in->frame, &dst, &src, &type) ||
-	       (type != PROTO_ETHERTYPE_VLAN && type != PROTO_ETHERTYPE_QINQ);
+	       !proto_ether_is_vlan_type(type);
+}
+
+static int decode(const struct ingress *in, struct slice *ret_frame, uint32_t *ret_source) {
+	struct proto_overlay overlay;
+	struct proto_sealed sealed;
+	int err;
+
+	if (in->room->sealed) {
+		err = proto_sealed_decode(in->datagram, &sealed);
+		if (err != 0)
+			return err;
+		*ret_frame = slice_of(sealed.ethernet.data, sealed.frame_len);
+		*ret_source = sealed.source_peer;
+		return 0;
+	}
+	err = proto_overlay_decode(in->datagram, &overlay);
+	if (err != 0)
+		return err;
+	*ret_frame = overlay.frame;
+	*ret_source = overlay.source_peer;
+	return 0;
+}
+
+/* Bytes of a datagram that are not its frame's. Budgets are longer. */
+static size_t around(const struct relay_room *room) {
+	return PROTO_OVERLAY_HEADER_BYTES + (room->sealed ? PROTO_SEALED_BYTES : 0);
 }
 
 /* The datagram as the peer's own: within the budget it announced, well-formed, under its own id. */
 static int check_datagram(struct ingress *in) {
-	struct proto_overlay overlay;
+	uint32_t source;
 
 	if (in->datagram.len > in->peer->hello.budget) {
 		in->budget = in->peer->hello.budget;
-		/* For the log only, which reads addresses where they would be. Budgets are longer than the header. */
-		in->frame =
-		    slice_of(in->datagram.data + PROTO_OVERLAY_HEADER_BYTES, in->datagram.len - PROTO_OVERLAY_HEADER_BYTES);
+		/* For the log only, which reads addresses where they would be. */
+		in->frame = slice_of(in->datagram.data + PROTO_OVERLAY_HEADER_BYTES, in->datagram.len - around(in->room));
 		return OBS_DROP_DATAGRAM_BUDGET;
 	}
-	if (proto_overlay_decode(in->datagram, &overlay) != 0 || overlay.source_peer != in->peer->id)
+	if (decode(in, &in->frame, &source) != 0 || source != in->peer->id)
 		return OBS_DROP_BAD_DATAGRAM;
-	in->frame = overlay.frame;
 	in->dst = proto_mac_of(in->frame.data);
 	in->src = proto_mac_of(in->frame.data + PROTO_MAC_BYTES);
 	return GO_ON;
+}
+
+/* Of a sealed frame the receivers ask the rest: gateway and clients check every frame themselves. */
+static enum policy_rule check_policy(const struct ingress *in) {
+	if (in->room->sealed)
+		return policy_check_header(in->frame.data, in->frame.len);
+	return policy_check(in->frame, in->from_client ? POLICY_FROM_REMOTE : POLICY_FROM_LAN);
 }
 
 static int check_frame(struct ingress *in) {
 	struct relay_core *core = in->room->core;
 
 	if (!core->no_policy) {
-		enum policy_rule rule = policy_check(in->frame, in->from_client ? POLICY_FROM_REMOTE : POLICY_FROM_LAN);
+		enum policy_rule rule = check_policy(in);
 
 		if (rule != POLICY_PASS)
 			return drop_of_rule[rule];
@@ -152,6 +185,7 @@ static void log_frame(const struct ingress *in, enum obs_action action, const ch
 	    .action = action,
 	    .reason = reason,
 	    .target_count = targets,
+	    .encoded = in->datagram.len,
 	    .budget = in->budget,
 	};
 

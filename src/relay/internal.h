@@ -40,9 +40,13 @@ struct relay_end {
 	char text[CTRL_TEXT_BYTES_MAX];
 };
 
+/* Rooms are told apart by code and key: one that a stranger opens under the code of others is not in their way. */
+#define RELAY_ROOM_ID_BYTES (CTRL_ROOM_BYTES_MAX + CTRL_KEY_CHECK_BYTES)
+
 struct relay_room {
 	struct relay_core *core;
-	struct base_map_node node; /* core->rooms, by code */
+	struct base_map_node node; /* core->rooms, by id */
+	uint8_t id[RELAY_ROOM_ID_BYTES];
 	struct base_list all_link; /* core->all_rooms */
 	uint64_t number;           /* of all that the core opened, from 1 on */
 	char code[CTRL_ROOM_BYTES_MAX];
@@ -54,6 +58,7 @@ struct relay_room {
 	struct relay_stations *stations; /* made with the first gateway */
 	uint16_t mtu;
 	size_t frame_bytes_max;
+	bool sealed;                 /* has a key */
 	uint32_t next_id;            /* 0 when all were given out */
 	size_t frames_held;          /* pool frames in the queues of this room */
 	struct base_list empty_link; /* core->empty_rooms while nobody is in it */
@@ -146,10 +151,14 @@ void relay_admission_start(struct relay_peer *peer, uint64_t now);
 void relay_admission_try(struct relay_peer *peer, uint64_t now);
 
 /* room.c */
-struct relay_room *relay_room_find(const struct relay_core *core, const char *code);
-/* For a peer that comes in now. 0, BASE_E_FULL (rooms) or BASE_E_NOMEM; a room that is only remembered may have to give
- * way. */
-int relay_room_open(struct relay_core *core, const char *code, uint16_t mtu, uint64_t now, struct relay_room **ret);
+/* The room that the hello is for. */
+struct relay_room *relay_room_find(const struct relay_core *core, const struct ctrl_hello *hello);
+/* One of the code, whatever its key, that has a gateway or had one lately; or NULL. */
+struct relay_room *relay_room_with_gateway(const struct relay_core *core, const char *code);
+/* With the key of the peer that comes in now. 0, BASE_E_FULL (rooms) or BASE_E_NOMEM; a room that is only remembered
+ * may have to give way. */
+int relay_room_open(struct relay_core *core, const struct ctrl_hello *hello, uint16_t mtu, uint64_t now,
+                    struct relay_room **ret);
 /* The next peer gets the next id. The seat must be free. 0, BASE_E_FULL (nobody was in it, and the relay is full of
  * rooms that somebody is in) or BASE_E_NOMEM; relay_room_rest follows an error. */
 int relay_room_enter(struct relay_room *room, struct relay_peer *peer, uint64_t now);

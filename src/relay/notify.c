@@ -57,6 +57,7 @@ static struct ctrl_message joined_message(const struct relay_peer *peer) {
 	message.peer_joined.role = peer->hello.role;
 	message.peer_joined.mac = peer->hello.mac;
 	memcpy(message.peer_joined.name, peer->hello.name, sizeof(message.peer_joined.name));
+	memcpy(message.peer_joined.salt, peer->hello.salt, sizeof(message.peer_joined.salt));
 	return message;
 }
 
@@ -81,6 +82,7 @@ void relay_notify_welcome(struct relay_peer *joiner) {
 	message.welcome.version = CTRL_PROTOCOL_VERSION;
 	message.welcome.peer_id = joiner->id;
 	message.welcome.mtu = room->mtu;
+	message.welcome.sealed = room->sealed;
 	/* The gateway itself is told of another one only, which there never is. */
 	if (room->gateway != NULL && room->gateway != joiner) {
 		message.welcome.gateway = true;

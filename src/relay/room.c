@@ -7,10 +7,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct relay_room *relay_room_find(const struct relay_core *core, const char *code) {
-	struct base_map_node *node = base_map_find(&core->rooms, slice_of_text(code));
+static void id_of(const struct ctrl_hello *hello, uint8_t ret[static RELAY_ROOM_ID_BYTES]) {
+	memset(ret, 0, CTRL_ROOM_BYTES_MAX);
+	memcpy(ret, hello->room, strlen(hello->room));
+	memcpy(ret + CTRL_ROOM_BYTES_MAX, hello->room_key, CTRL_KEY_CHECK_BYTES);
+}
 
+struct relay_room *relay_room_find(const struct relay_core *core, const struct ctrl_hello *hello) {
+	uint8_t id[RELAY_ROOM_ID_BYTES];
+	struct base_map_node *node;
+
+	id_of(hello, id);
+	node = base_map_find(&core->rooms, slice_of(id, sizeof(id)));
 	return node != NULL ? BASE_CONTAINER(node, struct relay_room, node) : NULL;
+}
+
+struct relay_room *relay_room_with_gateway(const struct relay_core *core, const char *code) {
+	for (struct base_list *item = core->all_rooms.next; item != &core->all_rooms; item = item->next) {
+		struct relay_room *room = BASE_CONTAINER(item, struct relay_room, all_link);
+
+		if (room->stations != NULL && strcmp(room->code, code) == 0)
+			return room;
+	}
+	return NULL;
 }
 
 struct relay_peer *relay_room_client(const struct relay_room *room, struct proto_mac mac) {
@@ -95,13 +114,16 @@ static bool wake_up(struct relay_room *room) {
 	return true;
 }
 
-static struct relay_room *make_room(struct relay_core *core, const char *code, uint16_t mtu, uint64_t now) {
+static struct relay_room *make_room(struct relay_core *core, const struct ctrl_hello *hello, uint16_t mtu,
+                                    uint64_t now) {
 	struct relay_room *room = calloc(1, sizeof(*room));
 
 	if (room == NULL)
 		return NULL;
 	room->core = core;
-	memcpy(room->code, code, strlen(code));
+	memcpy(room->code, hello->room, sizeof(room->code));
+	room->sealed = ctrl_has_room_key(hello);
+	id_of(hello, room->id);
 	room->mtu = mtu;
 	room->frame_bytes_max = proto_frame_bytes_max(mtu);
 	room->next_id = 1;
@@ -109,7 +131,7 @@ static struct relay_room *make_room(struct relay_core *core, const char *code, u
 	base_list_init(&room->peers);
 	base_list_init(&room->empty_link);
 	if (base_map_init(&room->clients, core->seed) != 0 ||
-	    base_map_insert(&core->rooms, &room->node, slice_of_text(room->code)) != 0) {
+	    base_map_insert(&core->rooms, &room->node, slice_of(room->id, sizeof(room->id))) != 0) {
 		base_map_done(&room->clients);
 		free(room);
 		return NULL;
@@ -117,13 +139,14 @@ static struct relay_room *make_room(struct relay_core *core, const char *code, u
 	return room;
 }
 
-int relay_room_open(struct relay_core *core, const char *code, uint16_t mtu, uint64_t now, struct relay_room **ret) {
+int relay_room_open(struct relay_core *core, const struct ctrl_hello *hello, uint16_t mtu, uint64_t now,
+                    struct relay_room **ret) {
 	struct relay_room *room;
 
 	if (!relay_shared_use_room(core->shared, core->limits.rooms_max))
 		return BASE_E_FULL;
 	evict(core);
-	room = make_room(core, code, mtu, now);
+	room = make_room(core, hello, mtu, now);
 	if (room == NULL) {
 		atomic_fetch_sub(&core->shared->rooms_used, 1);
 		return BASE_E_NOMEM;
@@ -135,6 +158,7 @@ int relay_room_open(struct relay_core *core, const char *code, uint16_t mtu, uin
 		obs_str(core->log, "room", room->code);
 		obs_u64(core->log, "mtu", mtu);
 		obs_bool(core->log, "ipv6", proto_tap_mtu_carries_ipv6(mtu));
+		obs_bool(core->log, "sealed", room->sealed);
 		obs_end(core->log);
 	}
 	*ret = room;

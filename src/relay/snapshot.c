@@ -101,6 +101,7 @@ static json_t *room_json(const struct relay_room *room, uint64_t now) {
 	set_text(object, "room", room->code);
 	set_u64(object, "shard", room->core->shard);
 	set_u64(object, "mtu", room->mtu);
+	json_object_set_new(object, "sealed", json_boolean(room->sealed));
 	set_age(object, "open_ms", room->opened_at, now);
 	if (room->gateway != NULL) {
 		set_u64(object, "gateway", room->gateway->id);

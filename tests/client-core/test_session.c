@@ -241,6 +241,7 @@ static void test_exit_statuses_without_retry(void **state) {
 	    {CLIENT_LOSS_TLS, CLIENT_EXIT_TLS},
 	    {CLIENT_LOSS_NO_DATAGRAM, CLIENT_EXIT_NO_DATAGRAM},
 	    {CLIENT_LOSS_PROTOCOL, CLIENT_EXIT_FAILURE},
+	    {CLIENT_LOSS_NO_ROOM_KEYS, CLIENT_EXIT_REJECTED},
 	    {CLIENT_LOSS_REPLACED, CLIENT_EXIT_REJECTED},
 	};
 
@@ -268,10 +269,10 @@ static void test_exit_statuses_without_retry(void **state) {
 
 /* A relay that never took us won't with another try; one that did may have restarted with another certificate. */
 static void test_hopeless_before_the_first_join(void **state) {
-	static const enum client_loss hopeless[] = {CLIENT_LOSS_TLS, CLIENT_LOSS_NO_DATAGRAM};
+	static const enum client_loss hopeless[] = {CLIENT_LOSS_TLS, CLIENT_LOSS_NO_DATAGRAM, CLIENT_LOSS_NO_ROOM_KEYS};
 
 	(void)state;
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < sizeof(hopeless) / sizeof(hopeless[0]); i++) {
 		harness_done(&h);
 		harness_init(&h);
 		harness_start(&h);

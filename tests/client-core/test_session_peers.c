@@ -8,7 +8,7 @@ static void test_add_find_remove(void **state) {
 	struct client_peers peers;
 
 	(void)state;
-	assert_int_equal(client_peers_init(&peers, 1), 0);
+	assert_int_equal(client_peers_init(&peers, &(struct client_config){.seed = 1}), 0);
 	for (uint32_t id = 1; id <= CLIENT_PEERS_MAX; id++)
 		assert_int_equal(client_peers_add(&peers, id * 0x10001)->id, id * 0x10001);
 	assert_null(client_peers_add(&peers, 5));           /* full */

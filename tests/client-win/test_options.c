@@ -40,6 +40,8 @@ static void test_tasks(void **state) {
 	    {{"c", "--service=run"}, 2, 0, WINMAIN_SERVICE_RUN, ""},
 	    {{"c", "--service=run", "--help"}, 3, 0, WINMAIN_RUN, ""},
 	    {{"c", "--version", "--recover-routes", "--list-tap-adapters"}, 4, 0, WINMAIN_RUN, ""},
+	    {{"c", "--service=install", "--room-key=correct horse"}, 3, BASE_E_INVALID, WINMAIN_RUN, "--config file"},
+	    {{"c", "--service=run", "--room-key=correct horse"}, 3, 0, WINMAIN_SERVICE_RUN, ""},
 	    {{"c", "--service=start"}, 2, BASE_E_INVALID, WINMAIN_RUN, "--service 'start'"},
 	    {{"c", "--service=run", "--recover-routes"}, 3, BASE_E_INVALID, WINMAIN_RUN, "only one"},
 	    {{"c", "--list-tap-adapters", "--recover-routes"}, 3, BASE_E_INVALID, WINMAIN_RUN, "only one"},

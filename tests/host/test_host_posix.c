@@ -77,7 +77,11 @@ static void test_mode_and_replacement(void **state) {
 
 	(void)state;
 	umask(077);
+	assert_int_equal(host_write_file("cert", slice_of("old", 3), 0640, error), 0);
+	assert_false(host_is_public("cert"));
+	assert_false(host_is_public("missing"));
 	assert_int_equal(host_write_file("cert", slice_of("old", 3), 0644, error), 0);
+	assert_true(host_is_public("cert"));
 	assert_int_equal(host_write_file("cert", slice_of("new", 3), 0644, error), 0);
 	umask(022);
 	assert_int_equal(stat("cert", &info), 0);

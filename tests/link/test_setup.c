@@ -155,6 +155,31 @@ static void test_good(void **state) {
 	assert_int_equal(unlink(identity), 0);
 }
 
+static void test_room_key(void **state) {
+	struct link_setup setup;
+	struct ctrl_message hello = {.type = CTRL_HELLO};
+	const struct client_config *session = &setup.driver.session;
+	(void)state;
+	assert_true(init(&setup, GOOD, CTRL_ROLE_CLIENT, NULL));
+	assert_null(session->cipher);
+	link_setup_done(&setup);
+	write_text(config, "room-key = \"correct horse\"\n", 27);
+	assert_true(init(&setup, GOOD "--config @conf", CTRL_ROLE_CLIENT, NULL));
+	assert_non_null(session->cipher);
+	assert_true(setup.room_key_in_config);
+	assert_null(cli_text(setup.values, "room-key")); /* wiped */
+	assert_ptr_equal(session->cipher_user, setup.room_key);
+	assert_int_equal(session->room_key[0], 0x8f); /* as in docs/vectors/roomkey.txt */
+	assert_int_equal(session->room_key[7], 0x4f);
+	assert_int_equal(session->cipher->begin(setup.room_key, CTRL_ROLE_CLIENT, session->mac, hello.hello.salt), 0);
+	link_setup_done(&setup);
+	assert_true(init(&setup, GOOD "--config @conf --room-key another_one", CTRL_ROLE_CLIENT, NULL));
+	assert_false(setup.room_key_in_config); /* the command line goes before it */
+	assert_int_not_equal(session->room_key[0], 0x8f);
+	link_setup_done(&setup);
+	(void)unlink(identity);
+}
+
 static void test_bad(void **state) {
 	static const struct {
 		const char *arguments;
@@ -167,6 +192,8 @@ static void test_bad(void **state) {
 	    {"--relay relay.example --room a!b", CLIENT_EXIT_USAGE, "'a!b'"},
 	    {"--relay relay.example --room R --name n\x01", CLIENT_EXIT_USAGE, "--name"},
 	    {GOOD "--virtual-mac 01:00:5e:00:00:01", CLIENT_EXIT_USAGE, "--virtual-mac '01:00:5e:00:00:01'"},
+	    {GOOD "--room-key hunter2", CLIENT_EXIT_USAGE, "--room-key: must be 8 to 128"},
+	    {GOOD "--room-key tab\tinside", CLIENT_EXIT_USAGE, "--room-key"},
 	    {GOOD "--virtual-mac 02:00", CLIENT_EXIT_USAGE, "'02:00'"},
 	    {GOOD "--nonsense", CLIENT_EXIT_USAGE, "nonsense"},
 	    {GOOD "--log-level loud", CLIENT_EXIT_USAGE, "'loud'"},
@@ -193,6 +220,7 @@ static void test_bad(void **state) {
 		if (strstr(setup.text, cases[i].names) == NULL)
 			fail_msg("%s: '%s'", cases[i].arguments, setup.text);
 		unit_assert_true(setup.help == NULL, cases[i].arguments);
+		unit_assert_true(strstr(setup.text, "hunter2") == NULL, cases[i].arguments);
 		link_setup_done(&setup);
 		unit_assert_true(access(identity, F_OK) < 0, cases[i].arguments);
 	}
@@ -256,6 +284,7 @@ static void test_help_and_version(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_good),
+	    cmocka_unit_test(test_room_key),
 	    cmocka_unit_test(test_bad),
 	    cmocka_unit_test(test_identity_is_never_replaced),
 	    cmocka_unit_test(test_one_process_an_identity),

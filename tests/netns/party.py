@@ -33,8 +33,8 @@ def binary(name, build=None):
 
 
 class Party:
-    def __init__(self, lab, room='ROOM1', build=None, relay_options=(), log_level='info'):
-        self.lab, self.room, self.build = lab, room, build or BUILD
+    def __init__(self, lab, room='ROOM1', build=None, relay_options=(), log_level='info', room_key=None):
+        self.lab, self.room, self.build, self.room_key = lab, room, build or BUILD, room_key
         self.relay_options, self.log_level = list(relay_options), log_level
         self.certificate = lab.path('relay-cert.der')
         self.status_path = lab.path('relay.status')
@@ -53,7 +53,8 @@ class Party:
     def peer_command(self, name, host, interface, *options, relay=None, room=None):
         return [binary(name, self.build), '--relay', relay or f'{UPLINKS["relay"][0]}:{RELAY_PORT}', '--server-name',
                 SERVER_NAME, '--relay-ca-cert', self.certificate, '--room', room or self.room, '--interface', interface,
-                '--identity', self.lab.path(f'{host}-identity.json'), '--log-level', self.log_level, *options]
+                '--identity', self.lab.path(f'{host}-identity.json'), '--log-level', self.log_level,
+                *(['--room-key', self.room_key] if self.room_key else []), *options]
 
     def gateway_command(self, *options, unsafe=False, **changes):
         return self.peer_command('lanparty-gateway-unsafe' if unsafe else 'lanparty-gateway', 'gateway', 'eth0', *options, **changes)
@@ -154,13 +155,14 @@ class Party:
 class PartyCase(unittest.TestCase):
     """Tests that share one party, started once; each finds every program alive and leaves it so."""
     lan, clients, unsafe, static, relay_options, build = 'bridge', ('client1', 'client2'), (), True, (), None
+    room_key = None
 
     @classmethod
     def setUpClass(cls):
         cls.lab = Lab(lan=cls.lan)
         cls.addClassCleanup(cls.lab.close)
         cls.lab.__enter__()
-        cls.party = Party(cls.lab, relay_options=cls.relay_options, build=cls.build)
+        cls.party = Party(cls.lab, relay_options=cls.relay_options, build=cls.build, room_key=cls.room_key)
         cls.prepare()
         cls.party.start(cls.clients, unsafe=cls.unsafe, static=cls.static)
 

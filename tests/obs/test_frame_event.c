@@ -31,6 +31,7 @@ static const struct event_case cases[] = {
       .direction = OBS_DIR_RELAY,
       .action = OBS_DROPPED,
       .reason = "datagram_budget",
+      .encoded = 50,
       .budget = 49},
      SINK_TIME " debug frame room=ROOM1 peer=3 target=5 dir=relay action=dropped reason=datagram_budget "
                "dst=ff:ff:ff:ff:ff:ff src=02:00:00:00:00:01 type=0x0806 len=42 targets=0 encoded=50 budget=49"},

@@ -494,6 +494,50 @@ static void test_longest_chain(void **state) {
 	expect(&frame, POLICY_FROM_REMOTE, POLICY_PASS, "longest chain", "NS");
 }
 
+/* What header and length alone tell, as the whole frame would have it. */
+static void test_header(void **state) {
+	static const struct {
+		const char *label, *header;
+		size_t len;
+		enum policy_rule expected;
+	} cases[] = {
+	    {"IPv4", HOST ME "0800", 60, POLICY_PASS},
+	    {"IPv6 to a group", "333300000001" ME "86dd", 90, POLICY_PASS},
+	    {"shortest", HOST ME "0842", 14, POLICY_PASS},
+	    {"longest", HOST ME "0800", 1514, POLICY_PASS},
+	    {"too long", HOST ME "0800", 1515, POLICY_JUMBO},
+	    {"802.3, all of it", HOST ME "002e", 60, POLICY_PASS},
+	    {"802.3, padded", HOST ME "0003", 60, POLICY_PASS},
+	    {"802.3, cut off", HOST ME "002f", 60, POLICY_MALFORMED},
+	    {"longest length", HOST ME "05dc", 1514, POLICY_PASS},
+	    {"no length", HOST ME "05dd", 1514, POLICY_MALFORMED},
+	    {"no type", HOST ME "05ff", 1514, POLICY_MALFORMED},
+	    {"group source",
+	     HOST "030000000001"
+	          "0800",
+	     60, POLICY_SOURCE},
+	    {"zero source",
+	     HOST "000000000000"
+	          "0800",
+	     60, POLICY_SOURCE},
+	    {"to a bridge group", "0180c2000000" ME "002e", 60, POLICY_SWITCH_CONTROL},
+	    {"pause", HOST ME "8808", 60, POLICY_SWITCH_CONTROL},
+	    {"802.1Q", HOST ME "8100", 60, POLICY_VLAN},
+	    {"802.1ad", HOST ME "88a8", 60, POLICY_VLAN},
+	    {"older 802.1ad", HOST ME "9200", 60, POLICY_VLAN},
+	    {"802.1BR", HOST ME "893f", 60, POLICY_VLAN},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct test_frame frame;
+
+		test_frame_build(&frame, cases[i].header);
+		unit_assert_int(frame.len, POLICY_HEADER_BYTES, cases[i].label);
+		unit_assert_int(policy_check_header(frame.bytes, cases[i].len), cases[i].expected, cases[i].label);
+	}
+}
+
 static void test_names(void **state) {
 	(void)state;
 	for (size_t i = 0; i < POLICY_RULE_COUNT; i++) {
@@ -516,6 +560,7 @@ int main(void) {
 	    cmocka_unit_test(test_tags_hide_nothing),
 	    cmocka_unit_test(test_extension_headers_hide_nothing),
 	    cmocka_unit_test(test_longest_chain),
+	    cmocka_unit_test(test_header),
 	    cmocka_unit_test(test_names),
 	};
 

@@ -1,6 +1,7 @@
 /* Which frames share a flow and which do not, and that cut-off ones are no trouble. */
 #include "queue/flow.h"
 
+#include "proto/overlay.h"
 #include "tests/queue/frames.h"
 #include "tests/unit.h"
 
@@ -149,6 +150,53 @@ static void test_groups(void **state) {
 	assert_true(hash_of(broadcast, BYTES) != queue_flow_hash(test_seed, 8, slice_of(broadcast, BYTES)));
 }
 
+/* Of a sealed frame the sender's label counts, and who it is between; not what is encrypted. */
+static void test_sealed(void **state) {
+	static const struct change changes[] = {
+	    {"destination MAC", FRAME_AT + 5, 9, false},
+	    {"source MAC", FRAME_AT + 11, 9, false},
+	    {"type", FRAME_AT + 13, 9, true},
+	    {"label", FRAME_AT + 14, 9, false},
+	    {"label, second byte", FRAME_AT + 15, 9, false},
+	    {"counter", FRAME_AT + 21, 9, true},
+	    {"ciphertext", FRAME_AT + 40, 9, true},
+	    {"tag", BYTES - 1, 9, true},
+	};
+	uint8_t plain[BYTES] = {0}, base[BYTES] = {0}, group[BYTES], broadcast[BYTES] = {0};
+
+	(void)state;
+	fill_udp(plain, 1);
+	assert_int_equal(proto_sealed_encode_clear(
+	                     base, 7, slice_of(plain + FRAME_AT, BYTES - FRAME_AT - PROTO_SEALED_BYTES), 0x0102, 3, BYTES),
+	                 0);
+	check(base, changes, sizeof(changes) / sizeof(changes[0]));
+	memcpy(group, base, BYTES);
+	group[FRAME_AT] = 1;
+	fill_broadcast(broadcast);
+	assert_true(hash_of(group, BYTES) == hash_of(broadcast, BYTES));
+}
+
+/* The label is to be as good as what it stands for. */
+static void test_label(void **state) {
+	const uint64_t other_seed[2] = {1, 3};
+	uint8_t datagram[BYTES] = {0};
+	unsigned different = 0;
+	uint16_t first;
+
+	(void)state;
+	fill_udp(datagram, 1);
+	first = queue_flow_label(test_seed, slice_of(datagram + FRAME_AT, BYTES - FRAME_AT));
+	datagram[PACKET_AT + 24] ^= 1;
+	assert_int_equal(queue_flow_label(test_seed, slice_of(datagram + FRAME_AT, BYTES - FRAME_AT)), first);
+	for (uint16_t port = 2; port < 102; port++) {
+		fill_udp(datagram, port);
+		different += queue_flow_label(test_seed, slice_of(datagram + FRAME_AT, BYTES - FRAME_AT)) != first;
+	}
+	assert_true(different >= 98);
+	fill_udp(datagram, 1);
+	assert_true(queue_flow_label(other_seed, slice_of(datagram + FRAME_AT, BYTES - FRAME_AT)) != first);
+}
+
 static void test_source_and_seed_count(void **state) {
 	const uint64_t other_seed[2] = {1, 3};
 	uint8_t base[BYTES] = {0};
@@ -196,6 +244,8 @@ int main(void) {
 	    cmocka_unit_test(test_others_by_mac_pair_and_type),
 	    cmocka_unit_test(test_tag_is_stepped_over),
 	    cmocka_unit_test(test_groups),
+	    cmocka_unit_test(test_sealed),
+	    cmocka_unit_test(test_label),
 	    cmocka_unit_test(test_source_and_seed_count),
 	    cmocka_unit_test(test_each_truncated_datagram),
 	};

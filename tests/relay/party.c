@@ -214,6 +214,21 @@ struct ctrl_message party_hello(const char *room, enum ctrl_role role, unsigned 
 	return message;
 }
 
+struct ctrl_message party_keyed_hello(const char *room, enum ctrl_role role, unsigned mac, uint8_t key) {
+	struct ctrl_message message = party_hello(room, role, mac, 0);
+
+	memset(message.hello.room_key, key, CTRL_KEY_CHECK_BYTES);
+	if (key != 0)
+		memset(message.hello.salt, (int)mac + 0x50, CTRL_SALT_BYTES);
+	return message;
+}
+
+struct relay_room *party_room(const struct party *party, const char *room) {
+	struct ctrl_message hello = party_hello(room, CTRL_ROLE_GATEWAY, 0, 0);
+
+	return relay_room_find(party->core, &hello.hello);
+}
+
 struct conn *party_join(struct party *party, const char *room, unsigned mac, unsigned key) {
 	struct conn *conn = party_connect(party);
 	struct ctrl_message hello = party_hello(room, mac == 0 ? CTRL_ROLE_GATEWAY : CTRL_ROLE_CLIENT, mac, key);
@@ -263,6 +278,17 @@ size_t party_datagram(uint8_t *buf, size_t cap, uint32_t source, struct proto_ma
 	memcpy(frame + 6, src.b, 6);
 	base_put_u16(frame + 12, 0x8137); /* IPX: nothing for the policy to look into */
 	return PROTO_OVERLAY_HEADER_BYTES + len;
+}
+
+size_t party_sealed(uint8_t *buf, size_t cap, uint32_t source, struct proto_mac dst, struct proto_mac src, size_t len) {
+	uint8_t frame[2048];
+	size_t total = party_datagram(frame, sizeof(frame), source, dst, src, len) + PROTO_SEALED_BYTES;
+
+	assert_true(total <= cap);
+	memset(buf, 0, total);
+	assert_int_equal(
+	    proto_sealed_encode_clear(buf, source, slice_of(frame + PROTO_OVERLAY_HEADER_BYTES, len), 1, 1, cap), 0);
+	return total;
 }
 
 void party_send(struct conn *conn, struct proto_mac dst, struct proto_mac src, size_t len) {

@@ -60,6 +60,9 @@ void party_hang_up(struct conn *conn, enum ctrl_leave_reason reason);
 void party_run(struct party *party, uint64_t ns);
 
 struct ctrl_message party_hello(const char *room, enum ctrl_role role, unsigned mac, unsigned key);
+/* The same as of a peer that has a room key; `key` tells keys apart, 0: none. */
+struct ctrl_message party_keyed_hello(const char *room, enum ctrl_role role, unsigned mac, uint8_t key);
+struct relay_room *party_room(const struct party *party, const char *room); /* without a key */
 /* Connect and hello; returns after the decision. `mac` 0: the gateway. `key` 0: no seat key. */
 struct conn *party_join(struct party *party, const char *room, unsigned mac, unsigned key);
 #define party_gateway(party, room) party_join(party, room, 0, 0)
@@ -76,6 +79,8 @@ void party_assert_rejected(struct conn *conn, enum ctrl_reject_code code, const 
 /* A frame of `len` bytes with a harmless payload, in an overlay datagram under the sender's id. Returns the length. */
 size_t party_datagram(uint8_t *buf, size_t cap, uint32_t source, struct proto_mac dst, struct proto_mac src,
                       size_t len);
+/* The same with room for a sealed frame's extra bytes, which are zeros. */
+size_t party_sealed(uint8_t *buf, size_t cap, uint32_t source, struct proto_mac dst, struct proto_mac src, size_t len);
 void party_send(struct conn *conn, struct proto_mac dst, struct proto_mac src, size_t len);
 /* Takes everything that waits for the connection; returns how many. */
 size_t party_drain(struct conn *conn);

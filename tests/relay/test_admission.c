@@ -254,6 +254,129 @@ static void test_mtu_reject_has_numbers(void **state) {
 	party_free(party);
 }
 
+static struct conn *join_keyed(struct party *party, enum ctrl_role role, unsigned mac, uint8_t key) {
+	struct conn *conn = party_connect(party);
+	struct ctrl_message hello = party_keyed_hello("R", role, mac, key);
+
+	party_say(conn, &hello);
+	return conn;
+}
+
+static void assert_key_refused(struct conn *conn, const char *text) {
+	const struct heard *heard = party_last(conn, CTRL_REJECT);
+
+	party_assert_rejected(conn, CTRL_REJECT_ROOM_KEY, text);
+	assert_string_equal(heard->message.reject.text, text);
+}
+
+/* Where a gateway is, a client needs its key, and is told what is wrong with its own. */
+static void test_room_key(void **state) {
+	struct party *party = party_new(NULL);
+	struct conn *gateway = join_keyed(party, CTRL_ROLE_GATEWAY, 0, 1), *client, *other;
+
+	(void)state;
+	assert_true(welcome_of(gateway, "gateway")->sealed);
+	assert_key_refused(join_keyed(party, CTRL_ROLE_CLIENT, 1, 0), "the room has a key, and none was given");
+	assert_key_refused(join_keyed(party, CTRL_ROLE_CLIENT, 1, 2), "the room has another key than the one given");
+	client = join_keyed(party, CTRL_ROLE_CLIENT, 1, 1);
+	assert_true(welcome_of(client, "client")->sealed);
+	assert_int_equal(party_last(client, CTRL_PEER_JOINED)->message.peer_joined.salt[0], 0x50);
+	assert_int_equal(party_last(gateway, CTRL_PEER_JOINED)->message.peer_joined.salt[0], 0x51);
+	party_hang_up(gateway, CTRL_LEAVE_CONNECTION_LOST); /* and it will be back */
+	assert_key_refused(join_keyed(party, CTRL_ROLE_CLIENT, 1, 0), "the room has a key, and none was given");
+	party_hang_up(client, CTRL_LEAVE_QUIT);
+	party_run(party, 61 * BASE_SECOND);
+	other = join_keyed(party, CTRL_ROLE_GATEWAY, 0, 0);
+	assert_false(welcome_of(other, "no key")->sealed);
+	assert_key_refused(join_keyed(party, CTRL_ROLE_CLIENT, 1, 1), "the room has no key, but one was given");
+	party_free(party);
+}
+
+/* Nobody keeps others out, or takes a seat of theirs, by coming first under their code with another key. */
+static void test_rooms_of_one_code(void **state) {
+	static const uint8_t keys[] = {1, 0, 2};
+	struct party *party = party_new(NULL);
+	struct conn *clients[3], *gateways[3];
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		clients[i] = join_keyed(party, CTRL_ROLE_CLIENT, 1, keys[i]);
+	for (int i = 0; i < 3; i++) {
+		gateways[i] = join_keyed(party, CTRL_ROLE_GATEWAY, 0, keys[i]);
+		assert_int_equal(welcome_of(gateways[i], "gateway")->sealed, keys[i] != 0);
+		assert_int_equal(party_last(clients[i], CTRL_PEER_JOINED)->message.peer_joined.role, CTRL_ROLE_GATEWAY);
+		assert_ptr_equal(clients[i]->peer->room, gateways[i]->peer->room);
+		assert_int_equal(clients[i]->peer->room->peer_count, 2);
+	}
+	assert_non_null(party_last(join_keyed(party, CTRL_ROLE_CLIENT, 2, 2), CTRL_WELCOME));
+	party_free(party);
+}
+
+/* Who tries passphrases is limited like who joins again and again. */
+static void test_guesses_are_limited(void **state) {
+	struct relay_limits limits = RELAY_LIMITS_DEFAULT;
+	struct party *party;
+	struct conn *conn = NULL;
+	unsigned answers = 0;
+
+	(void)state;
+	limits.address_joins = (struct relay_rate){60, 10 * RELAY_JOIN_TOKENS};
+	party = party_new(&limits);
+	join_keyed(party, CTRL_ROLE_GATEWAY, 0, 1);
+	party->one_address = true;
+	for (uint8_t guess = 2; guess < 40; guess++) {
+		conn = join_keyed(party, CTRL_ROLE_CLIENT, 1, guess);
+		answers += party_last(conn, CTRL_REJECT)->message.reject.code == CTRL_REJECT_ROOM_KEY;
+	}
+	assert_in_range(answers, 9, 11);
+	party_assert_rejected(conn, CTRL_REJECT_RATE, "the last guess");
+	party_free(party);
+}
+
+/* Sealing takes 24 bytes of each datagram, so the same paths carry a smaller MTU. */
+static void test_mtu_with_room_key(void **state) {
+	static const struct {
+		const char *label;
+		size_t budget;
+		uint16_t mtu; /* 0: rejected */
+		size_t second;
+		bool fits;
+	} cases[] = {
+	    {"capped", 1440, 1320, 1366, true},
+	    {"one byte short", 1440, 1320, 1365, false},
+	    {"the usual path", 1374, 1316, 1362, true},
+	    {"IPv6 without headroom", 1334, 1280, 1326, true},
+	    {"no IPv6", 1168, 1122, 1168, true},
+	    {"smallest", PROTO_BUDGET_MIN + 24, PROTO_TAP_MTU_MIN, PROTO_BUDGET_MIN + 24, true},
+	    {"nothing fits", PROTO_BUDGET_MIN + 23, 0, 0, false},
+	    {"nothing at all", 3, 0, 0, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct party *party = party_new(NULL);
+		struct ctrl_message hello = party_keyed_hello("R", CTRL_ROLE_CLIENT, 1, 1);
+		struct conn *first = party_connect(party), *second = party_connect(party);
+
+		hello.hello.budget = (uint16_t)cases[i].budget;
+		party_say(first, &hello);
+		if (cases[i].mtu == 0) {
+			party_assert_rejected(first, CTRL_REJECT_MTU, cases[i].label);
+			party_free(party);
+			continue;
+		}
+		unit_assert_int(welcome_of(first, cases[i].label)->mtu, cases[i].mtu, cases[i].label);
+		hello.hello.mac = party_mac(2);
+		hello.hello.budget = (uint16_t)cases[i].second;
+		party_say(second, &hello);
+		if (cases[i].fits)
+			unit_assert_int(welcome_of(second, cases[i].label)->mtu, cases[i].mtu, cases[i].label);
+		else
+			party_assert_rejected(second, CTRL_REJECT_MTU, cases[i].label);
+		party_free(party);
+	}
+}
+
 /* A hopeless joiner must not push out the peer whose seat it asks for. */
 static void test_failed_takeover_leaves_the_seat(void **state) {
 	struct party *party = party_new(NULL);
@@ -397,7 +520,7 @@ static void test_ids_run_out(void **state) {
 	struct conn *conn = party_join(party, "R", 1, 0);
 
 	(void)state;
-	relay_room_find(party->core, "R")->next_id = UINT32_MAX;
+	party_room(party, "R")->next_id = UINT32_MAX;
 	assert_int_equal(welcome_of(party_join(party, "R", 2, 0), "last")->peer_id, UINT32_MAX);
 	party_assert_rejected(party_join(party, "R", 3, 0), CTRL_REJECT_INTERNAL, "wrapped");
 	assert_int_equal(relay_peer_id(conn->peer), 1);
@@ -535,6 +658,10 @@ int main(void) {
 	    cmocka_unit_test(test_whole_room_joins_at_once),
 	    cmocka_unit_test(test_mtu),
 	    cmocka_unit_test(test_mtu_reject_has_numbers),
+	    cmocka_unit_test(test_room_key),
+	    cmocka_unit_test(test_rooms_of_one_code),
+	    cmocka_unit_test(test_guesses_are_limited),
+	    cmocka_unit_test(test_mtu_with_room_key),
 	    cmocka_unit_test(test_failed_takeover_leaves_the_seat),
 	    cmocka_unit_test(test_settling),
 	    cmocka_unit_test(test_hopeless_is_rejected_at_once),

@@ -33,6 +33,31 @@ static void test_budget_skip(void **state) {
 	party_free(party);
 }
 
+/* In a room with a key the frame is shorter than its datagram by more than the header. */
+static void test_budget_skip_of_sealed(void **state) {
+	struct party *party = party_new_logged(OBS_DEBUG);
+	struct conn *conns[2];
+	uint8_t datagram[2048];
+	size_t len;
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct ctrl_message hello = party_keyed_hello("R", CTRL_ROLE_CLIENT, i + 1, 1);
+
+		conns[i] = party_connect(party);
+		party_say(conns[i], &hello);
+	}
+	conns[1]->budget = 1168;
+	for (size_t frame = 1136; frame <= 1137; frame++) {
+		len = party_sealed(datagram, sizeof(datagram), 1, party_broadcast, party_mac(1), frame);
+		relay_core_datagram(conns[0]->peer, slice_of(datagram, len), party->now);
+	}
+	assert_int_equal(tx_drops(conns[1], OBS_DROP_DATAGRAM_BUDGET), 1);
+	assert_int_equal(party_drain(conns[1]), 1);
+	assert_non_null(strstr(party->log_text, "len=1137 targets=0 encoded=1169 budget=1168"));
+	party_free(party);
+}
+
 /* The transport finds out only while it writes. */
 static void test_taken_unsent(void **state) {
 	struct party *party = party_new(NULL);
@@ -168,7 +193,7 @@ static void test_leaving_frees_the_queue(void **state) {
 	assert_true(relay_core_next(b->peer, &payload, party->now));
 	party_hang_up(b, CTRL_LEAVE_TIMEOUT);
 	assert_int_equal(relay_core_totals(party->core)->tx.drop[OBS_DROP_NOT_JOINED], 5);
-	assert_int_equal(relay_room_find(party->core, "R")->frames_held, 0);
+	assert_int_equal(party_room(party, "R")->frames_held, 0);
 	party_assert_balance(party, "left");
 	party_free(party);
 }
@@ -184,7 +209,7 @@ static void test_broadcast_takes_one_buffer(void **state) {
 		party_join(party, "R", i, 0);
 	party_send(a, party_broadcast, party_mac(1), 100);
 	assert_int_equal(queue_pool_available(party->core->pool), available - 1);
-	assert_int_equal(relay_room_find(party->core, "R")->frames_held, 1);
+	assert_int_equal(party_room(party, "R")->frames_held, 1);
 	for (size_t i = 1; i < 9; i++)
 		assert_int_equal(party_drain(&party->conns[i]), 1);
 	party_assert_balance(party, "broadcast");
@@ -207,7 +232,7 @@ static void test_pool_is_shared_fairly(void **state) {
 		party_join(party, rooms[i], 2, 0);
 		for (int n = 0; n < 200; n++)
 			party_send(greedy[i], party_mac(2), party_mac(1), 100);
-		assert_int_equal(relay_room_find(party->core, rooms[i])->frames_held, held[i]);
+		assert_int_equal(party_room(party, rooms[i])->frames_held, held[i]);
 		assert_int_equal(party_drops(greedy[i], OBS_DROP_NO_BUFFER), 200 - held[i]);
 	}
 	late = party_join(party, "LATE", 1, 0);
@@ -225,6 +250,7 @@ static void test_pool_is_shared_fairly(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_budget_skip),
+	    cmocka_unit_test(test_budget_skip_of_sealed),
 	    cmocka_unit_test(test_taken_unsent),
 	    cmocka_unit_test(test_offered_frame_is_stable),
 	    cmocka_unit_test(test_offered_frame_ages),

@@ -224,6 +224,90 @@ static void test_sizes(void **state) {
 	}
 }
 
+/* A room with a key: gateway, C1 and C2. */
+static struct scene make_sealed_scene(void) {
+	struct scene scene = {.party = party_new(NULL)};
+
+	for (unsigned i = G; i <= C2; i++) {
+		struct ctrl_message hello = party_keyed_hello("R", i == G ? CTRL_ROLE_GATEWAY : CTRL_ROLE_CLIENT, i, 1);
+
+		scene.conns[i] = party_connect(scene.party);
+		party_say(scene.conns[i], &hello);
+	}
+	scene.conns[C3] = party_join(scene.party, "S", 1, 0);
+	scene.conns[OTHER_ROOM] = party_join(scene.party, "S", 2, 0);
+	return scene;
+}
+
+/* What the relay can know of a frame that it cannot read: addresses, type and length. */
+static void test_sealed(void **state) {
+	static const struct {
+		const char *label;
+		enum who from;
+		unsigned dst, src;
+		uint16_t type;
+		size_t len;
+		unsigned expected;
+		int drop;
+	} cases[] = {
+	    {"client to client", C1, C2, C1, 0x0800, 60, 1 << C2, -1},
+	    {"client to the LAN", C1, LAN_STATION, C1, 0x0800, 60, 1 << G, -1},
+	    {"broadcast", C1, BCAST, C1, 0x0806, 60, 1 << G | 1 << C2, -1},
+	    {"from the LAN", G, C2, LAN_STATION, 0x86dd, 60, 1 << C2, -1},
+	    {"802.3", C1, C2, C1, 46, 60, 1 << C2, -1},
+	    {"no payload", C1, C2, C1, 0x0842, 14, 1 << C2, -1},
+	    {"full", C1, C2, C1, 0x0800, 1334, 1 << C2, -1},
+	    {"one over", C1, C2, C1, 0x0800, 1335, 0, OBS_DROP_TAP_MTU},
+	    {"another's address", C1, C2, C3, 0x0800, 60, 0, OBS_DROP_FORGED_SOURCE},
+	    {"a client's address on the LAN", G, C2, C1, 0x0800, 60, 0, OBS_DROP_FORGED_SOURCE},
+	    {"group source", C1, C2, MCAST, 0x0800, 60, 0, OBS_DROP_INVALID_SOURCE},
+	    {"LLDP", C1, C2, C1, 0x88cc, 60, 0, OBS_DROP_SWITCH_CONTROL},
+	    {"LLDP from the LAN", G, C2, LAN_STATION, 0x88cc, 60, 0, OBS_DROP_SWITCH_CONTROL},
+	    {"VLAN", C1, C2, C1, 0x8100, 60, 0, OBS_DROP_VLAN},
+	    {"VLAN from the LAN", G, C2, LAN_STATION, 0x88a8, 60, 0, OBS_DROP_VLAN},
+	    {"length over the frame", C1, C2, C1, 47, 60, 0, OBS_DROP_MALFORMED},
+	    {"neither type nor length", C1, C2, C1, 1501, 60, 0, OBS_DROP_MALFORMED},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct scene scene = make_sealed_scene();
+		struct conn *from = scene.conns[cases[i].from];
+		uint8_t buf[2048];
+		size_t len = party_sealed(buf, sizeof(buf), relay_peer_id(from->peer), mac_of(cases[i].dst),
+		                          mac_of(cases[i].src), cases[i].len);
+
+		base_put_u16(buf + 20, cases[i].type);
+		relay_core_datagram(from->peer, slice_of(buf, len), scene.party->now);
+		unit_assert_int(relay_peer_forwarded(from->peer), cases[i].drop < 0, cases[i].label);
+		if (cases[i].drop >= 0)
+			unit_assert_int(party_drops(from, (enum obs_drop)cases[i].drop), 1, cases[i].label);
+		assert_got(&scene, cases[i].expected, cases[i].label);
+		party_assert_balance(scene.party, cases[i].label);
+		party_free(scene.party);
+	}
+}
+
+/* Each room has one kind of datagrams, and the other kind counts as malformed there. */
+static void test_sealed_or_not(void **state) {
+	struct scene scene = make_sealed_scene();
+	struct conn *keyed = scene.conns[C1], *open = scene.conns[OTHER_ROOM];
+	uint8_t buf[512];
+	size_t len = party_datagram(buf, sizeof(buf), relay_peer_id(keyed->peer), party_broadcast, party_mac(1), 60);
+
+	(void)state;
+	relay_core_datagram(keyed->peer, slice_of(buf, len), scene.party->now);
+	assert_int_equal(party_drops(keyed, OBS_DROP_BAD_DATAGRAM), 1);
+	len = party_sealed(buf, sizeof(buf), relay_peer_id(open->peer), party_broadcast, party_mac(2), 60);
+	relay_core_datagram(open->peer, slice_of(buf, len), scene.party->now);
+	assert_int_equal(party_drops(open, OBS_DROP_BAD_DATAGRAM), 1);
+	len = party_sealed(buf, sizeof(buf), relay_peer_id(scene.conns[C2]->peer), party_broadcast, party_mac(1), 60);
+	relay_core_datagram(keyed->peer, slice_of(buf, len), scene.party->now); /* under another's id */
+	assert_int_equal(party_drops(keyed, OBS_DROP_BAD_DATAGRAM), 2);
+	assert_got(&scene, 0, "nothing");
+	party_free(scene.party);
+}
+
 static void test_not_joined(void **state) {
 	struct party *party = party_new(NULL);
 	struct conn *conn = party_connect(party);
@@ -402,6 +486,8 @@ int main(void) {
 	    cmocka_unit_test(test_policy),
 	    cmocka_unit_test(test_no_policy_is_no_licence),
 	    cmocka_unit_test(test_sizes),
+	    cmocka_unit_test(test_sealed),
+	    cmocka_unit_test(test_sealed_or_not),
 	    cmocka_unit_test(test_not_joined),
 	    cmocka_unit_test(test_malformed),
 	    cmocka_unit_test(test_rate_limits),

@@ -99,7 +99,7 @@ static void test_timeout_frees_the_seat(void **state) {
 	(void)state;
 	party_hang_up(b, CTRL_LEAVE_TIMEOUT);
 	assert_int_equal(party_heard(a, 2, CTRL_PEER_LEFT)->peer_left.reason, CTRL_LEAVE_TIMEOUT);
-	assert_null(relay_room_client(relay_room_find(party->core, "R"), party_mac(2)));
+	assert_null(relay_room_client(party_room(party, "R"), party_mac(2)));
 	again = party_join(party, "R", 2, 0);
 	assert_int_equal(party_heard(again, 0, CTRL_WELCOME)->welcome.peer_id, 3);
 	party_free(party);
@@ -169,7 +169,7 @@ static void test_deaf_joiner(void **state) {
 	assert_true(deaf->close_asked);
 	party_heard(a, 1, CTRL_PEER_JOINED);
 	party_heard(a, 2, CTRL_PEER_LEFT);
-	assert_int_equal(relay_room_find(party->core, "R")->peer_count, 1);
+	assert_int_equal(party_room(party, "R")->peer_count, 1);
 	party_free(party);
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/steer.h"
+#include "link/room_key.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -342,6 +343,12 @@ static void set_up_bridge(struct sim_member *member) {
 	                                             .user = member};
 }
 
+void sim_member_set_room_key(struct sim_member *member, const char *passphrase) {
+	struct sim_party *party = member->party;
+	sim_check(&party->net, roomkey_new(seal_gnutls(), member->room_code, passphrase, &member->room_key) == 0,
+	          "no room key");
+}
+
 void sim_member_start(struct sim_member *member) {
 	struct sim_party *party = member->party;
 	const struct link_transport_options transport = {
@@ -357,6 +364,8 @@ void sim_member_start(struct sim_member *member) {
 	memcpy(config.room, member->room_code, sizeof(config.room));
 	memcpy(config.name, member->name, sizeof(config.name));
 	memcpy(config.seat_key, member->seat_key, sizeof(config.seat_key));
+	if (member->room_key != NULL)
+		link_room_key_use(&config, member->room_key);
 	member->wanted = true;
 	member->ended = false;
 	member->why[0] = '\0';
@@ -466,8 +475,10 @@ void sim_party_finish(struct sim_party *party) {
 	}
 	sim_relay_stop(party);
 	sim_net_done(&party->net);
-	for (size_t i = 0; i < party->member_count; i++)
+	for (size_t i = 0; i < party->member_count; i++) {
+		roomkey_free(party->members[i]->room_key);
 		free(party->members[i]);
+	}
 	for (size_t i = 0; i < party->seat_count; i++)
 		free(party->seats[i]);
 	free(party->sent);

@@ -15,6 +15,7 @@
 #include "net.h"
 #include "proto/mtu.h"
 #include "relay/shard.h"
+#include "roomkey/roomkey.h"
 
 #define SIM_SHARDS 3
 #define SIM_MEMBERS_MAX 64 /* bits of a mask */
@@ -73,6 +74,7 @@ struct sim_member {
 	struct proto_mac mac;
 	uint32_t ip;
 	uint8_t seat_key[CTRL_SEAT_KEY_BYTES];
+	struct roomkey *room_key; /* NULL: none; one for all its lives */
 	bool hostile;  /* its own filters are off; of a gateway: towards the tunnel */
 	bool no_retry; /* the first refusal ends the process */
 	/* The network brings the first packets of its next connection to a wrong shard: those with this connection ID, once
@@ -153,6 +155,8 @@ void sim_relay_shutdown(struct sim_party *party);
 bool sim_relay_is_drained(const struct sim_party *party);
 #define sim_client(party, room) sim_member_new(party, CTRL_ROLE_CLIENT, room)
 #define sim_gateway(party, room) sim_member_new(party, CTRL_ROLE_GATEWAY, room)
+/* Before it starts; the room's others need the same passphrase. */
+void sim_member_set_room_key(struct sim_member *member, const char *passphrase);
 void sim_member_set_link(struct sim_member *member, const struct sim_link *link);
 void sim_member_start(struct sim_member *member);  /* a new process with the same identity on a new port */
 void sim_member_leave(struct sim_member *member);  /* says goodbye */

@@ -79,6 +79,53 @@ static void run_rooms(const char *name, uint64_t seed) {
 }
 SIM_TEST(rooms, 3)
 
+/* With a key everything arrives as without; who has another one, or none, does not get in. */
+static void run_sealed(const char *name, uint64_t seed) {
+	struct sim_party *party = sim_party_new(name, seed, &sim_good_link);
+	struct sim_member *members[6], *stranger, *thief;
+
+	party->lossless = true;
+	members[0] = sim_gateway(party, 1);
+	members[0]->stations_answer = true;
+	for (size_t i = 1; i < 6; i++)
+		members[i] = sim_client(party, 1);
+	for (size_t i = 0; i < 6; i++)
+		sim_member_set_room_key(members[i], "correct horse");
+	sim_relay_start(party);
+	sim_start_all(party);
+	sim_settle(party, 10 * BASE_SECOND);
+	for (unsigned i = 0; i < 2000; i++) {
+		sim_send_random(party);
+		sim_net_run(&party->net, base_rng_below(&party->net.rng, 4 * BASE_MS));
+	}
+	sim_exact_round(party);
+	sim_member_crash(members[1]); /* comes back with new keys */
+	sim_member_start(members[1]);
+	sim_member_leave(members[2]);
+	sim_net_run(&party->net, BASE_SECOND);
+	sim_member_start(members[2]);
+	sim_settle(party, 10 * BASE_SECOND);
+	sim_exact_round(party);
+	stranger = sim_client(party, 1);
+	thief = sim_client(party, 1);
+	stranger->no_retry = thief->no_retry = true;
+	sim_member_set_room_key(thief, "correct hors3");
+	sim_member_start(stranger);
+	sim_member_start(thief);
+	sim_net_run(&party->net, 5 * BASE_SECOND);
+	assert_non_null(strstr(stranger->why, "none was given"));
+	assert_non_null(strstr(thief->why, "another key"));
+	sim_exact_round(party);
+	for (size_t i = 0; i < 6; i++) {
+		const struct obs_counters *counters = client_session_counters(members[i]->session);
+
+		assert_int_equal(counters->drop[OBS_DROP_NOT_OPENED] + counters->drop[OBS_DROP_REPLAY], 0);
+		assert_true(counters->value[OBS_TUNNEL_RX_DATAGRAMS] > 0);
+	}
+	sim_party_finish(party);
+}
+SIM_TEST(sealed, 3)
+
 /* --- hostile clients --- */
 
 static void send_everything_bad(struct sim_member *client) {
@@ -354,9 +401,9 @@ static void run_lan_station(const char *name, uint64_t seed) {
 SIM_TEST(lan_station, 1)
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(quiet),         cmocka_unit_test(rooms),         cmocka_unit_test(hostile),
-    cmocka_unit_test(address_theft), cmocka_unit_test(malformed),     cmocka_unit_test(mtu),
-    cmocka_unit_test(two_gateways),  cmocka_unit_test(duplicate_mac), cmocka_unit_test(lan_station),
-    cmocka_unit_test(kept_mac),
+    cmocka_unit_test(quiet),       cmocka_unit_test(sealed),        cmocka_unit_test(rooms),
+    cmocka_unit_test(hostile),     cmocka_unit_test(address_theft), cmocka_unit_test(malformed),
+    cmocka_unit_test(mtu),         cmocka_unit_test(two_gateways),  cmocka_unit_test(duplicate_mac),
+    cmocka_unit_test(lan_station), cmocka_unit_test(kept_mac),
 };
 SIM_MAIN(tests)

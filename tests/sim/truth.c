@@ -376,7 +376,7 @@ static bool knows_everybody(const struct sim_member *member) {
 static bool has_budget(const struct sim_member *member) {
 	struct relay_core *core =
 	    sim_core(member->party, base_steer_shard(proto_steer_byte(member->room_code), SIM_SHARDS));
-	size_t needed = proto_budget_for_tap_mtu(member->seat->mtu);
+	size_t needed = proto_budget_for_tap_mtu(member->seat->mtu) + (member->room_key != NULL ? PROTO_SEALED_BYTES : 0);
 
 	for (struct base_list *item = core->peers.next; item != &core->peers; item = item->next) {
 		const struct relay_peer *peer = BASE_CONTAINER(item, struct relay_peer, link);

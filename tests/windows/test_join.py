@@ -98,6 +98,19 @@ class TestJoin(unittest.TestCase):
             wait_for(lambda: not party.peer(HOST), 5, 'the relay saw it leave')
             self.assertIn('reason=quit', party.relay.log())
 
+    def test_a_room_with_a_key(self):
+        with Lab() as lab, WindowsPc(lab) as pc:
+            party = Party(lab, room_key='correct horse')
+            party.start_relay()
+            party.start_gateway()
+            client = pc.start_client(party, '--room-key', 'correct horse')
+            pc.wait_joined(party)
+            self.assertRegex(client.log(), 'session_joined .*sealed=true')
+            lab.ip(HOST, 'addr', 'add', '192.168.77.11/24', 'dev', 'tapx')
+            lab.wait_ping(HOST, HOST_ADDRESS, 15)
+            lab.ping('host', '192.168.77.11')
+            self.assertEqual(pc.interrupt(client), 0)
+
     def test_a_crash_is_cleaned_up_at_the_next_start(self):
         with Lab() as lab, WindowsPc(lab) as pc:
             party, client, mtu = join(lab, pc)

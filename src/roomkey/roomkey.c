@@ -218,24 +218,25 @@ int roomkey_seal(struct roomkey *key, uint32_t source_peer, struct slice frame, 
 
 /* --- others' frames --- */
 
-/* The latest entry of the salt, or NULL. */
-static const struct past *find_past(const struct roomkey *key, const uint8_t salt[static ROOMKEY_SALT_BYTES]) {
-	size_t kept = key->past_count < PAST_PEERS ? key->past_count : PAST_PEERS;
-
-	for (size_t i = 1; i <= kept; i++) {
-		const struct past *past = &key->past[(key->past_count - i) % PAST_PEERS];
-
-		if (memcmp(past->salt, salt, ROOMKEY_SALT_BYTES) == 0)
-			return past;
+static struct past *find_past(struct roomkey *key, const uint8_t salt[static ROOMKEY_SALT_BYTES]) {
+	for (size_t i = 0; i < key->past_count && i < PAST_PEERS; i++) {
+		if (memcmp(key->past[i].salt, salt, ROOMKEY_SALT_BYTES) == 0)
+			return &key->past[i];
 	}
 	return NULL;
 }
 
+/* One entry a salt: a peer that comes and goes, or is made to, pushes nobody else out. */
 static void remember(struct roomkey *key, const struct roomkey_peer *peer) {
-	struct past *past = &key->past[key->past_count++ % PAST_PEERS];
+	struct past *past = find_past(key, peer->salt);
 
-	memcpy(past->salt, peer->salt, sizeof(past->salt));
-	past->highest = peer->window.highest;
+	if (past == NULL) {
+		past = &key->past[key->past_count++ % PAST_PEERS];
+		memcpy(past->salt, peer->salt, sizeof(past->salt));
+		past->highest = 0;
+	}
+	if (peer->window.highest > past->highest)
+		past->highest = peer->window.highest;
 }
 
 int roomkey_peer_new(struct roomkey *key, const struct roomkey_sender *sender, struct roomkey_peer **ret) {

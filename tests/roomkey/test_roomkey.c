@@ -14,7 +14,7 @@
 #define PASSPHRASE "correct horse"
 
 static const char *vectors_path;
-static const uint8_t fresh[ROOMKEY_FRESH_BYTES] = {7};
+static const uint8_t fresh[ROOMKEY_FRESH_BYTES] = {7}, also_fresh[ROOMKEY_FRESH_BYTES] = {8};
 
 static struct roomkey *new_key(const char *room, const char *passphrase) {
 	struct roomkey *key = NULL;
@@ -222,14 +222,24 @@ static void test_replay_to_who_is_told_anew(void **state) {
 	assert_int_equal(open_frame(pair->peer, datagram, pair->opened), 0);
 }
 
-/* Peers that said nothing are not remembered: the relay can announce as many as it likes. */
-static void test_the_silent_push_nobody_out(void **state) {
+/* The relay can announce as many as it likes: who says nothing is not remembered, and nobody twice. */
+static void test_nobody_is_pushed_out(void **state) {
 	struct pair *pair = *state;
 	struct roomkey_sender other = {.is_gateway = true};
+	struct roomkey *third = new_key("ROOM1", PASSPHRASE);
 	struct slice datagram = seal_frame(pair, 60);
+	uint8_t busy[BYTES_MAX];
 
 	assert_int_equal(open_frame(pair->peer, datagram, pair->opened), 0);
 	roomkey_peer_free(pair->peer);
+	assert_int_equal(roomkey_begin(third, also_fresh, &other), 0);
+	assert_int_equal(roomkey_seal(third, 6, slice_of(pair->frame, 60), 0, sizeof(busy), busy), 0);
+	for (unsigned i = 0; i < 3000; i++) {
+		assert_int_equal(roomkey_peer_new(pair->other_key, &other, &pair->peer), 0);
+		assert_int_equal(open_frame(pair->peer, slice_of(busy, 92), pair->opened), i == 0 ? 0 : BASE_E_EXISTS);
+		roomkey_peer_free(pair->peer);
+	}
+	roomkey_free(third);
 	for (unsigned i = 0; i < 3000; i++) {
 		other.salt[0] = (uint8_t)i;
 		other.salt[1] = (uint8_t)(i >> 8);
@@ -347,7 +357,7 @@ int main(int argc, char **argv) {
 	    WITH_PAIR(test_any_changed_bit_is_refused),
 	    WITH_PAIR(test_replay),
 	    WITH_PAIR(test_replay_to_who_is_told_anew),
-	    WITH_PAIR(test_the_silent_push_nobody_out),
+	    WITH_PAIR(test_nobody_is_pushed_out),
 	    WITH_PAIR(test_keys_are_bound_to_the_sender),
 	    WITH_PAIR(test_other_keys),
 	    WITH_PAIR(test_lives),

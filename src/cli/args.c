@@ -41,7 +41,6 @@ static int fail_positional(const char *argument, const struct cli_option *before
 		base_text_add(&text, "there is more behind its value; one with blanks must be in quotes");
 		return BASE_E_INVALID;
 	}
-
 	cli_error_begin(&text, error, command_line, slice_of_text(""));
 	base_text_add(&text, "unexpected argument ");
 	cli_error_quote(&text, slice_of_text(argument));

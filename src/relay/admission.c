@@ -1,8 +1,8 @@
 /* relay/admission.c: from a valid hello to welcome or reject.
  *
- * The first peer's path fixes the room's TAP MTU (RLY-3), so nobody is
- * admitted before the relay knows, or has waited RELAY_SETTLE_NS to know, what it can send to the peer. All other
- * questions are asked at that moment and in one go: between hello and decision the room may change. */
+ * The first peer's path fixes the room's TAP MTU (RLY-3), so nobody is admitted before the relay knows, or has waited
+ * RELAY_SETTLE_NS to know, what it can send to the peer. All other questions are asked at that moment and in one go:
+ * between hello and decision the room may change. */
 #include "base/error.h"
 #include "base/text.h"
 #include "proto/mtu.h"

@@ -38,6 +38,7 @@ SUBKEY = '0181'
 ADAPTER_SECTIONS = re.compile(r'(?i)\[[^]]*(\\\\Services\\\\(faketap-|lanparty-client)|\{4D36E972-E325-11CE-BFC1-08002BE10318\}\\\\'
                               r'(018\d\]|\{[0-9A-F]{8}-0000-0000-0000-4E6574446576\}))')
 TOOL_PORT, WIRE_PORT, MIRROR_PORT = 5701, 5702, 5703
+WINE_STARTS = 3  # seen once in many runs: Wine 8 ended at once, and started the next time
 MIRROR = os.path.join(ROOT, 'tests', 'windows', 'iphlpapi', 'mirror.py')
 
 USER_SECTIONS = re.compile(r'\[Software\\\\Wine\\\\(Drivers|AppDefaults\\\\lanparty-client\.exe\\\\DllOverrides)\]')
@@ -83,11 +84,26 @@ def start_wine(prefix=()):
                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         stop_wine()
     _prepare_registry()
-    holder = subprocess.Popen([*prefix, wine_binary('wine64'), TOOL, 'hold'], env={**os.environ, **environment()},
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                              preexec_fn=die_with_parent)
-    if holder.stdout.readline().strip() != b'ready':
-        raise LabError('Wine does not start')
+    said = []
+    while failure := _hold(prefix):
+        stop_wine()
+        said.append(failure)
+        if len(said) == WINE_STARTS:
+            raise LabError('Wine does not start: ' + '; '.join(said))
+
+
+def _hold(prefix):
+    """Starts the program that stays. '' when it runs, otherwise what became of it."""
+    with tempfile.TemporaryFile('w+', errors='replace') as err:  # no pipe: what Wine starts along would keep it open
+        holder = subprocess.Popen([*prefix, wine_binary('wine64'), TOOL, 'hold'], env={**os.environ, **environment()},
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=err,
+                                  preexec_fn=die_with_parent)
+        said = holder.stdout.readline().strip()
+        if said == b'ready':
+            return ''
+        holder.kill()
+        err.seek(0)
+        return f'status {holder.wait()}, {said!r}, {err.read().strip()!r}'
 
 
 def windows_path(path):

@@ -70,6 +70,7 @@ void quic_conn_init(struct quic_conn *conn, const struct quic_settings *settings
 	conn->log = settings->log;
 	conn->now = now;
 	conn->settle_at = BASE_NEVER;
+	conn->paced_until = BASE_NEVER;
 	conn->restrains = settings->congestion == QUIC_CC_BBR;
 	conn->seal = settings->seal != NULL ? settings->seal : seal_gnutls();
 	conn->refused = &conn->refused_here;
@@ -436,6 +437,7 @@ static uint64_t open_deadline(const struct quic_conn *conn) {
 	/* Later by no more than the slack, however often something is written. */
 	if (conn->written_at != 0 && conn->handshake_done && expiry < conn->written_at + slack)
 		expiry = base_time_min(expiry, conn->written_at) + slack;
+	expiry = base_time_min(expiry, conn->paced_until);
 	return base_time_min(expiry, conn->settle_told ? BASE_NEVER : conn->settle_at);
 }
 

@@ -101,7 +101,8 @@ struct quic_conn {
 	uint64_t written_at; /* the last write that found nothing left to send; 0: it was blocked */
 	bool restrains;      /* the controller is BBR */
 	struct quic_restraint restraint;
-	uint64_t sent;                   /* bytes, ever */
+	uint64_t paced_until; /* the restraint lets a datagram leave again; BASE_NEVER: it is not what stops us */
+	uint64_t sent;        /* bytes, ever */
 	size_t round_bytes, round_limit; /* sent since pacing was told, and at most before it is */
 	size_t held_len;                 /* a packet that did not fit the last burst */
 	ngtcp2_path_storage held_path;

@@ -14,13 +14,28 @@
 /* One sample may be a late acknowledgement; two that are late by chance do no harm. */
 #define SAMPLES_MIN 2
 
+/* A line is slow when a full packet takes longer than this: below 12 Mbit/s. Above, BBR's window is no worse a measure,
+ * and a kinder one to radios (docs/decisions/0008). */
+#define SLOW_PACKET BASE_MS
+/* Packets are acknowledged an eighth of the round trip late, as ngtcp2 has it, and as late as timers are. */
+#define LATE_PART 8
+#define LATE_TIMER (BASE_MS / 2)
+#define LIMIT_PACKETS_MIN 2
+
+/* Parts of the limit by which it grows in a round. */
+#define GROWTH_PART 4
+#define GENTLE_PART 32
+#define GENTLE_ROUNDS 8
+
 /* Acknowledgements come for some packets at once: shorter spans would measure noise. */
 #define SPAN_MIN (50 * BASE_MS)
 #define SPAN_RTTS 2
 #define FADE_PART 128
+#define LINE_FADE_PART 8
 #define POOR_PERCENT 75
 #define POOR_SPANS 2
 #define OFF_NS (10 * BASE_SECOND)
+#define BETTER_PART 10
 
 /* Longer than BBR looks at a path (0.2 s and the round trips before and after); a window that stays narrow is one. */
 #define LOOK_NS BASE_SECOND
@@ -45,17 +60,26 @@ static void measure_jitter(struct quic_restraint *restraint, uint64_t before, ui
 static void start_round(struct quic_restraint *restraint, uint64_t at) {
 	restraint->round_start = at;
 	restraint->samples = 0;
+	restraint->reached_round = false;
 	restraint->least_rtt = UINT64_MAX;
 }
 
 /* With little in flight a queue cannot be ours, and acknowledgements come late: such round trips tell nothing. */
-static bool is_telling(const struct quic_restraint_view *view) {
-	return view->in_flight >= view->window / 3;
+static bool is_telling(const struct quic_restraint *restraint, const struct quic_restraint_view *view) {
+	uint64_t full = view->window / 2;
+
+	if (restraint->slow)
+		full = base_time_min(full, restraint->limit);
+	return view->in_flight >= full * 2 / 3;
+}
+
+static bool is_long(const struct quic_restraint *restraint, const struct quic_restraint_view *view, uint64_t rtt) {
+	return rtt > view->rtt_min + threshold(restraint, view->rtt_min);
 }
 
 static bool queue_stands(const struct quic_restraint *restraint, const struct quic_restraint_view *view) {
-	return restraint->samples >= SAMPLES_MIN && is_telling(view) &&
-	       restraint->least_rtt > view->rtt_min + threshold(restraint, view->rtt_min);
+	return restraint->samples >= SAMPLES_MIN && is_telling(restraint, view) &&
+	       is_long(restraint, view, restraint->least_rtt);
 }
 
 /* BBR narrows its window for a moment, to see the path without a queue. Half of that window is no measure of the path,
@@ -69,58 +93,169 @@ static bool is_looking(struct quic_restraint *restraint, const struct quic_restr
 	return true;
 }
 
+/* --- the limit --- */
+
+static uint64_t at_least(uint64_t value, uint64_t least) {
+	return value > least ? value : least;
+}
+
+/* Bytes a second that the line carries, 0: not known; asked only while a queue stands. What is in flight tells it where
+ * most of that waits; at a transfer's start it also comes in bursts, which are no queue. */
+static uint64_t line_rate(const struct quic_restraint *restraint, const struct quic_restraint_view *view) {
+	if (restraint->line_rate != 0)
+		return restraint->line_rate;
+	if (!restraint->slow && view->rtt_latest < 2 * view->rtt_min)
+		return 0;
+	return view->in_flight * (BASE_SECOND / BASE_US) / at_least(view->rtt_latest / BASE_US, 1);
+}
+
+static uint64_t bytes_in(uint64_t time, uint64_t rate) {
+	return rate * (time / BASE_US) / (BASE_SECOND / BASE_US);
+}
+
+static bool is_slow(const struct quic_restraint_view *view, uint64_t rate) {
+	return rate != 0 && bytes_in(SLOW_PACKET, rate) < view->packet;
+}
+
+/* What the path holds without a queue, what the other side has not acknowledged yet, and a packet that waits for the
+ * line, so that the line never waits for it. */
+static uint64_t slow_limit(const struct quic_restraint_view *view, uint64_t rate) {
+	uint64_t late = bytes_in(view->rtt_min / LATE_PART + LATE_TIMER, rate);
+	uint64_t limit = bytes_in(view->rtt_min, rate) + base_time_min(late, view->acknowledged_together) + view->packet;
+
+	return at_least(base_time_min(limit, view->window / 2), LIMIT_PACKETS_MIN * view->packet);
+}
+
 static void hold_back(struct quic_restraint *restraint, const struct quic_restraint_view *view, uint64_t now) {
-	restraint->limit = view->window / 2 > view->limit_min ? view->window / 2 : view->limit_min;
+	uint64_t rate = line_rate(restraint, view);
+
+	restraint->slow = is_slow(view, rate);
+	if (restraint->slow)
+		restraint->limit = slow_limit(view, rate);
+	else
+		restraint->limit = at_least(view->window / 2, view->acknowledged_together);
+	restraint->rtt_min = view->rtt_min;
+	restraint->grown = 0;
 	start_round(restraint, now + view->rtt_smoothed);
+}
+
+/* A slow line's limit is most likely right. So it grows only when it held something back and still left no queue, and
+ * gently at first; it stays while little is sent, for BBR would begin again with its whole window. */
+static void grow_gently(struct quic_restraint *restraint, const struct quic_restraint_view *view) {
+	bool gentle = restraint->line_rate != 0 && restraint->grown < GENTLE_ROUNDS;
+
+	if (!restraint->reached_round)
+		return;
+	if (is_long(restraint, view, view->rtt_latest)) {
+		restraint->grown = 0;
+		return;
+	}
+	restraint->limit += restraint->limit / (gentle ? GENTLE_PART : GROWTH_PART);
+	restraint->grown++;
+	/* So much in a round trip without a queue: no slow line. */
+	if (restraint->limit / 2 >= view->packet * (view->rtt_min / BASE_US) / (SLOW_PACKET / BASE_US))
+		restraint->slow = false;
 }
 
 /* Back to the whole window by a quarter a round: at once would fill the queue again before BBR has noticed. */
 static void let_go(struct quic_restraint *restraint, const struct quic_restraint_view *view) {
-	restraint->limit += restraint->limit / 4;
-	if (restraint->limit >= view->window)
+	if (restraint->slow)
+		grow_gently(restraint, view);
+	else
+		restraint->limit += restraint->limit / GROWTH_PART;
+	if (restraint->limit >= view->window) {
 		restraint->limit = 0;
+		restraint->slow = false;
+	}
 }
 
-static void judge_span(struct quic_restraint *restraint, uint64_t rate, uint64_t now) {
-	if (!restraint->reached || rate >= restraint->best_rate * POOR_PERCENT / 100) {
-		restraint->poor = 0;
-	} else if (++restraint->poor == POOR_SPANS) {
+/* --- does it cost rate? --- */
+
+/* A limit that is growing is not blamed: it will soon be high enough. */
+static bool costs_rate(const struct quic_restraint *restraint, uint64_t rate, uint64_t now) {
+	return restraint->reached && restraint->grown == 0 && now >= restraint->off_until &&
+	       rate < restraint->best_rate * POOR_PERCENT / 100;
+}
+
+/* A slow line still needs a limit, but one that follows the rate: the window that BBR would have if it knew the line,
+ * and more as long as more is carried. */
+static void stand_by(struct quic_restraint *restraint, uint64_t rate_before) {
+	if (!restraint->slow) {
 		restraint->limit = 0;
-		restraint->off_until = now + OFF_NS;
-		restraint->poor = 0;
+		return;
 	}
+	if (restraint->best_rate > rate_before + rate_before / BETTER_PART)
+		restraint->limit += restraint->limit / 2;
+	restraint->limit = at_least(restraint->limit, 2 * bytes_in(restraint->rtt_min, restraint->best_rate));
+}
+
+static void give_up(struct quic_restraint *restraint, uint64_t now) {
+	restraint->limit *= 2;
+	restraint->off_until = now + OFF_NS;
+	restraint->poor = 0;
+}
+
+static void learn_rates(struct quic_restraint *restraint, uint64_t rate) {
 	restraint->best_rate -= restraint->best_rate / FADE_PART;
 	if (rate > restraint->best_rate)
 		restraint->best_rate = rate;
+	if (restraint->stood)
+		restraint->line_rate -= restraint->line_rate / LINE_FADE_PART;
+	if ((restraint->stood || restraint->line_rate != 0) && rate > restraint->line_rate)
+		restraint->line_rate = rate;
 }
 
 static void start_span(struct quic_restraint *restraint, const struct quic_restraint_view *view, uint64_t now) {
 	restraint->span_start = now;
 	restraint->span_left = view->sent - view->in_flight;
 	restraint->reached = false;
+	restraint->stood = is_telling(restraint, view) && is_long(restraint, view, view->rtt_latest);
 }
 
 static void measure_rate(struct quic_restraint *restraint, const struct quic_restraint_view *view, uint64_t now) {
 	uint64_t span = now - restraint->span_start, left = view->sent - view->in_flight;
+	uint64_t best_before = restraint->best_rate, rate;
 
+	restraint->stood = restraint->stood && is_telling(restraint, view) && is_long(restraint, view, view->rtt_latest);
 	if (span < SPAN_MIN || span < SPAN_RTTS * view->rtt_smoothed)
 		return;
-	judge_span(restraint, (left - restraint->span_left) * BASE_SECOND / span, now);
+	rate = (left - restraint->span_left) * BASE_SECOND / span;
+	if (!costs_rate(restraint, rate, now))
+		restraint->poor = 0;
+	else if (++restraint->poor == POOR_SPANS)
+		give_up(restraint, now);
+	learn_rates(restraint, rate);
+	if (now < restraint->off_until)
+		stand_by(restraint, best_before);
 	start_span(restraint, view, now);
+}
+
+/* Whether there is a new round trip. One that is as long as the last is new when something has left meanwhile; our own
+ * acknowledgements, which are small, leave at once. */
+static bool note_sample(struct quic_restraint *restraint, const struct quic_restraint_view *view) {
+	uint64_t left = view->sent - view->in_flight;
+
+	if (view->rtt_latest == restraint->seen_rtt && left < restraint->seen_left + view->packet / 4)
+		return false;
+	restraint->seen_rtt = view->rtt_latest;
+	restraint->seen_left = left;
+	return true;
 }
 
 void quic_restraint_update(struct quic_restraint *restraint, const struct quic_restraint_view *view, uint64_t now) {
 	const uint64_t before = restraint->seen_rtt;
+	const bool looking = is_looking(restraint, view, now);
 
-	if (view->rtt_latest == before)
+	if (view->in_flight == 0 && !restraint->slow)
+		restraint->limit = 0;
+	if (!note_sample(restraint, view))
 		return;
-	restraint->seen_rtt = view->rtt_latest;
-	if (is_looking(restraint, view, now)) {
+	if (looking) {
 		start_span(restraint, view, now);
 		start_round(restraint, now);
 		return;
 	}
-	if (is_telling(view))
+	if (is_telling(restraint, view))
 		measure_jitter(restraint, before, view->rtt_latest);
 	measure_rate(restraint, view, now);
 	if (now < restraint->round_start || now < restraint->off_until)

@@ -4,29 +4,46 @@
  * in flight, until round trips are short again; what waits then waits in our own queue, where a game packet goes first.
  *
  * The shape is that of HyStart++ (RFC 9406). BBR keeps its window at twice what the path holds, so
- * half of the window is the limit. Where that costs rate, the long round trips were somebody else's queue or a radio's
- * delay, and the restraint is off for a while. Pure. */
+ * half of the window is the limit. On a slow line that is far too much (at its start BBR has a window of 100 KB, a
+ * second at 1 Mbit/s; later never less than four packets and what a peer acknowledges together): there the limit is
+ * what the line was seen to carry in the shortest round trip. Where a limit costs rate, the long round trips were
+ * somebody else's queue or a radio's delay, and the restraint is off for a while. Pure. */
 #ifndef QUIC_RESTRAINT_H
 #define QUIC_RESTRAINT_H
+
+#include "base/time.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#define QUIC_RESTRAINT_BURST BASE_MS /* what a slow line carries in this time may leave together */
+
 /* All zero: nothing is known yet. */
 struct quic_restraint {
 	uint64_t limit;       /* bytes in flight, 0: none */
-	bool reached;         /* the limit held something back in this span */
+	bool slow;            /* it is what a slow line holds, and not half of BBR's window */
+	bool reached;         /* it held something back in this span */
+	bool reached_round;   /* and in this round */
+	unsigned grown;       /* rounds in a row in which a slow line's grew */
 	uint64_t round_start; /* packets sent before this say nothing about the present limit */
 	uint64_t seen_rtt;    /* the last sample */
+	uint64_t seen_left;   /* and how many bytes had left the path */
 	uint64_t jitter;      /* how much one sample differs from the one before, on average */
 	uint64_t least_rtt;   /* of this round */
 	unsigned samples;     /* in this round */
 
 	/* The rate at which bytes left the path, by spans of some round trips. */
 	uint64_t span_start, span_left;
+	bool stood;         /* the queue did, all through this span */
 	uint64_t best_rate; /* bytes a second; fades */
-	unsigned poor;      /* spans in a row in which the limit cost rate */
+	uint64_t
+	    line_rate; /* bytes a second that the line carries: what left while the queue stood; fades faster; 0: unknown */
+	unsigned poor; /* spans in a row in which the limit cost rate */
 	uint64_t off_until;
+
+	/* Pacing, of slow lines only: `limit` bytes in `rtt_min`. */
+	uint64_t rtt_min;
+	uint64_t next; /* when the next packet may leave; QUIC_RESTRAINT_BURST earlier is early enough */
 
 	uint64_t window, window_at; /* the controller's, and when it last was no less than half of that */
 };
@@ -35,18 +52,34 @@ struct quic_restraint_view {
 	uint64_t rtt_latest, rtt_min, rtt_smoothed; /* ns */
 	uint64_t window, in_flight;                 /* bytes */
 	uint64_t sent;                              /* bytes, ever */
-	uint64_t limit_min; /* with less in flight the other side would wait for more before it acknowledges */
+	uint64_t packet;                            /* bytes of a full one */
+	uint64_t acknowledged_together; /* bytes for which the other side may wait, but not longer than a part of the round
+	                                   trip */
 };
 
 /* To be told before each write. */
 void quic_restraint_update(struct quic_restraint *restraint, const struct quic_restraint_view *view, uint64_t now);
 
-/* Whether one more packet may be sent. */
-static inline bool quic_restraint_allows(struct quic_restraint *restraint, uint64_t in_flight) {
+/* Whether one more packet may be in flight. */
+static inline bool quic_restraint_has_room(struct quic_restraint *restraint, uint64_t in_flight) {
 	if (restraint->limit == 0 || in_flight < restraint->limit)
 		return true;
-	restraint->reached = true;
+	restraint->reached = restraint->reached_round = true;
 	return false;
+}
+
+/* When one more packet may leave, or BASE_NEVER: it may now. To a slow line they leave evenly: a burst is a queue while
+ * it passes, and makes the round trip of its last packet look long. */
+static inline uint64_t quic_restraint_next(const struct quic_restraint *restraint, uint64_t now) {
+	if (!restraint->slow || restraint->next <= now + QUIC_RESTRAINT_BURST)
+		return BASE_NEVER;
+	return restraint->next - QUIC_RESTRAINT_BURST;
+}
+
+/* To be told of each packet. */
+static inline void quic_restraint_sent(struct quic_restraint *restraint, uint64_t len, uint64_t now) {
+	if (restraint->slow)
+		restraint->next = (restraint->next > now ? restraint->next : now) + len * restraint->rtt_min / restraint->limit;
 }
 
 #endif

@@ -102,14 +102,17 @@ static bool is_control_blocked(const struct quic_conn *conn) {
 	return conn->control.blocked || ngtcp2_conn_get_max_data_left(conn->ng) == 0;
 }
 
-/* False while a queue of ours stands on the path: what waits here can still be overtaken. */
+/* True while a queue of ours stands on the path: what waits here can still be overtaken. */
 static bool is_restrained(struct quic_conn *conn) {
 	ngtcp2_conn_info info;
 
 	if (conn->restraint.limit == 0)
 		return false;
 	ngtcp2_conn_get_conn_info(conn->ng, &info);
-	return !quic_restraint_allows(&conn->restraint, info.bytes_in_flight);
+	if (!quic_restraint_has_room(&conn->restraint, info.bytes_in_flight))
+		return true;
+	conn->paced_until = quic_restraint_next(&conn->restraint, conn->now);
+	return conn->paced_until != BASE_NEVER;
 }
 
 /* Acknowledgements, probes, handshake; 0 also tells the controller that we had nothing to send. */
@@ -206,13 +209,15 @@ static void update_restraint(struct quic_conn *conn) {
 	    .window = info.cwnd,
 	    .in_flight = info.bytes_in_flight,
 	    .sent = conn->sent,
-	    .limit_min = QUIC_ACK_THRESHOLD * QUIC_UDP_PAYLOAD_MAX,
+	    .packet = QUIC_UDP_PAYLOAD_MAX,
+	    .acknowledged_together = QUIC_ACK_THRESHOLD * QUIC_UDP_PAYLOAD_MAX,
 	};
 	quic_restraint_update(&conn->restraint, &view, conn->now);
 }
 
 static void fill(struct quic_conn *conn, struct burst_state *burst) {
 	update_restraint(conn);
+	conn->paced_until = BASE_NEVER;
 	if (conn->held_len > 0)
 		take_held(conn, burst);
 	if (conn->round_bytes >= conn->round_limit)
@@ -234,6 +239,7 @@ static void fill(struct quic_conn *conn, struct burst_state *burst) {
 		}
 		conn->round_bytes += (size_t)len;
 		conn->sent += (size_t)len;
+		quic_restraint_sent(&conn->restraint, (size_t)len, conn->now);
 		note_acknowledged(conn);
 		if (!add_packet(conn, burst, &packet, (size_t)len))
 			return;

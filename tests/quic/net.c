@@ -281,6 +281,16 @@ static uint64_t through_bottleneck(struct net *net, bool to_server, size_t len) 
 	return *free_at;
 }
 
+static uint64_t over_radio(struct net *net, bool to_server, uint64_t at) {
+	if (net->turn_ns > 0)
+		at = (at + net->turn_ns - 1) / net->turn_ns * net->turn_ns;
+	if (net->jitter_ns > 0)
+		at += base_rng_below(&net->rng, net->jitter_ns + 1);
+	if ((net->turn_ns > 0 || net->jitter_ns > 0) && at < net->arrival[to_server])
+		at = net->arrival[to_server];
+	return net->arrival[to_server] = at;
+}
+
 static void enqueue(struct net *net, const struct base_path *path, bool to_server, struct net_peer *client,
                     struct slice datagram) {
 	uint64_t at = through_bottleneck(net, to_server, datagram.len);
@@ -293,8 +303,11 @@ static void enqueue(struct net *net, const struct base_path *path, bool to_serve
 		free(packet);
 		return;
 	}
-	*packet = (struct net_packet){
-	    .at = at + net->latency_ns, .path = *path, .to_server = to_server, .client = client, .len = datagram.len};
+	*packet = (struct net_packet){.at = over_radio(net, to_server, at + net->latency_ns),
+	                              .path = *path,
+	                              .to_server = to_server,
+	                              .client = client,
+	                              .len = datagram.len};
 	memcpy(packet->bytes, datagram.data, datagram.len);
 	if (chance(net, net->reorder_permille))
 		packet->at += base_rng_below(&net->rng, 4 * net->latency_ns + 1);

@@ -1,5 +1,6 @@
 /* tests/quic/net.h: a server and some clients on an in-memory network with virtual time that loses, reorders and
- * duplicates datagrams and drops those over its MTU. Everything random comes from one printed seed. */
+ * duplicates datagrams, drops those over its MTU, and may have a line or a radio in the way. Everything random comes
+ * from one printed seed. */
 #ifndef TESTS_QUIC_NET_H
 #define TESTS_QUIC_NET_H
 
@@ -54,6 +55,8 @@ struct net {
 	size_t mtu;
 	uint64_t rate, queue_ns; /* bytes per second each way and the longest wait for it; 0: no bottleneck */
 	uint64_t free_at[2], longest_queue_ns;
+	/* A radio behind the bottleneck: packets arrive when its turn begins, or late by up to so much. In order. */
+	uint64_t turn_ns, jitter_ns, arrival[2];
 	bool cut; /* nothing arrives anywhere */
 	struct net_packet *packets;
 	uint64_t sent, lost, too_big;
@@ -62,7 +65,7 @@ struct net {
 	struct quic_identity *identity;
 	struct quic_server *server;
 	struct quic_server_limits limits;
-	struct quic_gate *gate; /* NULL: the server's own */
+	struct quic_gate *gate;        /* NULL: the server's own */
 	struct quic_settings settings; /* of clients and server */
 	bool refuse;
 	uint8_t steer_byte; /* of the clients to come; 0: none */

@@ -7,24 +7,30 @@
 #define RTT (20 * BASE_MS)
 #define RATE UINT64_C(2500) /* bytes a millisecond: 20 Mbit/s */
 #define PIPE (RATE * 20)    /* what the path holds without a queue */
-#define LIMIT_MIN (8 * UINT64_C(1472))
+#define PACKET UINT64_C(1472)
 
 struct line {
 	struct quic_restraint restraint;
 	struct quic_restraint_view view;
 	uint64_t now;
+	uint64_t rate;        /* bytes a millisecond */
 	uint64_t other_queue; /* ns that others add */
 };
 
 static void init(struct line *line) {
 	*line = (struct line){.now = 1000 * BASE_SECOND,
-	                      .view = {.rtt_min = RTT, .rtt_smoothed = RTT, .window = 2 * PIPE, .limit_min = LIMIT_MIN}};
+	                      .rate = RATE,
+	                      .view = {.rtt_min = RTT,
+	                               .rtt_smoothed = RTT,
+	                               .window = 2 * PIPE,
+	                               .packet = PACKET,
+	                               .acknowledged_together = 8 * PACKET}};
 }
 
 static uint64_t queue_ns(const struct line *line) {
-	uint64_t in_flight = line->view.in_flight, pipe = PIPE + RATE * (line->other_queue / BASE_MS);
+	uint64_t in_flight = line->view.in_flight, pipe = line->rate * ((RTT + line->other_queue) / BASE_MS);
 
-	return in_flight > pipe ? (in_flight - pipe) * BASE_MS / RATE : 0;
+	return in_flight > pipe ? (in_flight - pipe) * BASE_MS / line->rate : 0;
 }
 
 /* A millisecond in which as much is sent as the window and the restraint let pass, of `offered`. */
@@ -38,7 +44,7 @@ static void step(struct line *line, uint64_t offered) {
 		line->view.rtt_latest = rtt + line->now % 1000 + line->now / BASE_MS % 1000; /* never twice the same */
 	quic_restraint_update(&line->restraint, &line->view, line->now);
 	for (uint64_t sent = 0; sent < offered && line->view.in_flight < line->view.window; sent += 1000) {
-		if (!quic_restraint_allows(&line->restraint, line->view.in_flight))
+		if (!quic_restraint_has_room(&line->restraint, line->view.in_flight))
 			break;
 		line->view.in_flight += 1000;
 		line->view.sent += 1000;
@@ -77,7 +83,7 @@ static void test_queue(void **state) {
 			longest = queue_ns(&line);
 		over += queue_ns(&line) > 10 * BASE_MS;
 	}
-	assert_true(line.restraint.limit >= LIMIT_MIN);
+	assert_true(line.restraint.limit >= 2 * PACKET);
 	assert_in_range(line.view.sent - before, 2000 * RATE * 95 / 100, 2000 * RATE * 101 / 100);
 	assert_true(longest < 15 * BASE_MS);
 	assert_true(over < 200);
@@ -131,7 +137,7 @@ static void test_jitter(void **state) {
 /* A queue that others keep full: holding back would only give them our share, so it ends soon, and for long. */
 static void test_queue_of_others(void **state) {
 	struct line line;
-	unsigned limited = 0;
+	unsigned held = 0;
 	uint64_t before;
 
 	(void)state;
@@ -142,9 +148,9 @@ static void test_queue_of_others(void **state) {
 	before = line.view.sent;
 	for (unsigned ms = 0; ms < 9000; ms++) {
 		step(&line, 3 * RATE);
-		limited += line.restraint.limit > 0;
+		held += line.restraint.limit > 0 && line.restraint.limit < 3 * PIPE / 2;
 	}
-	assert_true(limited > 0 && limited < 1500);
+	assert_true(held > 0 && held < 1500);
 	assert_true(line.view.sent - before > 9000 * RATE * 80 / 100);
 }
 
@@ -201,7 +207,91 @@ static void test_least(void **state) {
 		line.view.rtt_latest = RTT + 10 * BASE_MS + i;
 		quic_restraint_update(&line.restraint, &line.view, line.now);
 	}
-	assert_true(line.restraint.limit == LIMIT_MIN);
+	assert_false(line.restraint.slow);
+	assert_int_equal(line.restraint.limit, 8 * PACKET);
+}
+
+/* A slow line gets what it holds, and a packet or two; however wide the controller's window is, which knows no better.
+ */
+static void test_slow_line(void **state) {
+	static const uint64_t rates[] = {1250, 500, 125};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) {
+		struct line line;
+		uint64_t pipe = rates[i] * 20, before, longest = 0;
+
+		init(&line);
+		line.rate = rates[i];
+		line.view.window = 100000;
+		run(&line, 3000, 3 * RATE);
+		before = line.view.sent;
+		for (unsigned ms = 0; ms < 3000; ms++) {
+			step(&line, 3 * RATE);
+			longest = queue_ns(&line) > longest ? queue_ns(&line) : longest;
+		}
+		assert_true(line.restraint.slow);
+		assert_in_range(line.restraint.limit, pipe < 2 * PACKET ? 2 * PACKET : pipe, pipe * 3 / 2 + 2 * PACKET);
+		assert_in_range(line.view.sent - before, 3000 * rates[i] * 95 / 100, 3000 * rates[i] * 102 / 100);
+		assert_true(longest < (pipe / 2 + 3 * PACKET) * BASE_MS / rates[i]);
+	}
+}
+
+/* Its limit stays while little is sent: with none, the next transfer would begin with the whole window. */
+static void test_slow_line_rests(void **state) {
+	struct line line;
+	uint64_t longest = 0;
+
+	(void)state;
+	init(&line);
+	line.rate = 125;
+	line.view.window = 100000;
+	run(&line, 3000, 3 * RATE);
+	run(&line, 60000, 20);
+	assert_true(line.restraint.slow);
+	for (unsigned ms = 0; ms < 3000; ms++) {
+		step(&line, 3 * RATE);
+		longest = queue_ns(&line) > longest ? queue_ns(&line) : longest;
+	}
+	assert_true(longest < 50 * BASE_MS);
+}
+
+/* A line that becomes fast is soon full again. */
+static void test_slow_line_no_more(void **state) {
+	struct line line;
+	uint64_t before;
+
+	(void)state;
+	init(&line);
+	line.rate = 125;
+	line.view.window = 2 * PIPE;
+	run(&line, 3000, 3 * RATE);
+	line.rate = RATE;
+	run(&line, 1500, 3 * RATE);
+	assert_false(line.restraint.slow);
+	before = line.view.sent;
+	run(&line, 2000, 3 * RATE);
+	assert_true(line.view.sent - before > 2000 * RATE * 95 / 100);
+}
+
+/* To a slow line packets leave one by one, to others as the controller says. */
+static void test_pacing(void **state) {
+	struct line line;
+	uint64_t now, at;
+
+	(void)state;
+	init(&line);
+	assert_true(quic_restraint_next(&line.restraint, line.now) == BASE_NEVER);
+	line.rate = 125;
+	line.view.window = 100000;
+	run(&line, 3000, 3 * RATE);
+	assert_true(line.restraint.slow);
+	now = line.now;
+	assert_true(quic_restraint_next(&line.restraint, now) == BASE_NEVER);
+	quic_restraint_sent(&line.restraint, PACKET, now);
+	at = quic_restraint_next(&line.restraint, now);
+	assert_in_range(at - now, PACKET * BASE_MS / 125 / 3, PACKET * BASE_MS / 125);
+	assert_true(quic_restraint_next(&line.restraint, at) == BASE_NEVER);
 }
 
 int main(void) {
@@ -215,6 +305,10 @@ int main(void) {
 	    cmocka_unit_test(test_queue_of_others),
 	    cmocka_unit_test(test_look_at_the_path),
 	    cmocka_unit_test(test_narrow_for_good),
+	    cmocka_unit_test(test_slow_line),
+	    cmocka_unit_test(test_slow_line_rests),
+	    cmocka_unit_test(test_slow_line_no_more),
+	    cmocka_unit_test(test_pacing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* What leaves: the shape of bursts, their size against pacing, order, delay and rate. */
 #include "net.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static uint8_t out[QUIC_BURST_BYTES];
@@ -117,7 +118,8 @@ static void test_long_bursts(void **state) {
 	net_send(&net.client[0], 1000, 1300);
 	for (; quic_conn_write(net.client[0].conn, out, sizeof(out), &burst, net.now) == 1; bursts++)
 		sent += burst.len;
-	assert_true(bursts > 0 && sent >= bursts * (QUIC_BURST_BYTES - 2 * QUIC_UDP_PAYLOAD_MAX));
+	/* One may end early: where packet numbers get a byte longer. */
+	assert_true(bursts > 1 && sent >= (bursts - 1) * (QUIC_BURST_BYTES - 2 * QUIC_UDP_PAYLOAD_MAX));
 	net_done(&net);
 }
 
@@ -371,6 +373,111 @@ static void test_short_queue_after_a_game(void **state) {
 	}
 }
 
+#define BULK_BYTES 1300
+
+/* A bulk transfer over a line, after its first two seconds. */
+struct line_result {
+	uint64_t percent;  /* of the line's rate, its payload */
+	uint64_t queue_ns; /* in 97 % of the time no longer */
+};
+
+static int compare_ns(const void *a, const void *b) {
+	const uint64_t *left = a, *right = b;
+
+	return (*left > *right) - (*left < *right);
+}
+
+static struct line_result measure_line(struct net *net, bool to_server, unsigned seconds) {
+	struct net_peer *from = to_server ? &net->client[0] : &net->at_server[0];
+	struct net_peer *to = to_server ? &net->at_server[0] : &net->client[0];
+	uint64_t *queue = calloc(1000 * seconds, sizeof(*queue));
+	struct line_result result;
+	uint64_t before;
+
+	assert_non_null(queue);
+	net_send(from, 1000000, BULK_BYTES);
+	net_run(net, 2 * BASE_SECOND);
+	before = to->heard;
+	for (unsigned ms = 0; ms < 1000 * seconds; ms++) {
+		net_run(net, BASE_MS);
+		queue[ms] = in_queue(net, to_server);
+	}
+	qsort(queue, 1000 * seconds, sizeof(*queue), compare_ns);
+	result.percent = (to->heard - before) * BULK_BYTES * 100 / (net->rate * seconds);
+	result.queue_ns = queue[970 * seconds];
+	free(queue);
+	return result;
+}
+
+static void start_line(struct net *net, uint64_t kbit_per_second, uint64_t latency_ns) {
+	net_init(net);
+	net->rate = kbit_per_second * 1000 / 8;
+	net->queue_ns = 500 * BASE_MS;
+	net->latency_ns = latency_ns;
+	net_connect_pinned(net);
+	assert_true(net_run_until(net, net_all_connected, 2 * BASE_SECOND));
+	net_run(net, BASE_SECOND);
+}
+
+/* On slow lines few packets fill the path, and BBR's smallest windows are long queues. */
+static void test_slow_lines(void **state) {
+	static const unsigned rates[] = {5000, 2000, 1000, 500}, latencies_ms[] = {1, 10};
+
+	(void)state;
+	for (size_t i = 0; i < 4 * sizeof(rates) / sizeof(rates[0]); i++) {
+		unsigned rate = rates[i / 4], latency_ms = latencies_ms[i / 2 % 2];
+		uint64_t packet_ns = (BULK_BYTES + 57) * BASE_SECOND / (rate * 1000 / 8);
+		struct line_result result;
+		struct net net;
+
+		start_line(&net, rate, latency_ms * BASE_MS);
+		result = measure_line(&net, i % 2 == 0, 8);
+		print_message("%u kbit/s, %u ms, %s: %llu %%, queue %llu us, of %llu a packet\n", rate, latency_ms,
+		              i % 2 == 0 ? "up" : "down", (unsigned long long)result.percent,
+		              (unsigned long long)(result.queue_ns / BASE_US), (unsigned long long)(packet_ns / BASE_US));
+		assert_true(result.percent >= 88);
+		assert_true(result.queue_ns < 4 * packet_ns);
+		net_done(&net);
+	}
+}
+
+/* Delay that jumps is no queue: on a radio the restraint may cost a part of the rate, but not most of it. */
+static void test_radios(void **state) {
+	static const unsigned rates[] = {20000, 5000, 1000}, turns_ms[] = {5, 20, 0, 0}, jitters_ms[] = {0, 0, 3, 10};
+
+	(void)state;
+	for (size_t i = 0; i < 4 * sizeof(rates) / sizeof(rates[0]); i++) {
+		struct line_result result;
+		struct net net;
+
+		start_line(&net, rates[i / 4], 10 * BASE_MS);
+		net.turn_ns = turns_ms[i % 4] * BASE_MS;
+		net.jitter_ns = jitters_ms[i % 4] * BASE_MS;
+		result = measure_line(&net, true, 8);
+		print_message("%u kbit/s, turns of %u ms, up to %u ms late: %llu %%, queue %llu us\n", rates[i / 4],
+		              turns_ms[i % 4], jitters_ms[i % 4], (unsigned long long)result.percent,
+		              (unsigned long long)(result.queue_ns / BASE_US));
+		assert_true(result.percent >= 40); /* mostly above 80 */
+		net_done(&net);
+	}
+}
+
+/* A phone leaves a bad cell: nothing learned on the slow line may hold back for long on the fast one. */
+static void test_line_becomes_fast(void **state) {
+	struct line_result result;
+	struct net net;
+
+	(void)state;
+	start_line(&net, 2000, 10 * BASE_MS);
+	result = measure_line(&net, true, 5);
+	assert_true(result.percent >= 88);
+	net.rate *= 10;
+	result = measure_line(&net, true, 5);
+	print_message("%llu %%\n", (unsigned long long)result.percent);
+	assert_true(result.percent >= 80);
+	net_done(&net);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_shape),
@@ -387,6 +494,9 @@ int main(void) {
 	    cmocka_unit_test(test_rate),
 	    cmocka_unit_test(test_short_queue),
 	    cmocka_unit_test(test_short_queue_after_a_game),
+	    cmocka_unit_test(test_slow_lines),
+	    cmocka_unit_test(test_radios),
+	    cmocka_unit_test(test_line_becomes_fast),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -33,7 +33,9 @@ static int fail_unknown(const struct cli_table *table, struct slice name, char e
 	return BASE_E_INVALID;
 }
 
-static int fail_positional(const char *argument, const struct cli_option *before, char error[static CLI_ERROR_BYTES]) {
+/* Of one that may be a secret option misspelled, no more than its name. */
+static int fail_positional(const struct cli_table *table, const char *argument, const struct cli_option *before,
+                           char error[static CLI_ERROR_BYTES]) {
 	struct base_text text;
 
 	if (before != NULL && before->secret) {
@@ -43,7 +45,7 @@ static int fail_positional(const char *argument, const struct cli_option *before
 	}
 	cli_error_begin(&text, error, command_line, slice_of_text(""));
 	base_text_add(&text, "unexpected argument ");
-	cli_error_quote(&text, slice_of_text(argument));
+	cli_error_quote(&text, cli_shown(table, slice_of_text(argument)));
 	base_text_add(&text,
 	              argument[0] == '-' ? " (options are written --name)" : " (values follow an option: --name value)");
 	return BASE_E_INVALID;
@@ -84,7 +86,7 @@ static int parse_argument(struct cli_values *values, struct cursor *cursor, char
 	int err;
 
 	if (strncmp(argument, "--", 2) != 0 || argument[2] == '\0')
-		return fail_positional(argument, cursor->before, error);
+		return fail_positional(values->table, argument, cursor->before, error);
 	equals = strchr(argument, '=');
 	name = slice_of(argument + 2, equals != NULL ? (size_t)(equals - argument) - 2 : strlen(argument) - 2);
 	index = cli_find(values->table, name);

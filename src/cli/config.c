@@ -37,13 +37,20 @@ static int fail(struct cli_place place, struct slice name, int code, const char 
 	return code;
 }
 
-static int parse_value(struct slice rest, struct cli_place place, struct slice name, struct slice *ret,
+/* A passphrase that is cut at a '#' would still be one, but a weaker one than was meant. */
+static int parse_value(struct slice rest, struct cli_place place, const struct cli_option *option, struct slice *ret,
                        char error[static CLI_ERROR_BYTES]) {
+	struct slice name = slice_of_text(option->name);
 	const uint8_t *closing;
 
 	rest = trim(rest);
 	if (rest.len == 0 || rest.data[0] != '"') {
-		rest = trim(cut_comment(rest));
+		size_t len = rest.len;
+
+		rest = cut_comment(rest);
+		if (option->secret && rest.len > 0 && rest.len < len)
+			return fail(place, name, BASE_E_SYNTAX, "there is a '#' in it: it must be in quotes", error);
+		rest = trim(rest);
 		if (rest.len == 0)
 			return fail(place, name, BASE_E_MISSING, "no value behind '=' (an empty one is written \"\")", error);
 		*ret = rest;
@@ -113,7 +120,7 @@ static int parse_line(struct cli_values *staged, struct slice line, struct cli_p
 	option = &staged->table->options[index];
 	if (option->command_line_only)
 		return fail(place, name, BASE_E_INVALID, "is for the command line only", error);
-	err = parse_value(slice_of(equals + 1, line.len - (size_t)(equals - line.data) - 1), place, name, &value, error);
+	err = parse_value(slice_of(equals + 1, line.len - (size_t)(equals - line.data) - 1), place, option, &value, error);
 	if (err == 0 && option->kind == CLI_FLAG)
 		err = check_flag(value, place, name, error);
 	return err != 0 ? err : cli_values_add(staged, index, value, place, error);

@@ -72,13 +72,20 @@ static bool is_name_char(uint8_t c) {
 }
 
 struct slice cli_shown(const struct cli_table *table, struct slice text) {
-	struct slice word = slice_of(text.data, 0);
-	const struct cli_option *nearest;
+	size_t at = 0;
 
-	while (word.len < text.len && is_name_char(text.data[word.len]))
-		word.len++;
-	nearest = cli_nearest(table, word, false);
-	return nearest != NULL && nearest->secret ? word : text;
+	while (at < text.len) {
+		size_t start = at;
+		const struct cli_option *nearest;
+
+		while (at < text.len && is_name_char(text.data[at]))
+			at++;
+		nearest = cli_nearest(table, slice_of(text.data + start, at - start), false);
+		if (nearest != NULL && nearest->secret)
+			return slice_of(text.data, at);
+		at++;
+	}
+	return text;
 }
 
 void cli_error_quote(struct base_text *text, struct slice bytes) {

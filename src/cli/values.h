@@ -35,8 +35,8 @@ int cli_values_add(struct cli_values *values, size_t index, struct slice text, s
 /* Starts an error text with the place and the option's name (empty: the place alone). */
 void cli_error_begin(struct base_text *text, char error[static CLI_ERROR_BYTES], struct cli_place place,
                      struct slice name);
-/* What an error may show of `text`, which should have been a name: all of it, but when it begins like a secret option's
- * name only that beginning, as the rest may be the value. */
+/* What an error may show of `text`, which should have been a name: all of it, but nothing behind a word like a secret
+ * option's name, for that may be the value. */
 struct slice cli_shown(const struct cli_table *table, struct slice text);
 /* Adds foreign text in quotes, shortened and without control characters. */
 void cli_error_quote(struct base_text *text, struct slice bytes);

@@ -81,6 +81,18 @@ static bool same_peer(const struct client_peer *known, const struct ctrl_peer *t
 	return !known->identity_known || told->role == CTRL_ROLE_GATEWAY || proto_mac_equal(known->mac, told->mac);
 }
 
+static void log_unheard(struct client_session *session, uint32_t id, uint64_t now) {
+	struct obs_log *log = session->config.log;
+
+	if (!obs_on(log, OBS_WARN))
+		return;
+	obs_begin(log, OBS_WARN, "peer_unheard");
+	obs_u64(log, "peer", id);
+	obs_str(log, "reason", "too many peers were heard since the start to tell its frames from replays; start anew");
+	obs_flood_key(log, 0, now);
+	obs_end(log);
+}
+
 /* A peer whose frames can't be opened would be there and not be heard: rather another try from the beginning. */
 static bool make_readable(struct client_session *session, struct client_peer *peer, const struct ctrl_peer *told,
                           uint64_t now) {
@@ -93,6 +105,10 @@ static bool make_readable(struct client_session *session, struct client_peer *pe
 	err = client_peers_announce(&session->peers, peer, told);
 	if (err == 0)
 		return true;
+	if (err == BASE_E_FULL) { /* trying again would not help; its frames are not opened, those of others are */
+		log_unheard(session, told->peer_id, now);
+		return true;
+	}
 	base_text_init(&text, why, sizeof(why));
 	base_text_addf(&text, "no keys for peer %u: %s", (unsigned)told->peer_id, base_error_text(err));
 	client_session_fail(session, CLIENT_LOSS_RESET, why, now);

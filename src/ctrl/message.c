@@ -81,6 +81,7 @@ static const struct ctrl_field welcome_fields[] = {
     {"gateway", .kind = &ctrl_kind_flag, .required = true, PLACE(welcome, gateway)},
     {"gateway_peer_id", NUMBER(1, UINT32_MAX), PLACE(welcome, gateway_peer)}, /* CTL-4: optional */
     {"sealed", .kind = &ctrl_kind_flag, PLACE(welcome, sealed)},
+    {"other_room_key", .kind = &ctrl_kind_flag, PLACE(welcome, other_key)},
 };
 
 static const struct ctrl_field reject_fields[] = {

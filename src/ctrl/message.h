@@ -48,7 +48,6 @@ enum ctrl_role { CTRL_ROLE_CLIENT, CTRL_ROLE_GATEWAY };
 	X(MTU, "mtu", "the path cannot carry the room's frames", true)                              \
 	X(RATE, "rate", "too many peers joined lately", true)                                       \
 	X(WRONG_SHARD, "wrong_shard", "the room is on another shard of the relay", true)            \
-	X(ROOM_KEY, "room_key", "the room has another key, or none", true)                          \
 	X(SHUTTING_DOWN, "shutting_down", "the relay is shutting down", true)                       \
 	X(INTERNAL, "internal", "the relay could not serve the request", true)
 
@@ -100,6 +99,7 @@ struct ctrl_welcome {
 	bool gateway;          /* a gateway is present */
 	uint32_t gateway_peer; /* 0: id not told (an older relay) */
 	bool sealed;           /* the room has a key: its frames are sealed, and no others are forwarded */
+	bool other_key;        /* no gateway is present, but one is in a room of this code with another key, or none */
 };                         /* "mode" is always "ethernet" */
 
 struct ctrl_reject {

@@ -1,10 +1,12 @@
 #include "host/whole.h"
 
 #include "base/error.h"
+#include "base/secret.h"
 #include "base/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define FIRST_READ_BYTES 4096
 
@@ -16,18 +18,28 @@ int host_fail(char error[static HOST_ERROR_BYTES], int code, const char *path, c
 	return code;
 }
 
+/* No copy of what may be a secret stays behind. */
+static uint8_t *move(uint8_t *bytes, size_t len, size_t cap) {
+	uint8_t *grown = cap > 0 ? malloc(cap) : NULL;
+
+	if (grown != NULL)
+		memcpy(grown, bytes, len);
+	base_wipe(bytes, len);
+	free(bytes);
+	return grown;
+}
+
 /* To the end or to max + 1 bytes, whichever comes first: the size a file claims may be wrong (/proc) or change. */
 static int read_all(host_read_some *read_some, intptr_t file, size_t max, uint8_t **ret, size_t *ret_len) {
 	size_t cap = max < FIRST_READ_BYTES ? max + 1 : FIRST_READ_BYTES, len = 0;
 	uint8_t *bytes = malloc(cap + 1);
 
 	while (bytes != NULL) {
-		uint8_t *grown;
 		size_t got = 0;
 		int err = read_some(file, bytes + len, cap - len, &got);
 
 		if (err != 0) {
-			free(bytes);
+			move(bytes, len, 0);
 			return err;
 		}
 		len += got;
@@ -36,10 +48,7 @@ static int read_all(host_read_some *read_some, intptr_t file, size_t max, uint8_
 		if (len < cap)
 			continue;
 		cap = cap > max / 2 ? max + 1 : cap * 2;
-		grown = realloc(bytes, cap + 1);
-		if (grown == NULL)
-			free(bytes);
-		bytes = grown;
+		bytes = move(bytes, len, cap + 1);
 	}
 	if (bytes == NULL)
 		return BASE_E_NOMEM;
@@ -60,7 +69,7 @@ int host_whole_read(host_read_some *read_some, intptr_t file, const char *path, 
 	if (len > max) {
 		char limit[64];
 
-		free(bytes);
+		move(bytes, len, 0);
 		snprintf(limit, sizeof(limit), "is larger than %zu bytes", max);
 		return host_fail(error, BASE_E_TOO_BIG, path, "", limit);
 	}

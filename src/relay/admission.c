@@ -191,24 +191,6 @@ static bool is_in_rate(struct relay_peer *peer, struct relay_room *room, const s
 	return false;
 }
 
-/* A client with a wrong passphrase would be alone in a room of its own, and not know why. False after a reject. Each
- * answer is a guess at the passphrase, so it costs what a join does. */
-static bool has_key(struct relay_peer *peer, const struct relay_room *room, uint64_t now) {
-	const struct relay_room *other;
-
-	if (room != NULL || peer->hello.role == CTRL_ROLE_GATEWAY)
-		return true;
-	other = relay_room_with_gateway(peer->core, peer->hello.room);
-	if (other == NULL)
-		return true;
-	if (is_address_in_rate(peer, now))
-		relay_peer_reject(peer, CTRL_REJECT_ROOM_KEY,
-		                  !other->sealed                    ? "the room has no key, but one was given"
-		                  : ctrl_has_room_key(&peer->hello) ? "the room has another key than the one given"
-		                                                    : "the room has a key, and none was given");
-	return false;
-}
-
 static void decide(struct relay_peer *peer, uint64_t now) {
 	size_t own = own_budget(peer);
 	size_t budget = own < peer->hello.budget ? own : peer->hello.budget;
@@ -217,9 +199,8 @@ static void decide(struct relay_peer *peer, uint64_t now) {
 	uint16_t mtu;
 	int result;
 
-	if (!has_key(peer, room, now) || !find_mtu(peer, room, budget, &mtu) ||
-	    (room != NULL && !has_seat(peer, room, old, now)) || !is_in_rate(peer, room, old, now) ||
-	    (room == NULL && (room = open_room(peer, mtu, now)) == NULL))
+	if (!find_mtu(peer, room, budget, &mtu) || (room != NULL && !has_seat(peer, room, old, now)) ||
+	    !is_in_rate(peer, room, old, now) || (room == NULL && (room = open_room(peer, mtu, now)) == NULL))
 		return;
 	if (room->next_id == 0) { /* 2^32 peers were here; an id must not come back while somebody may remember it */
 		reject(peer, CTRL_REJECT_INTERNAL);

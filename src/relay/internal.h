@@ -153,8 +153,8 @@ void relay_admission_try(struct relay_peer *peer, uint64_t now);
 /* room.c */
 /* The room that the hello is for. */
 struct relay_room *relay_room_find(const struct relay_core *core, const struct ctrl_hello *hello);
-/* One of the code, whatever its key, that has a gateway or had one lately; or NULL. */
-struct relay_room *relay_room_with_gateway(const struct relay_core *core, const char *code);
+/* One of the code, whatever its key, that has a gateway; or NULL. */
+struct relay_room *relay_room_of_gateway(const struct relay_core *core, const char *code);
 /* With the key of the peer that comes in now. 0, BASE_E_FULL (rooms) or BASE_E_NOMEM; a room that is only remembered
  * may have to give way. */
 int relay_room_open(struct relay_core *core, const struct ctrl_hello *hello, uint16_t mtu, uint64_t now,

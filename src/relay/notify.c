@@ -88,6 +88,9 @@ void relay_notify_welcome(struct relay_peer *joiner) {
 		message.welcome.gateway = true;
 		message.welcome.gateway_peer = room->gateway->id;
 	}
+	/* Else a client with a wrong passphrase would be alone and not know why. */
+	if (room->gateway == NULL)
+		message.welcome.other_key = relay_room_of_gateway(room->core, room->code) != NULL;
 	if (!send_message(joiner, &message))
 		return;
 	for (struct base_list *item = room->peers.next; item != &room->peers; item = item->next) {

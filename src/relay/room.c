@@ -22,11 +22,11 @@ struct relay_room *relay_room_find(const struct relay_core *core, const struct c
 	return node != NULL ? BASE_CONTAINER(node, struct relay_room, node) : NULL;
 }
 
-struct relay_room *relay_room_with_gateway(const struct relay_core *core, const char *code) {
+struct relay_room *relay_room_of_gateway(const struct relay_core *core, const char *code) {
 	for (struct base_list *item = core->all_rooms.next; item != &core->all_rooms; item = item->next) {
 		struct relay_room *room = BASE_CONTAINER(item, struct relay_room, all_link);
 
-		if (room->stations != NULL && strcmp(room->code, code) == 0)
+		if (room->gateway != NULL && strcmp(room->code, code) == 0)
 			return room;
 	}
 	return NULL;

@@ -14,7 +14,8 @@
 
 #define ROUNDS 600000 /* of PBKDF2: what OWASP's password storage guide asks for with SHA-256 */
 #define ROOM_BYTES_MAX 64
-#define PAST_PEERS 1024
+#define PAST_PEERS_FIRST 64
+#define PAST_PEERS_MAX 16384      /* 400 KB: a hundred players, each here anew 160 times */
 #ifndef ROOMKEY_EPOCH_FRAMES_LOG2 /* tests turn keys sooner */
 /* After so many frames a sender's key changes, long before AES-GCM would tell its packets from noise (RFC 9001 appendix
  * B.1.1 allows 2^28 of our length). */
@@ -42,10 +43,11 @@ struct roomkey {
 	uint8_t secret[SEAL_SECRET_BYTES];
 	uint32_t lives;
 	uint8_t check[ROOMKEY_CHECK_BYTES];
-	struct stream ours;           /* no key before roomkey_begin */
-	uint64_t counter;             /* of the next frame */
-	struct past past[PAST_PEERS]; /* a ring */
-	size_t past_count;            /* ever */
+	struct stream ours; /* no key before roomkey_begin */
+	uint64_t counter;   /* of the next frame */
+	struct past *past;
+	size_t past_count, past_cap;
+	bool past_full; /* somebody could not be remembered */
 };
 
 struct roomkey_peer {
@@ -158,6 +160,7 @@ void roomkey_free(struct roomkey *key) {
 	if (key == NULL)
 		return;
 	stream_done(&key->ours);
+	free(key->past);
 	base_wipe(key, sizeof(*key));
 	free(key);
 }
@@ -219,41 +222,55 @@ int roomkey_seal(struct roomkey *key, uint32_t source_peer, struct slice frame, 
 /* --- others' frames --- */
 
 static struct past *find_past(struct roomkey *key, const uint8_t salt[static ROOMKEY_SALT_BYTES]) {
-	for (size_t i = 0; i < key->past_count && i < PAST_PEERS; i++) {
+	for (size_t i = 0; i < key->past_count; i++) {
 		if (memcmp(key->past[i].salt, salt, ROOMKEY_SALT_BYTES) == 0)
 			return &key->past[i];
 	}
 	return NULL;
 }
 
-/* One entry a salt: a peer that comes and goes, or is made to, pushes nobody else out. */
+/* NULL: there are too many, or no memory. */
+static struct past *add_past(struct roomkey *key, const uint8_t salt[static ROOMKEY_SALT_BYTES]) {
+	if (key->past_count == key->past_cap) {
+		size_t cap = key->past_cap == 0 ? PAST_PEERS_FIRST : 2 * key->past_cap;
+		struct past *grown = cap <= PAST_PEERS_MAX ? realloc(key->past, cap * sizeof(*grown)) : NULL;
+
+		if (grown == NULL)
+			return NULL;
+		key->past = grown;
+		key->past_cap = cap;
+	}
+	key->past[key->past_count] = (struct past){0};
+	memcpy(key->past[key->past_count].salt, salt, ROOMKEY_SALT_BYTES);
+	return &key->past[key->past_count++];
+}
+
+/* One entry a salt, and nobody is ever forgotten: who is could be played to us again. */
 static void remember(struct roomkey *key, const struct roomkey_peer *peer) {
 	struct past *past = find_past(key, peer->salt);
 
-	if (past == NULL) {
-		past = &key->past[key->past_count++ % PAST_PEERS];
-		memcpy(past->salt, peer->salt, sizeof(past->salt));
-		past->highest = 0;
-	}
-	if (peer->window.highest > past->highest)
+	if (past == NULL)
+		past = add_past(key, peer->salt);
+	if (past == NULL)
+		key->past_full = true;
+	else if (peer->window.highest > past->highest)
 		past->highest = peer->window.highest;
 }
 
 int roomkey_peer_new(struct roomkey *key, const struct roomkey_sender *sender, struct roomkey_peer **ret) {
 	struct roomkey_peer *peer = calloc(1, sizeof(*peer));
-	const struct past *past;
+	const struct past *past = find_past(key, sender->salt);
 	int err;
 
 	if (peer == NULL)
 		return BASE_E_NOMEM;
-	err = stream_init(&peer->stream, key, sender);
+	err = past == NULL && key->past_full ? BASE_E_FULL : stream_init(&peer->stream, key, sender);
 	if (err != 0) {
 		free(peer);
 		return err;
 	}
 	peer->key = key;
 	memcpy(peer->salt, sender->salt, sizeof(peer->salt));
-	past = find_past(key, sender->salt);
 	if (past != NULL) {
 		roomkey_window_close(&peer->window, past->highest);
 		peer->heard = true;

@@ -48,8 +48,9 @@ int roomkey_begin(struct roomkey *key, const uint8_t fresh[static ROOMKEY_FRESH_
 int roomkey_seal(struct roomkey *key, uint32_t source_peer, struct slice frame, uint16_t flow, size_t budget,
                  uint8_t *dest);
 
-/* 0, BASE_E_NOMEM or BASE_E_TLS. The key must outlive its peers. It remembers of the last thousand of them which frames
- * they sent: one that comes back with the same salt has to go on where it was. */
+/* 0, BASE_E_NOMEM or BASE_E_TLS. The key must outlive its peers. It remembers which frames they sent: one that comes
+ * back with the same salt has to go on where it was. BASE_E_FULL: so many (16384) are remembered that no other can be.
+ */
 int roomkey_peer_new(struct roomkey *key, const struct roomkey_sender *sender, struct roomkey_peer **ret);
 void roomkey_peer_free(struct roomkey_peer *peer); /* accepts NULL */
 

@@ -357,6 +357,18 @@ static void test_peer_that_cannot_be_read(void **state) {
 	assert_int_equal(h.peers_joined, 0);
 }
 
+/* With more peers than can be told from their replays a party goes on with those that it knows. */
+static void test_peer_too_many(void **state) {
+	(void)state;
+	join();
+	fake.peer_result = BASE_E_FULL;
+	say_peer(PEER, 5);
+	assert_int_equal(client_session_state(h.session), CLIENT_JOINED);
+	assert_true(harness_logged(&h, "peer_unheard"));
+	receive(PEER, 60);
+	assert_int_equal(h.frames, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void) {
@@ -375,6 +387,7 @@ int main(void) {
 	    TEST(test_keys_of_peers_live_as_long_as_they),
 	    TEST(test_gateway_of_the_welcome),
 	    TEST(test_peer_that_cannot_be_read),
+	    TEST(test_peer_too_many),
 	};
 
 	return cmocka_run_group_tests_name("client-core/session_sealed", tests, NULL, NULL);

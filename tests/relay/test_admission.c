@@ -262,33 +262,45 @@ static struct conn *join_keyed(struct party *party, enum ctrl_role role, unsigne
 	return conn;
 }
 
-static void assert_key_refused(struct conn *conn, const char *text) {
-	const struct heard *heard = party_last(conn, CTRL_REJECT);
-
-	party_assert_rejected(conn, CTRL_REJECT_ROOM_KEY, text);
-	assert_string_equal(heard->message.reject.text, text);
-}
-
-/* Where a gateway is, a client needs its key, and is told what is wrong with its own. */
+/* A client whose passphrase is not the gateway's is let in where nobody else is, and told. */
 static void test_room_key(void **state) {
 	struct party *party = party_new(NULL);
 	struct conn *gateway = join_keyed(party, CTRL_ROLE_GATEWAY, 0, 1), *client, *other;
 
 	(void)state;
 	assert_true(welcome_of(gateway, "gateway")->sealed);
-	assert_key_refused(join_keyed(party, CTRL_ROLE_CLIENT, 1, 0), "the room has a key, and none was given");
-	assert_key_refused(join_keyed(party, CTRL_ROLE_CLIENT, 1, 2), "the room has another key than the one given");
+	assert_false(welcome_of(gateway, "gateway")->other_key);
+	assert_true(welcome_of(join_keyed(party, CTRL_ROLE_CLIENT, 1, 0), "no key")->other_key);
+	other = join_keyed(party, CTRL_ROLE_CLIENT, 1, 2);
+	assert_true(welcome_of(other, "another key")->sealed && welcome_of(other, "another key")->other_key);
 	client = join_keyed(party, CTRL_ROLE_CLIENT, 1, 1);
-	assert_true(welcome_of(client, "client")->sealed);
+	assert_true(welcome_of(client, "client")->sealed && welcome_of(client, "client")->gateway);
+	assert_false(welcome_of(client, "client")->other_key);
 	assert_int_equal(party_last(client, CTRL_PEER_JOINED)->message.peer_joined.salt[0], 0x50);
 	assert_int_equal(party_last(gateway, CTRL_PEER_JOINED)->message.peer_joined.salt[0], 0x51);
-	party_hang_up(gateway, CTRL_LEAVE_CONNECTION_LOST); /* and it will be back */
-	assert_key_refused(join_keyed(party, CTRL_ROLE_CLIENT, 1, 0), "the room has a key, and none was given");
-	party_hang_up(client, CTRL_LEAVE_QUIT);
-	party_run(party, 61 * BASE_SECOND);
-	other = join_keyed(party, CTRL_ROLE_GATEWAY, 0, 0);
-	assert_false(welcome_of(other, "no key")->sealed);
-	assert_key_refused(join_keyed(party, CTRL_ROLE_CLIENT, 1, 1), "the room has no key, but one was given");
+	assert_int_equal(gateway->peer->room->peer_count, 2);
+	assert_int_equal(other->peer->room->peer_count, 1);
+	party_hang_up(gateway, CTRL_LEAVE_QUIT);
+	assert_false(welcome_of(join_keyed(party, CTRL_ROLE_CLIENT, 2, 2), "no gateway")->other_key);
+	party_free(party);
+}
+
+/* A stranger who knows the code, but not the key, stops nobody: not with a gateway that stays, and not with one that
+ * was there. */
+static void test_stranger_with_gateway(void **state) {
+	struct party *party = party_new(NULL);
+	struct conn *stranger = join_keyed(party, CTRL_ROLE_GATEWAY, 0, 9), *client;
+
+	(void)state;
+	join_keyed(party, CTRL_ROLE_CLIENT, 9, 9);
+	client = join_keyed(party, CTRL_ROLE_CLIENT, 1, 1);
+	assert_true(welcome_of(client, "before our gateway")->other_key);
+	assert_false(welcome_of(join_keyed(party, CTRL_ROLE_GATEWAY, 0, 1), "our gateway")->other_key);
+	assert_false(welcome_of(join_keyed(party, CTRL_ROLE_CLIENT, 2, 1), "after it")->other_key);
+	assert_int_equal(client->peer->room->peer_count, 3);
+	party_hang_up(stranger, CTRL_LEAVE_QUIT);
+	party_run(party, 3600 * BASE_SECOND);
+	assert_non_null(party_last(join_keyed(party, CTRL_ROLE_CLIENT, 3, 5), CTRL_WELCOME));
 	party_free(party);
 }
 
@@ -326,7 +338,7 @@ static void test_guesses_are_limited(void **state) {
 	party->one_address = true;
 	for (uint8_t guess = 2; guess < 40; guess++) {
 		conn = join_keyed(party, CTRL_ROLE_CLIENT, 1, guess);
-		answers += party_last(conn, CTRL_REJECT)->message.reject.code == CTRL_REJECT_ROOM_KEY;
+		answers += party_last(conn, CTRL_WELCOME) != NULL;
 	}
 	assert_in_range(answers, 9, 11);
 	party_assert_rejected(conn, CTRL_REJECT_RATE, "the last guess");
@@ -659,6 +671,7 @@ int main(void) {
 	    cmocka_unit_test(test_mtu),
 	    cmocka_unit_test(test_mtu_reject_has_numbers),
 	    cmocka_unit_test(test_room_key),
+	    cmocka_unit_test(test_stranger_with_gateway),
 	    cmocka_unit_test(test_rooms_of_one_code),
 	    cmocka_unit_test(test_guesses_are_limited),
 	    cmocka_unit_test(test_mtu_with_room_key),

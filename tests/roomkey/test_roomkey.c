@@ -250,6 +250,38 @@ static void test_nobody_is_pushed_out(void **state) {
 	assert_int_equal(open_frame(pair->peer, datagram, pair->opened), BASE_E_EXISTS);
 }
 
+/* Nor by recordings of many other lives: when no more can be remembered, nobody new is heard, but nothing twice. */
+static void test_nobody_is_forgotten(void **state) {
+	struct pair *pair = *state;
+	struct roomkey_sender other = {.is_gateway = true};
+	struct roomkey *third = new_key("ROOM1", PASSPHRASE);
+	struct slice datagram = seal_frame(pair, 60);
+	struct roomkey_peer *peer;
+	uint8_t recorded[BYTES_MAX];
+	unsigned lives = 0;
+	int err;
+
+	assert_int_equal(open_frame(pair->peer, datagram, pair->opened), 0);
+	roomkey_peer_free(pair->peer);
+	for (; lives < 30000; lives++) {
+		uint8_t random[ROOMKEY_FRESH_BYTES] = {1, 2, (uint8_t)lives, (uint8_t)(lives >> 8)};
+
+		assert_int_equal(roomkey_begin(third, random, &other), 0);
+		assert_int_equal(roomkey_seal(third, 6, slice_of(pair->frame, 60), 0, sizeof(recorded), recorded), 0);
+		err = roomkey_peer_new(pair->other_key, &other, &peer);
+		if (err != 0)
+			break;
+		assert_int_equal(open_frame(peer, slice_of(recorded, 92), pair->opened), 0);
+		roomkey_peer_free(peer);
+	}
+	roomkey_free(third);
+	assert_int_equal(err, BASE_E_FULL);
+	assert_in_range(lives, 10000, 20000);
+	assert_int_equal(roomkey_peer_new(pair->other_key, &pair->sender, &pair->peer), 0);
+	assert_int_equal(open_frame(pair->peer, datagram, pair->opened), BASE_E_EXISTS);
+	assert_int_equal(open_frame(pair->peer, seal_frame(pair, 60), pair->opened), 0);
+}
+
 /* What the relay says of the sender must be true, or nothing of it can be read. */
 static void test_keys_are_bound_to_the_sender(void **state) {
 	struct pair *pair = *state;
@@ -357,6 +389,7 @@ int main(int argc, char **argv) {
 	    WITH_PAIR(test_any_changed_bit_is_refused),
 	    WITH_PAIR(test_replay),
 	    WITH_PAIR(test_replay_to_who_is_told_anew),
+	    WITH_PAIR(test_nobody_is_forgotten),
 	    WITH_PAIR(test_nobody_is_pushed_out),
 	    WITH_PAIR(test_keys_are_bound_to_the_sender),
 	    WITH_PAIR(test_other_keys),

@@ -68,7 +68,7 @@ static void run_queue(void *state, size_t frames) {
 			queue_frame_unref(frame);
 		}
 		while (queue_egress_peek(queue->egress, queue->now) != NULL)
-			queue_egress_pop(queue->egress);
+			queue_egress_pop(queue->egress, queue->now);
 	}
 }
 

@@ -57,7 +57,6 @@ static void count_queue_drops(struct client_session *session) {
 }
 
 void client_data_flush(struct client_session *session) {
-	session->offered = NULL;
 	queue_egress_flush(session->egress);
 	count_queue_drops(session);
 }
@@ -132,28 +131,30 @@ int client_session_send(struct client_session *session, struct slice frame, uint
 }
 
 bool client_session_next(struct client_session *session, struct slice *ret_payload, uint64_t now) {
+	struct queue_frame *frame;
+
 	if (session->state != CLIENT_JOINED)
 		return false;
-	session->offered = queue_egress_peek(session->egress, now);
+	frame = queue_egress_peek(session->egress, now);
 	count_queue_drops(session);
-	if (session->offered == NULL)
+	if (frame == NULL)
 		return false;
-	*ret_payload = queue_frame_bytes(session->offered);
+	*ret_payload = queue_frame_bytes(frame);
 	return true;
 }
 
 void client_session_taken(struct client_session *session, bool sent, uint64_t now) {
-	(void)now;
-	if (session->offered == NULL)
+	const struct queue_frame *frame = queue_egress_offered(session->egress);
+
+	if (frame == NULL)
 		return;
 	if (sent) {
 		session->counters.value[OBS_TUNNEL_TX_DATAGRAMS]++;
-		session->counters.value[OBS_TUNNEL_TX_BYTES] += session->offered->len;
+		session->counters.value[OBS_TUNNEL_TX_BYTES] += frame->len;
 	} else {
 		session->counters.drop[OBS_DROP_DATAGRAM_BUDGET]++;
 	}
-	session->offered = NULL;
-	queue_egress_pop(session->egress);
+	queue_egress_pop(session->egress, now);
 }
 
 static void log_bad_datagram(struct client_session *session, int err, size_t len, uint64_t now) {

@@ -70,7 +70,6 @@ struct client_session {
 
 	struct queue_pool *pool;
 	struct queue_egress *egress;
-	struct queue_frame *offered; /* what client_session_next returned last */
 	uint64_t label_seed[2];
 	struct queue_egress_stats seen; /* of the queue's own counters: already in ours */
 	struct obs_counters counters;

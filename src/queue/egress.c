@@ -2,6 +2,7 @@
  *
  *   push: hash -> flow, made if need be -> entry at its tail; when full, drop at the head of the fattest
  *   peek: round of source peers -> round of that peer's flows -> age and CoDel at its head
+ *   pop:  that head; only now its flow and its source have used some of their turn
  *
  * A flow or a source exists while it has frames, and one round longer. Each source has a spare flow in itself, for
  * frames that find no free slot. */
@@ -70,9 +71,8 @@ struct queue_egress {
 	struct queue_egress_limits limits;
 	uint64_t seed[2];
 	struct queue_egress_stats stats;
-	size_t frames, bytes; /* of all entries and `current` */
-	struct queue_frame *current;
-	uint64_t current_queued_at;
+	size_t frames, bytes; /* of all entries */
+	struct flow *offered; /* its first frame is what peek returned; NULL when that has gone */
 	struct rate rate;
 	struct queue_round round; /* the sources */
 	struct flow *flow_buckets[FLOW_BUCKETS];
@@ -227,31 +227,28 @@ static void append(struct queue_egress *queue, struct flow *flow, struct queue_f
 	queue->bytes += frame->len;
 }
 
-/* Takes the flow's first frame out of it; it still counts as queued, and its reference is the caller's. */
-static struct queue_frame *take_head(struct queue_egress *queue, struct flow *flow) {
+static void remove_head(struct queue_egress *queue, struct flow *flow) {
 	uint32_t index = flow->head;
 	struct entry *entry = &queue->entries[index];
-	struct queue_frame *frame = entry->frame;
+	size_t len = entry->frame->len;
 
-	assert(flow->frames > 0 && flow->bytes >= frame->len); /* a queued frame must not change its length */
+	assert(flow->frames > 0 && flow->bytes >= len); /* a queued frame must not change its length */
+	if (flow == queue->offered)
+		queue->offered = NULL;
 	flow->head = entry->next;
 	flow->frames--;
-	flow->bytes -= frame->len;
-	flow->source->bytes -= frame->len;
+	flow->bytes -= len;
+	flow->source->bytes -= len;
+	queue->frames--;
+	queue->bytes -= len;
+	queue_frame_unref(entry->frame);
 	entry->next = queue->free_entries;
 	queue->free_entries = index;
-	return frame;
-}
-
-static void let_go(struct queue_egress *queue, struct queue_frame *frame) {
-	queue->frames--;
-	queue->bytes -= frame->len;
-	queue_frame_unref(frame);
 }
 
 static void drop_head(struct queue_egress *queue, struct flow *flow, uint64_t *counter) {
 	(*counter)++;
-	let_go(queue, take_head(queue, flow));
+	remove_head(queue, flow);
 }
 
 static uint64_t waited(uint64_t queued_at, uint64_t now) {
@@ -346,8 +343,8 @@ static uint64_t codel_target(const struct queue_egress *queue) {
 	return base_time_min(2 * FRAME_BYTES * BASE_SECOND / rate, QUEUE_CODEL_INTERVAL_NS);
 }
 
-/* Makes the flow's first frame that is still wanted the current one; false when there is none. */
-static bool take_wanted(struct queue_egress *queue, struct flow *flow, uint64_t now) {
+/* Drops what nobody wants any more; true when a frame is left. */
+static bool has_wanted(struct queue_egress *queue, struct flow *flow, uint64_t now) {
 	uint64_t target = codel_target(queue);
 
 	drop_aged(queue, flow, now);
@@ -355,22 +352,20 @@ static bool take_wanted(struct queue_egress *queue, struct flow *flow, uint64_t 
 		const struct entry *entry = &queue->entries[flow->head];
 		bool alone = flow->bytes - entry->frame->len <= FRAME_BYTES;
 
-		if (!queue_codel_drops(&flow->codel, waited(entry->queued_at, now), alone, target, now)) {
-			queue->current_queued_at = entry->queued_at;
-			queue->current = take_head(queue, flow);
+		if (!queue_codel_drops(&flow->codel, waited(entry->queued_at, now), alone, target, now))
 			return true;
-		}
 		drop_head(queue, flow, &queue->stats.dropped_codel);
 	}
 	return false;
 }
 
-/* Whoever has nothing left when the turn comes leaves; so an empty queue ends up without sources. */
-static void choose(struct queue_egress *queue, uint64_t now) {
+/* Whose turn it is, or NULL. Whoever has nothing left when the turn comes leaves; so an empty queue ends up without
+ * sources. */
+static struct flow *choose(struct queue_egress *queue, uint64_t now) {
 	int32_t credit = quantum(queue);
 	struct queue_turn *turn;
 
-	while (queue->current == NULL && (turn = queue_round_first(&queue->round, credit)) != NULL) {
+	while ((turn = queue_round_first(&queue->round, credit)) != NULL) {
 		struct source *source = BASE_CONTAINER(turn, struct source, turn);
 		struct queue_turn *flow_turn = queue_round_first(&source->round, credit);
 		struct flow *flow;
@@ -381,32 +376,34 @@ static void choose(struct queue_egress *queue, uint64_t now) {
 			continue;
 		}
 		flow = BASE_CONTAINER(flow_turn, struct flow, turn);
-		if (take_wanted(queue, flow, now)) {
-			turn->deficit -= queue->current->len;
-			flow_turn->deficit -= queue->current->len;
-			measure_rate(queue, queue->current->len, now);
-		} else if (queue_round_leave(&source->round, flow_turn)) {
+		if (has_wanted(queue, flow, now))
+			return flow;
+		if (queue_round_leave(&source->round, flow_turn))
 			flow_release(queue, flow);
-		}
 	}
+	return NULL;
 }
 
 struct queue_frame *queue_egress_peek(struct queue_egress *queue, uint64_t now) {
-	if (queue->current != NULL && waited(queue->current_queued_at, now) > queue->limits.age_ns_max) {
-		queue->stats.dropped_age++;
-		let_go(queue, queue->current);
-		queue->current = NULL;
-	}
-	if (queue->current == NULL)
-		choose(queue, now);
-	return queue->current;
+	queue->offered = choose(queue, now);
+	return queue_egress_offered(queue);
 }
 
-void queue_egress_pop(struct queue_egress *queue) {
-	assert(queue->current != NULL);
+struct queue_frame *queue_egress_offered(const struct queue_egress *queue) {
+	return queue->offered != NULL ? queue->entries[queue->offered->head].frame : NULL;
+}
+
+void queue_egress_pop(struct queue_egress *queue, uint64_t now) {
+	struct flow *flow = queue->offered;
+	int32_t len;
+
+	assert(flow != NULL);
+	len = queue->entries[flow->head].frame->len;
+	flow->turn.deficit -= len;
+	flow->source->turn.deficit -= len;
+	measure_rate(queue, (size_t)len, now);
 	queue->stats.frames_out++;
-	let_go(queue, queue->current);
-	queue->current = NULL;
+	remove_head(queue, flow);
 }
 
 void queue_egress_age(struct queue_egress *queue, uint64_t now) {
@@ -426,11 +423,6 @@ void queue_egress_flush(struct queue_egress *queue) {
 	for (uint32_t i = 0; i < queue->fresh_sources; i++) {
 		while (queue->source_slots[i].spare.frames > 0)
 			drop_head(queue, &queue->source_slots[i].spare, counter);
-	}
-	if (queue->current != NULL) {
-		(*counter)++;
-		let_go(queue, queue->current);
-		queue->current = NULL;
 	}
 }
 

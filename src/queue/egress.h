@@ -36,11 +36,14 @@ void queue_egress_free(struct queue_egress *queue); /* drops what is left; accep
  * BASE_E_FULL when it had to go itself. Counted either way. */
 int queue_egress_push(struct queue_egress *queue, struct queue_frame *frame, uint64_t now);
 
-/* The frame to send next, or NULL; drops frames on the way. The same one until pop, or until it is too old. Stays valid
- * until the next peek, pop or flush; push and age leave it alone. */
+/* The frame to send next, or NULL; drops frames on the way. It stays in the queue, where one of a sparser flow that
+ * comes later still goes first, and where it may yet have to make room: ask again before each try to send. Valid until
+ * the next call that is not queue_egress_offered. */
 struct queue_frame *queue_egress_peek(struct queue_egress *queue, uint64_t now);
-/* Removes the frame that peek returned and gives up its reference. */
-void queue_egress_pop(struct queue_egress *queue);
+/* What peek returned; NULL when it is no longer there. */
+struct queue_frame *queue_egress_offered(const struct queue_egress *queue);
+/* Removes that frame, which must be there, and gives up its reference. */
+void queue_egress_pop(struct queue_egress *queue, uint64_t now);
 /* Drops what is too old, for a queue that nobody asks for frames. */
 void queue_egress_age(struct queue_egress *queue, uint64_t now);
 void queue_egress_flush(struct queue_egress *queue);

@@ -70,10 +70,10 @@ struct quic_events {
 	 * client's is freed by its owner, who goes on writing and ticking until quic_conn_is_finished, or not. */
 	void (*closed)(void *user, struct quic_conn *conn, const struct quic_close *why, uint64_t now);
 	/* `next` and `taken` may be NULL for a side that sends no datagrams.
-	 * The next datagram to send: true with *ret_payload (stays valid until `taken` or the next `next`). */
+	 * The next datagram to send: true with *ret_payload (valid until `taken` or the next `next`). */
 	bool (*next)(void *user, struct slice *ret_payload, uint64_t now);
-	/* The payload that `next` returned left (sent) or can never leave (over the current budget). Without `taken` it is
-	 * asked for again later. */
+	/* The payload that `next` returned left (sent) or can never leave (over the current budget). Without `taken` it
+	 * stays the source's: `next` is asked again later, and may then return another one. */
 	void (*taken)(void *user, bool sent, uint64_t now);
 };
 

@@ -60,26 +60,37 @@ struct quic_restraint_view {
 /* To be told before each write. */
 void quic_restraint_update(struct quic_restraint *restraint, const struct quic_restraint_view *view, uint64_t now);
 
-/* Whether one more packet may be in flight. */
-static inline bool quic_restraint_has_room(struct quic_restraint *restraint, uint64_t in_flight) {
-	if (restraint->limit == 0 || in_flight < restraint->limit)
+/* Of a packet, `spare` is by how many bytes it is smaller than a full one. So much more than a full one's turn allows
+ * it may take: a limit is overshot by a part of a packet in any case, and a game's packet need not wait for that. */
+
+/* Whether such a packet more may be in flight. */
+static inline bool quic_restraint_has_room(struct quic_restraint *restraint, uint64_t in_flight, uint64_t spare) {
+	if (restraint->limit == 0 || in_flight < restraint->limit + spare)
 		return true;
 	restraint->reached = restraint->reached_round = true;
 	return false;
 }
 
-/* When one more packet may leave, or BASE_NEVER: it may now. To a slow line they leave evenly: a burst is a queue while
+/* How long a slow line takes for so many bytes, in ns. */
+static inline uint64_t quic_restraint_time(const struct quic_restraint *restraint, uint64_t bytes) {
+	return bytes * restraint->rtt_min / restraint->limit;
+}
+
+/* When such a packet may leave, or BASE_NEVER: it may now. To a slow line they leave evenly: a burst is a queue while
  * it passes, and makes the round trip of its last packet look long. */
-static inline uint64_t quic_restraint_next(const struct quic_restraint *restraint, uint64_t now) {
-	if (!restraint->slow || restraint->next <= now + QUIC_RESTRAINT_BURST)
+static inline uint64_t quic_restraint_next(const struct quic_restraint *restraint, uint64_t spare, uint64_t now) {
+	uint64_t early;
+
+	if (!restraint->slow)
 		return BASE_NEVER;
-	return restraint->next - QUIC_RESTRAINT_BURST;
+	early = QUIC_RESTRAINT_BURST + quic_restraint_time(restraint, spare);
+	return restraint->next <= now + early ? BASE_NEVER : restraint->next - early;
 }
 
 /* To be told of each packet. */
 static inline void quic_restraint_sent(struct quic_restraint *restraint, uint64_t len, uint64_t now) {
 	if (restraint->slow)
-		restraint->next = (restraint->next > now ? restraint->next : now) + len * restraint->rtt_min / restraint->limit;
+		restraint->next = (restraint->next > now ? restraint->next : now) + quic_restraint_time(restraint, len);
 }
 
 #endif

@@ -102,16 +102,16 @@ static bool is_control_blocked(const struct quic_conn *conn) {
 	return conn->control.blocked || ngtcp2_conn_get_max_data_left(conn->ng) == 0;
 }
 
-/* True while a queue of ours stands on the path: what waits here can still be overtaken. */
-static bool is_restrained(struct quic_conn *conn) {
+/* True for a datagram that is better kept here, where it can be overtaken, than on the path, where our queue stands. */
+static bool is_restrained(struct quic_conn *conn, size_t spare) {
 	ngtcp2_conn_info info;
 
 	if (conn->restraint.limit == 0)
 		return false;
 	ngtcp2_conn_get_conn_info(conn->ng, &info);
-	if (!quic_restraint_has_room(&conn->restraint, info.bytes_in_flight))
+	if (!quic_restraint_has_room(&conn->restraint, info.bytes_in_flight, spare))
 		return true;
-	conn->paced_until = quic_restraint_next(&conn->restraint, conn->now);
+	conn->paced_until = quic_restraint_next(&conn->restraint, spare, conn->now);
 	return conn->paced_until != BASE_NEVER;
 }
 
@@ -130,14 +130,9 @@ static ngtcp2_ssize write_packet(struct quic_conn *conn, struct packet *packet, 
 		if (len != 0 || !is_control_blocked(conn))
 			return len;
 	}
-	if (is_restrained(conn)) {
-		ngtcp2_ssize len = write_rest(conn, packet);
-
-		conn->written_at = 0;
-		return len;
-	}
 	if (next_datagram(conn, burst->budget, &payload)) {
-		ngtcp2_ssize len = write_datagram(conn, packet, payload);
+		ngtcp2_ssize len = is_restrained(conn, burst->budget - payload.len) ? write_rest(conn, packet)
+		                                                                    : write_datagram(conn, packet, payload);
 
 		conn->written_at = len == 0 ? 0 : conn->now;
 		return len;

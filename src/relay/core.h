@@ -93,7 +93,8 @@ struct relay_peer *relay_core_accept(struct relay_core *core, void *conn, const 
 void relay_core_connected(struct relay_peer *peer, uint64_t now);
 void relay_core_control(struct relay_peer *peer, struct slice bytes, bool fin, uint64_t now);
 void relay_core_datagram(struct relay_peer *peer, struct slice datagram, uint64_t now);
-/* The next datagram for this peer: true with *ret_datagram, valid until relay_core_taken or the next call. */
+/* The next datagram for this peer: true with *ret_datagram, valid until the next call. Asked again without
+ * relay_core_taken, it may be another one. */
 bool relay_core_next(struct relay_peer *peer, struct slice *ret_datagram, uint64_t now);
 /* What relay_core_next returned was sent, or (`sent` false) can never be sent. */
 void relay_core_taken(struct relay_peer *peer, bool sent, uint64_t now);

@@ -85,52 +85,37 @@ bool relay_egress_offer(struct relay_peer *target, struct queue_frame *frame, ui
 	return true;
 }
 
-static void drop_offered(struct relay_peer *peer) {
-	relay_egress_release(peer->room, peer->offered);
-	peer->offered = NULL;
-}
-
-static void age_offered(struct relay_peer *peer, uint64_t now) {
-	if (peer->offered == NULL || now - peer->offered_at <= peer->core->limits.egress.age_ns_max)
-		return;
-	peer->offered_aged++;
-	drop_offered(peer);
-}
-
 bool relay_core_next(struct relay_peer *peer, struct slice *ret_datagram, uint64_t now) {
+	size_t available = queue_pool_available(peer->core->pool);
+	struct queue_frame *frame;
+
 	if (peer->state != RELAY_PEER_JOINED)
 		return false;
-	age_offered(peer, now);
-	if (peer->offered == NULL) {
-		size_t available = queue_pool_available(peer->core->pool);
-		struct queue_frame *frame = queue_egress_peek(peer->egress, now);
-
-		if (frame != NULL) {
-			peer->offered = queue_frame_ref(frame);
-			peer->offered_at = now;
-			queue_egress_pop(peer->egress);
-		}
-		settle_held(peer->room, available);
-	}
-	if (peer->offered == NULL)
+	frame = queue_egress_peek(peer->egress, now);
+	settle_held(peer->room, available);
+	if (frame == NULL)
 		return false;
-	*ret_datagram = queue_frame_bytes(peer->offered);
+	*ret_datagram = queue_frame_bytes(frame);
 	return true;
 }
 
 void relay_core_taken(struct relay_peer *peer, bool sent, uint64_t now) {
+	size_t available = queue_pool_available(peer->core->pool);
+	const struct queue_frame *frame;
+
 	/* The peer may have left the room while its connection was writing. */
-	if (peer->state != RELAY_PEER_JOINED || peer->offered == NULL)
+	if (peer->state != RELAY_PEER_JOINED || (frame = queue_egress_offered(peer->egress)) == NULL)
 		return;
 	if (sent) {
 		peer->tx.value[OBS_TUNNEL_TX_DATAGRAMS]++;
-		peer->tx.value[OBS_TUNNEL_TX_BYTES] += peer->offered->len;
+		peer->tx.value[OBS_TUNNEL_TX_BYTES] += frame->len;
 	} else {
 		peer->tx.drop[OBS_DROP_DATAGRAM_BUDGET]++;
-		log_skip(peer, peer->offered, OBS_DROP_DATAGRAM_BUDGET,
+		log_skip(peer, frame, OBS_DROP_DATAGRAM_BUDGET,
 		         peer->core->transport->budget(peer->core->transport_user, peer->conn), now);
 	}
-	drop_offered(peer);
+	queue_egress_pop(peer->egress, now);
+	settle_held(peer->room, available);
 }
 
 void relay_egress_age(struct relay_peer *peer, uint64_t now) {
@@ -138,7 +123,6 @@ void relay_egress_age(struct relay_peer *peer, uint64_t now) {
 
 	if (peer->state != RELAY_PEER_JOINED)
 		return;
-	/* Not the offered one: the transport may be about to send it. */
 	queue_egress_age(peer->egress, now);
 	settle_held(peer->room, available);
 }
@@ -152,7 +136,7 @@ static void book_queue(struct relay_peer *peer) {
 	stats = queue_egress_stats(peer->egress);
 	peer->tx.drop[OBS_DROP_QUEUE_FULL] = stats->dropped_full;
 	peer->tx.drop[OBS_DROP_QUEUE_CODEL] = stats->dropped_codel;
-	peer->tx.drop[OBS_DROP_QUEUE_AGE] = stats->dropped_age + peer->offered_aged;
+	peer->tx.drop[OBS_DROP_QUEUE_AGE] = stats->dropped_age;
 }
 
 void relay_egress_close(struct relay_peer *peer) {
@@ -162,8 +146,6 @@ void relay_egress_close(struct relay_peer *peer) {
 	book_queue(peer);
 	queue_egress_free(peer->egress);
 	peer->egress = NULL;
-	queue_frame_unref(peer->offered);
-	peer->offered = NULL;
 	settle_held(peer->room, available);
 }
 
@@ -173,5 +155,5 @@ const struct obs_counters *relay_peer_tx(struct relay_peer *peer) {
 }
 
 size_t relay_peer_queued(const struct relay_peer *peer) {
-	return (peer->egress != NULL ? queue_egress_frames(peer->egress) : 0) + (peer->offered != NULL);
+	return peer->egress != NULL ? queue_egress_frames(peer->egress) : 0;
 }

@@ -93,11 +93,6 @@ struct relay_peer {
 	struct relay_bucket broadcast_rate, unknown_unicast_rate, bandwidth_rate, malformed_rate;
 
 	struct queue_egress *egress;
-	/* The frame the transport holds a pointer into: out of the queue, so that ageing cannot pull it away. */
-	struct queue_frame *offered;
-	uint64_t offered_at;
-	uint64_t offered_aged;
-
 	uint64_t forwarded;
 	uint64_t malformed;
 	uint32_t snapshot; /* the last one that counted its frames */

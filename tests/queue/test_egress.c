@@ -38,7 +38,7 @@ static void assert_next(struct queue_egress *queue, uint64_t now, uint32_t mark)
 	assert_non_null(frame);
 	assert_int_equal(mark_of(frame), mark);
 	assert_ptr_equal(queue_egress_peek(queue, now), frame);
-	queue_egress_pop(queue);
+	queue_egress_pop(queue, now);
 }
 
 static void test_first_in_first_out(void **state) {
@@ -94,27 +94,52 @@ static void test_bounds(void **state) {
 	queue_pool_free(pool);
 }
 
-/* The frame on offer is nobody's to drop: what comes on top of it has to go. */
-static void test_offer_is_not_dropped_for_room(void **state) {
+/* The frame on offer still waits like the others, and goes like the others. */
+static void test_offer_may_be_dropped(void **state) {
 	struct queue_pool *pool = queue_pool_new(4);
 	struct queue_egress *queue = queue_egress_new(&small, test_seed);
-	struct queue_frame *offer;
 
 	(void)state;
 	push_new(queue, pool, 1, 900, 0);
-	offer = queue_egress_peek(queue, 0);
-	assert_int_equal(push_new(queue, pool, 2, 101, 0), BASE_E_FULL);
-	assert_int_equal(push_new(queue, pool, 3, 100, 0), 0);
-	assert_int_equal(push_new(queue, pool, 4, 99, 0), 0);
-	assert_int_equal(queue_egress_stats(queue)->dropped_full, 2);
-	assert_ptr_equal(queue_egress_peek(queue, 0), offer);
+	assert_int_equal(mark_of(queue_egress_peek(queue, 0)), 1);
+	assert_int_equal(push_new(queue, pool, 2, 100, 0), 0);
+	assert_int_equal(mark_of(queue_egress_offered(queue)), 1);
+	assert_int_equal(push_new(queue, pool, 3, 1, 0), 0); /* too much */
+	assert_int_equal(queue_egress_stats(queue)->dropped_full, 1);
+	assert_null(queue_egress_offered(queue));
+	assert_int_equal(mark_of(queue_egress_peek(queue, 0)), 2);
 	queue_egress_age(queue, 100);
-	assert_int_equal(queue_egress_stats(queue)->dropped_age, 1); /* the waiting one */
-	assert_int_equal(queue_egress_frames(queue), 1);
-	assert_int_equal(mark_of(offer), 1);
-	queue_egress_pop(queue);
+	assert_null(queue_egress_offered(queue));
+	assert_int_equal(queue_egress_stats(queue)->dropped_age, 2);
+	push_new(queue, pool, 4, 10, 100);
+	assert_int_equal(mark_of(queue_egress_peek(queue, 100)), 4);
+	queue_egress_flush(queue);
+	assert_null(queue_egress_offered(queue));
 	assert_true(queue_egress_empty(queue));
-	assert_null(queue_egress_peek(queue, 100));
+	queue_egress_free(queue);
+	queue_pool_free(pool);
+}
+
+/* Who sends little need not wait for a frame that was offered, but did not leave. */
+static void test_offer_may_be_overtaken(void **state) {
+	struct queue_pool *pool = queue_pool_new(8);
+	struct queue_egress *queue = queue_egress_new(&(struct queue_egress_limits){8, 10000, BASE_SECOND}, test_seed);
+	struct queue_frame *game;
+
+	(void)state;
+	for (uint32_t mark = 1; mark <= 4; mark++)
+		push_new(queue, pool, mark, 1400, 0);
+	assert_next(queue, 0, 1); /* more than its first turn */
+	assert_int_equal(mark_of(queue_egress_peek(queue, 0)), 2);
+	game = frame_of(pool, 5, 100);
+	fill_udp(game->data, 7);
+	assert_int_equal(queue_egress_push(queue, game, 0), 0);
+	queue_frame_unref(game);
+	assert_int_equal(mark_of(queue_egress_offered(queue)), 2);
+	assert_next(queue, 0, 5);
+	for (uint32_t mark = 2; mark <= 4; mark++)
+		assert_next(queue, 0, mark);
+	assert_int_equal(queue_egress_stats(queue)->frames_out, 5);
 	queue_egress_free(queue);
 	queue_pool_free(pool);
 }
@@ -190,7 +215,7 @@ static void test_counters_add_up(void **state) {
 			queue_egress_push(queue, frame, now);
 			queue_frame_unref(frame);
 		} else if (queue_egress_peek(queue, now) != NULL) {
-			queue_egress_pop(queue);
+			queue_egress_pop(queue, now);
 		}
 		assert_int_equal(stats->frames_in, stats->frames_out + dropped(stats) + queue_egress_frames(queue));
 		assert_true(queue_egress_frames(queue) <= 700 && queue_egress_bytes(queue) <= 100000);
@@ -199,7 +224,7 @@ static void test_counters_add_up(void **state) {
 	assert_true(stats->frames_out > 10000 && stats->dropped_full > 100 && stats->dropped_age > 100 &&
 	            stats->dropped_codel > 100 && stats->dropped_flush > 100);
 	while (queue_egress_peek(queue, now) != NULL)
-		queue_egress_pop(queue);
+		queue_egress_pop(queue, now);
 	assert_int_equal(queue_egress_bytes(queue), 0);
 	queue_egress_free(queue);
 	queue_pool_free(pool);
@@ -221,7 +246,8 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_first_in_first_out),
 	    cmocka_unit_test(test_bounds),
-	    cmocka_unit_test(test_offer_is_not_dropped_for_room),
+	    cmocka_unit_test(test_offer_may_be_dropped),
+	    cmocka_unit_test(test_offer_may_be_overtaken),
 	    cmocka_unit_test(test_age),
 	    cmocka_unit_test(test_one_frame_in_many_queues),
 	    cmocka_unit_test(test_counters_add_up),

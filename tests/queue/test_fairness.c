@@ -92,7 +92,7 @@ static void deliver(struct line *line) {
 	stream->delay_sum += delay;
 	if (delay > stream->delay_max)
 		stream->delay_max = delay;
-	queue_egress_pop(line->queue);
+	queue_egress_pop(line->queue, line->now);
 }
 
 static void run(struct line *line, uint64_t ns) {

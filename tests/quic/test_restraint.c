@@ -44,7 +44,7 @@ static void step(struct line *line, uint64_t offered) {
 		line->view.rtt_latest = rtt + line->now % 1000 + line->now / BASE_MS % 1000; /* never twice the same */
 	quic_restraint_update(&line->restraint, &line->view, line->now);
 	for (uint64_t sent = 0; sent < offered && line->view.in_flight < line->view.window; sent += 1000) {
-		if (!quic_restraint_has_room(&line->restraint, line->view.in_flight))
+		if (!quic_restraint_has_room(&line->restraint, line->view.in_flight, 0))
 			break;
 		line->view.in_flight += 1000;
 		line->view.sent += 1000;
@@ -281,17 +281,40 @@ static void test_pacing(void **state) {
 
 	(void)state;
 	init(&line);
-	assert_true(quic_restraint_next(&line.restraint, line.now) == BASE_NEVER);
+	assert_true(quic_restraint_next(&line.restraint, 0, line.now) == BASE_NEVER);
 	line.rate = 125;
 	line.view.window = 100000;
 	run(&line, 3000, 3 * RATE);
 	assert_true(line.restraint.slow);
 	now = line.now;
-	assert_true(quic_restraint_next(&line.restraint, now) == BASE_NEVER);
+	assert_true(quic_restraint_next(&line.restraint, 0, now) == BASE_NEVER);
 	quic_restraint_sent(&line.restraint, PACKET, now);
-	at = quic_restraint_next(&line.restraint, now);
+	at = quic_restraint_next(&line.restraint, 0, now);
 	assert_in_range(at - now, PACKET * BASE_MS / 125 / 3, PACKET * BASE_MS / 125);
-	assert_true(quic_restraint_next(&line.restraint, at) == BASE_NEVER);
+	assert_true(quic_restraint_next(&line.restraint, 0, at) == BASE_NEVER);
+	/* A small one is as early as it is smaller. */
+	assert_true(quic_restraint_next(&line.restraint, PACKET - 100, now) == BASE_NEVER);
+	quic_restraint_sent(&line.restraint, PACKET, now);
+	assert_true(quic_restraint_next(&line.restraint, PACKET - 100, now) != BASE_NEVER);
+	assert_true(quic_restraint_next(&line.restraint, PACKET - 100, now) < quic_restraint_next(&line.restraint, 0, now));
+}
+
+/* Above the limit there is still room for a small packet, but not for more than a full one would have taken. */
+static void test_small_packets(void **state) {
+	struct quic_restraint restraint = {.limit = 10 * PACKET};
+	uint64_t in_flight = 10 * PACKET - 1;
+
+	(void)state;
+	assert_true(quic_restraint_has_room(&restraint, in_flight, 0));
+	assert_false(restraint.reached);
+	in_flight += 100;
+	assert_false(quic_restraint_has_room(&restraint, in_flight, 0));
+	assert_true(restraint.reached);
+	while (quic_restraint_has_room(&restraint, in_flight, PACKET - 100))
+		in_flight += 100;
+	assert_in_range(in_flight, 11 * PACKET - 100, 11 * PACKET - 1);
+	restraint.limit = 0;
+	assert_true(quic_restraint_has_room(&restraint, in_flight, 0));
 }
 
 int main(void) {
@@ -309,6 +332,7 @@ int main(void) {
 	    cmocka_unit_test(test_slow_line_rests),
 	    cmocka_unit_test(test_slow_line_no_more),
 	    cmocka_unit_test(test_pacing),
+	    cmocka_unit_test(test_small_packets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -75,26 +75,35 @@ static void test_taken_unsent(void **state) {
 	party_free(party);
 }
 
-/* Asking twice without taking gives the same frame; its bytes stay whatever happens to the queue meanwhile. */
-static void test_offered_frame_is_stable(void **state) {
+/* A frame that was offered and did not leave waits on: it is offered again, grows too old, or lets a sparser one pass.
+ */
+static void test_offered_frame_stays_queued(void **state) {
 	struct party *party = party_new(NULL);
 	struct conn *a = party_join(party, "R", 1, 0);
 	struct conn *b = party_join(party, "R", 2, 0);
+	struct conn *c = party_join(party, "R", 3, 0);
 	struct slice first, again;
 
 	(void)state;
-	party_send(a, party_mac(2), party_mac(1), 100);
-	party_send(a, party_mac(2), party_mac(1), 200);
+	party_send(a, party_mac(2), party_mac(1), 1000);
+	party_send(a, party_mac(2), party_mac(1), 1001);
+	assert_true(relay_core_next(b->peer, &first, party->now));
+	relay_core_taken(b->peer, true, party->now);
 	assert_true(relay_core_next(b->peer, &first, party->now));
 	assert_true(relay_core_next(b->peer, &again, party->now));
 	assert_ptr_equal(first.data, again.data);
-	/* The second one ages in the queue; the offered one is the transport's until it asks again. */
-	party_run(party, RELAY_SWEEP_NS + BASE_MS);
-	assert_int_equal(relay_peer_queued(b->peer), 1);
-	assert_int_equal(first.data[3], 100);
+	party_send(c, party_mac(2), party_mac(3), 100);
+	assert_int_equal(relay_peer_queued(b->peer), 2);
+	assert_true(relay_core_next(b->peer, &again, party->now));
+	assert_int_equal(again.len, 108);
 	relay_core_taken(b->peer, true, party->now);
-	assert_false(relay_core_next(b->peer, &again, party->now));
+	assert_true(relay_core_next(b->peer, &again, party->now));
+	assert_int_equal(again.len, 1009);
+	party_run(party, RELAY_SWEEP_NS + BASE_MS);
+	assert_int_equal(relay_peer_queued(b->peer), 0);
+	relay_core_taken(b->peer, true, party->now); /* too late */
 	assert_int_equal(tx_drops(b, OBS_DROP_QUEUE_AGE), 1);
+	assert_int_equal(relay_peer_tx(b->peer)->value[OBS_TUNNEL_TX_DATAGRAMS], 2);
 	party_assert_balance(party, "offered");
 	party_free(party);
 }
@@ -252,7 +261,7 @@ int main(void) {
 	    cmocka_unit_test(test_budget_skip),
 	    cmocka_unit_test(test_budget_skip_of_sealed),
 	    cmocka_unit_test(test_taken_unsent),
-	    cmocka_unit_test(test_offered_frame_is_stable),
+	    cmocka_unit_test(test_offered_frame_stays_queued),
 	    cmocka_unit_test(test_offered_frame_ages),
 	    cmocka_unit_test(test_queue_bounds),
 	    cmocka_unit_test(test_standing_queue),

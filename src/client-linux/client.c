@@ -73,6 +73,7 @@ static void device_failed(struct lintap *client, int err, uint64_t now) {
 
 static void on_tap_ready(void *user, unsigned events, uint64_t now) {
 	struct lintap *client = user;
+
 	(void)events;
 	if (link_driver_congested(client->process.driver)) {
 		client->reading_paused = loop_modify(client->process.loop, &client->tap_source, 0) == 0;
@@ -86,6 +87,7 @@ static void on_tap_ready(void *user, unsigned events, uint64_t now) {
 static void flush_tap(void *user, uint64_t now) {
 	struct lintap *client = user;
 	struct lintap_written written;
+
 	(void)now;
 	lintap_tap_flush(client->tap, &written);
 	client_bridge_wrote(&client->bridge, written.frames, written.bytes);
@@ -94,6 +96,7 @@ static void flush_tap(void *user, uint64_t now) {
 
 static void after_turn(void *user, uint64_t now) {
 	struct lintap *client = user;
+
 	(void)now;
 	if (client->reading_paused && !link_driver_congested(client->process.driver))
 		client->reading_paused = loop_modify(client->process.loop, &client->tap_source, LOOP_READ) < 0;
@@ -101,6 +104,7 @@ static void after_turn(void *user, uint64_t now) {
 
 static void deliver_from_tap(void *user, struct slice frame, uint64_t now) {
 	struct lintap *client = user;
+
 	(void)client_bridge_from_device(&client->bridge, frame, NULL, now);
 }
 
@@ -108,6 +112,7 @@ static void deliver_from_tap(void *user, struct slice frame, uint64_t now) {
 static bool make_tap(struct lintap *client) {
 	char error[LINTAP_ERROR_BYTES];
 	int err = lintap_tap_make(client->tap, error);
+
 	if (err < 0)
 		return fail(client, exit_of_device(err), error, "");
 	lintap_route_pin_init(&client->pin, client->rtnl, lintap_tap_ifindex(client->tap), client->process.log);
@@ -138,12 +143,14 @@ static void collect(struct lintap *client, struct obs_diagnostics *ret) {
 
 static void diagnose(struct lintap *client) {
 	struct obs_diagnostics diagnostics;
+
 	collect(client, &diagnostics);
 	link_process_diagnose(&client->process, &diagnostics);
 }
 
 static void on_diagnostics_due(void *user, uint64_t now) {
 	struct lintap *client = user;
+
 	diagnose(client);
 	obs_log_tick(client->process.log, now);
 	(void)loop_timer_set(client->process.loop, &client->diagnostics_timer, now + LINTAP_DIAGNOSTICS_NS);
@@ -151,12 +158,14 @@ static void on_diagnostics_due(void *user, uint64_t now) {
 
 static void on_route_due(void *user, uint64_t now) {
 	struct lintap *client = user;
+
 	lintap_route_pin_check(&client->pin);
 	(void)loop_timer_set(client->process.loop, &client->route_timer, now + LINTAP_ROUTE_CHECK_NS);
 }
 
 static void on_route_news(void *user, unsigned events, uint64_t now) {
 	struct lintap *client = user;
+
 	(void)events;
 	rtnl_watch_drain(client->route_source.fd);
 	(void)loop_timer_set(client->process.loop, &client->route_timer, now + LINTAP_ROUTE_SETTLE_NS);
@@ -168,6 +177,7 @@ static void on_route_news(void *user, unsigned events, uint64_t now) {
  * interface has a say in that (NET-2). */
 static void on_connecting(void *user, const struct base_addr *relay, uint64_t now) {
 	struct lintap *client = user;
+
 	(void)now;
 	if (lintap_tap_ifindex(client->tap) == 0 && !make_tap(client)) {
 		link_process_ended(&client->process, client->process.setup.status, client->process.setup.text);
@@ -180,6 +190,7 @@ static void on_connecting(void *user, const struct base_addr *relay, uint64_t no
 static void on_joined(void *user, const struct ctrl_welcome *welcome, uint64_t now) {
 	struct lintap *client = user;
 	const struct netlink_link link = {.ifindex = lintap_tap_ifindex(client->tap), .mtu = welcome->mtu};
+
 	(void)now;
 	int err = rtnl_set_link(client->rtnl, &link);
 	if (err < 0)
@@ -207,6 +218,7 @@ static void on_peer_left(void *user, const struct client_peer *peer, enum ctrl_l
 
 static void on_frame(void *user, uint32_t source_peer, struct slice frame, uint64_t now) {
 	struct lintap *client = user;
+
 	if (!client_bridge_from_tunnel(&client->bridge, source_peer, frame, NULL, now))
 		return;
 	lintap_tap_write(client->tap, frame);
@@ -214,6 +226,7 @@ static void on_frame(void *user, uint32_t source_peer, struct slice frame, uint6
 
 static void on_lost(void *user, const char *why, uint64_t now) {
 	struct lintap *client = user;
+
 	(void)why;
 	(void)loop_timer_set(client->process.loop, &client->carrier_timer, now + LINTAP_CARRIER_GRACE_NS);
 	diagnose(client);
@@ -221,6 +234,7 @@ static void on_lost(void *user, const char *why, uint64_t now) {
 
 static void on_ended(void *user, enum client_exit status, const char *why, uint64_t now) {
 	struct lintap *client = user;
+
 	(void)now;
 	link_process_ended(&client->process, status, why);
 }
@@ -244,6 +258,7 @@ static bool open_tap(struct lintap *client) {
 	                                           .counters = client_session_counters(client->process.session)};
 	char error[LINTAP_ERROR_BYTES];
 	int err = lintap_tap_open(&options, &client->tap, error);
+
 	return err == 0 || fail(client, exit_of_device(err), error, "");
 }
 
@@ -257,6 +272,7 @@ static void start_route_pin(struct lintap *client, uint64_t now) {
 
 static void start_timers(struct lintap *client) {
 	const uint64_t now = loop_now(client->process.loop);
+
 	loop_timer_init(&client->carrier_timer, on_carrier_due, client);
 	loop_timer_init(&client->diagnostics_timer, on_diagnostics_due, client);
 	loop_timer_init(&client->route_timer, on_route_due, client);
@@ -270,6 +286,7 @@ static void start_timers(struct lintap *client) {
  * device comes with the relay's address and its MTU with the welcome, and the route pin follows the network. */
 static bool start(struct lintap *client, int argc, const char *const *argv, bool unsafe) {
 	char host_name[256] = "";
+
 	(void)gethostname(host_name, sizeof(host_name) - 1);
 	const struct link_setup_options options = {.table = &lintap_options,
 	                                           .version = LANPARTY_VERSION,
@@ -318,6 +335,7 @@ static void done(struct lintap *client) {
 
 int lintap_main(int argc, const char *const *argv, bool unsafe) {
 	struct lintap *client = calloc(1, sizeof(*client)); /* all zero is safe to free */
+
 	if (client == NULL || quic_global_init() < 0) {
 		(void)fprintf(stderr, "%s: cannot start: no memory or no TLS library\n", lintap_options.program);
 		free(client);

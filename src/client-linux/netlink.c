@@ -36,6 +36,7 @@ static void begin(struct netlink_request *request, uint16_t type, uint16_t flags
                   size_t fixed_len) {
 	const struct nlmsghdr header = {
 	    .nlmsg_type = type, .nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags), .nlmsg_seq = seq};
+
 	memset(request, 0, sizeof(*request));
 	put(request, &header, sizeof(header));
 	put(request, fixed, fixed_len);
@@ -43,12 +44,14 @@ static void begin(struct netlink_request *request, uint16_t type, uint16_t flags
 
 static void attribute(struct netlink_request *request, uint16_t type, const void *bytes, size_t len) {
 	const struct rtattr header = {.rta_len = (uint16_t)(sizeof(header) + len), .rta_type = type};
+
 	put(request, &header, sizeof(header));
 	put(request, bytes, len);
 }
 
 static void finish(struct netlink_request *request) {
 	const uint32_t len = (uint32_t)request->len;
+
 	memcpy(request->bytes, &len, sizeof(len)); /* nlmsg_len is the first field */
 }
 
@@ -57,6 +60,7 @@ void netlink_set_link(struct netlink_request *request, uint32_t seq, const struc
 	                               .ifi_index = (int)link->ifindex,
 	                               .ifi_flags = link->up ? IFF_UP : 0,
 	                               .ifi_change = link->up ? IFF_UP : 0};
+
 	begin(request, RTM_NEWLINK, NLM_F_ACK, seq, &info, sizeof(info));
 	if (link->mac != NULL)
 		attribute(request, IFLA_ADDRESS, link->mac->b, PROTO_MAC_BYTES);
@@ -80,6 +84,7 @@ void netlink_change_route(struct netlink_request *request, uint32_t seq, enum ne
 	                           .rtm_scope = on_link ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE,
 	                           .rtm_type = RTN_UNICAST};
 	const uint32_t ifindex = route->ifindex;
+
 	begin(request, add ? RTM_NEWROUTE : RTM_DELROUTE, (uint16_t)(NLM_F_ACK | (add ? NLM_F_CREATE | NLM_F_EXCL : 0)),
 	      seq, &info, sizeof(info));
 	attribute(request, RTA_DST, route->dest.ip, netlink_ip_bytes(&route->dest));
@@ -96,6 +101,7 @@ void netlink_get_route(struct netlink_request *request, uint32_t seq, const stru
 	const struct rtmsg info = {.rtm_family = os_family(dest->family),
 	                           .rtm_dst_len = (uint8_t)(ip_bytes * 8),
 	                           .rtm_flags = matched ? RTM_F_FIB_MATCH : 0};
+
 	begin(request, RTM_GETROUTE, 0, seq, &info, sizeof(info));
 	attribute(request, RTA_DST, dest->ip, ip_bytes);
 	finish(request);
@@ -103,12 +109,14 @@ void netlink_get_route(struct netlink_request *request, uint32_t seq, const stru
 
 void netlink_dump_routes(struct netlink_request *request, uint32_t seq, uint8_t family) {
 	const struct rtmsg info = {.rtm_family = os_family(family)};
+
 	begin(request, RTM_GETROUTE, NLM_F_DUMP, seq, &info, sizeof(info));
 	finish(request);
 }
 
 void netlink_dump_addresses(struct netlink_request *request, uint32_t seq) {
 	const struct ifaddrmsg info = {.ifa_family = AF_UNSPEC};
+
 	begin(request, RTM_GETADDR, NLM_F_DUMP, seq, &info, sizeof(info));
 	finish(request);
 }
@@ -123,6 +131,7 @@ static void take(struct slice *bytes, size_t len) {
 
 int netlink_next(struct slice *bytes, struct netlink_message *ret) {
 	struct nlmsghdr header;
+
 	if (bytes->len == 0)
 		return 0;
 	if (bytes->len < sizeof(header))
@@ -142,6 +151,7 @@ int netlink_next(struct slice *bytes, struct netlink_message *ret) {
 
 int netlink_parse_error(struct slice payload, int *ret_errno) {
 	int32_t code;
+
 	if (payload.len < sizeof(code))
 		return BASE_E_SHORT;
 	memcpy(&code, payload.data, sizeof(code));
@@ -152,6 +162,7 @@ int netlink_parse_error(struct slice payload, int *ret_errno) {
 /* The next attribute: 1, 0 at the end, or an error. */
 static int next_attribute(struct slice *bytes, uint16_t *ret_type, struct slice *ret_value) {
 	struct rtattr header;
+
 	if (bytes->len == 0)
 		return 0;
 	if (bytes->len < sizeof(header))
@@ -174,6 +185,7 @@ static int value_u32(struct slice value, uint32_t *ret) {
 
 static int value_ip(struct slice value, uint8_t family, struct base_addr *ret) {
 	struct base_addr addr = {.family = family};
+
 	if (value.len != netlink_ip_bytes(&addr))
 		return BASE_E_LENGTH;
 	memcpy(addr.ip, value.data, value.len);
@@ -191,6 +203,7 @@ static int base_family_of(uint8_t family, uint8_t *ret) {
 static int route_attribute(struct netlink_route *route, uint16_t type, struct slice value) {
 	uint32_t table;
 	int err;
+
 	switch (type) {
 	case RTA_DST:
 		return value_ip(value, route->dest.family, &route->dest);
@@ -214,6 +227,7 @@ static int route_attribute(struct netlink_route *route, uint16_t type, struct sl
 
 int netlink_parse_route(struct slice payload, struct netlink_route *ret) {
 	struct rtmsg info;
+
 	if (payload.len < sizeof(info))
 		return BASE_E_SHORT;
 	memcpy(&info, payload.data, sizeof(info));
@@ -243,6 +257,7 @@ int netlink_parse_route(struct slice payload, struct netlink_route *ret) {
 
 int netlink_parse_address(struct slice payload, struct netlink_address *ret) {
 	struct ifaddrmsg info;
+
 	if (payload.len < sizeof(info))
 		return BASE_E_SHORT;
 	memcpy(&info, payload.data, sizeof(info));
@@ -293,6 +308,7 @@ static int address_rank(const struct netlink_address *address) {
 	    address->scope == RT_SCOPE_UNIVERSE &&
 	    !(address->addr.family == BASE_FAMILY_V4 && address->addr.ip[0] == 169 && address->addr.ip[1] == 254);
 	const bool v4 = address->addr.family == BASE_FAMILY_V4;
+
 	return (global ? 2 : 0) + (v4 ? 1 : 0);
 }
 

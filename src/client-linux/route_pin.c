@@ -14,6 +14,7 @@ void lintap_route_pin_init(struct lintap_route_pin *pin, struct rtnl *rtnl, unsi
 /* The address without its port, which means nothing here. */
 static void put_ip(struct obs_log *log, const char *name, const struct base_addr *addr) {
 	char text[BASE_ADDR_TEXT_BYTES];
+
 	(void)base_addr_text(addr, text);
 	char *port = strrchr(text, ':');
 	if (port != NULL)
@@ -50,6 +51,7 @@ static void enter(struct lintap_route_pin *pin, enum obs_tristate state, int err
 static bool needs_no_pin(const struct lintap_route_pin *pin, const struct netlink_route *now) {
 	const bool link_local =
 	    pin->relay.family == BASE_FAMILY_V6 && pin->relay.ip[0] == 0xfe && (pin->relay.ip[1] & 0xc0) == 0x80;
+
 	return now->type == RTN_LOCAL || link_local;
 }
 
@@ -67,6 +69,7 @@ static bool same_way(const struct netlink_route *a, const struct netlink_route *
 static int find_way(struct lintap_route_pin *pin, bool moved, struct netlink_route *ret) {
 	struct netlink_route now, around;
 	int err = rtnl_route_around(pin->rtnl, &pin->relay, pin->tap_ifindex, &around);
+
 	if (!moved && rtnl_get_route(pin->rtnl, &pin->relay, false, &now) == 0 && now.ifindex != pin->tap_ifindex &&
 	    now.ifindex != 0) {
 		pin->follows = err == 0 && same_way(&now, &around);
@@ -87,6 +90,7 @@ static int find_way(struct lintap_route_pin *pin, bool moved, struct netlink_rou
 /* The network changed under our route: another interface, another router. */
 static bool has_moved(const struct lintap_route_pin *pin) {
 	struct netlink_route around;
+
 	return pin->follows && rtnl_route_around(pin->rtnl, &pin->relay, pin->tap_ifindex, &around) == 0 &&
 	       !same_way(&pin->route, &around);
 }
@@ -99,6 +103,7 @@ static void take_out(struct lintap_route_pin *pin) {
 
 static bool is_left_behind(const struct netlink_route *route) {
 	char interface[IF_NAMESIZE];
+
 	return if_indextoname(route->metric, interface) == NULL;
 }
 
@@ -118,6 +123,7 @@ static int install(struct lintap_route_pin *pin) {
 	struct netlink_route now = {.ifindex = 0}, way = now, matched;
 	bool moved = false;
 	int err = rtnl_get_route(pin->rtnl, &pin->relay, false, &now);
+
 	if (err == 0 && needs_no_pin(pin, &now))
 		return 0;
 	if (err != 0 || !find_host_route(pin, &matched)) {

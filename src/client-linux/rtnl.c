@@ -20,6 +20,7 @@ struct rtnl {
 
 struct rtnl *rtnl_new(void) {
 	struct rtnl *rtnl = calloc(1, sizeof(*rtnl));
+
 	if (rtnl == NULL)
 		return NULL;
 	rtnl->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
@@ -77,6 +78,7 @@ static int ask(struct rtnl *rtnl, const struct netlink_request *request, bool on
 	const struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
 	ssize_t sent = sendto(rtnl->fd, request->bytes, request->len, 0, (const struct sockaddr *)(const void *)&kernel,
 	                      sizeof(kernel));
+
 	if (sent < 0)
 		return -errno;
 	return read_answers(rtnl, one, answer, user);
@@ -84,12 +86,14 @@ static int ask(struct rtnl *rtnl, const struct netlink_request *request, bool on
 
 int rtnl_set_link(struct rtnl *rtnl, const struct netlink_link *link) {
 	struct netlink_request request;
+
 	netlink_set_link(&request, ++rtnl->seq, link);
 	return ask(rtnl, &request, false, NULL, NULL);
 }
 
 int rtnl_change_route(struct rtnl *rtnl, enum netlink_route_action action, const struct netlink_route *route) {
 	struct netlink_request request;
+
 	netlink_change_route(&request, ++rtnl->seq, action, route);
 	return ask(rtnl, &request, false, NULL, NULL);
 }
@@ -104,6 +108,7 @@ struct route_search {
 
 static void take_route(void *user, const struct netlink_message *message) {
 	struct route_search *search = user;
+
 	if (message->type == RTM_NEWROUTE && netlink_parse_route(message->payload, &search->best) == 0)
 		search->found = true;
 }
@@ -111,6 +116,7 @@ static void take_route(void *user, const struct netlink_message *message) {
 int rtnl_get_route(struct rtnl *rtnl, const struct base_addr *dest, bool matched, struct netlink_route *ret) {
 	struct netlink_request request;
 	struct route_search search = {.dest = dest};
+
 	netlink_get_route(&request, ++rtnl->seq, dest, matched);
 	int err = ask(rtnl, &request, true, take_route, &search);
 	if (err == 0 && !search.found)
@@ -131,6 +137,7 @@ static bool is_tunnel(const struct route_search *search, unsigned ifindex) {
 static void collect_tunnel(void *user, const struct netlink_message *message) {
 	struct route_search *search = user;
 	struct netlink_route route;
+
 	if (message->type == RTM_NEWROUTE && netlink_parse_route(message->payload, &route) == 0 &&
 	    route.protocol == NETLINK_ROUTE_PROTOCOL && search->tunnel_count < TUNNELS_MAX &&
 	    !is_tunnel(search, route.metric))
@@ -140,6 +147,7 @@ static void collect_tunnel(void *user, const struct netlink_message *message) {
 static void compare_route(void *user, const struct netlink_message *message) {
 	struct route_search *search = user;
 	struct netlink_route route;
+
 	if (message->type != RTM_NEWROUTE || netlink_parse_route(message->payload, &route) < 0)
 		return;
 	if (route.table != RT_TABLE_MAIN || route.type != RTN_UNICAST || route.ifindex == 0 || route.dead ||
@@ -155,6 +163,7 @@ int rtnl_route_around(struct rtnl *rtnl, const struct base_addr *dest, unsigned 
                       struct netlink_route *ret) {
 	struct netlink_request request;
 	struct route_search search = {.dest = dest, .tunnels = {tap_ifindex}, .tunnel_count = 1};
+
 	netlink_dump_routes(&request, ++rtnl->seq, dest->family);
 	int err = ask(rtnl, &request, false, collect_tunnel, &search);
 	netlink_dump_routes(&request, ++rtnl->seq, dest->family);
@@ -175,6 +184,7 @@ struct address_search {
 static void compare_address(void *user, const struct netlink_message *message) {
 	struct address_search *search = user;
 	struct netlink_address address;
+
 	if (message->type != RTM_NEWADDR || netlink_parse_address(message->payload, &address) < 0 ||
 	    address.ifindex != search->ifindex)
 		return;
@@ -185,6 +195,7 @@ static void compare_address(void *user, const struct netlink_message *message) {
 int rtnl_interface_address(struct rtnl *rtnl, unsigned ifindex, struct netlink_address *ret) {
 	struct netlink_request request;
 	struct address_search search = {.ifindex = ifindex};
+
 	netlink_dump_addresses(&request, ++rtnl->seq);
 	int err = ask(rtnl, &request, false, compare_address, &search);
 	if (err == 0)
@@ -195,6 +206,7 @@ int rtnl_interface_address(struct rtnl *rtnl, unsigned ifindex, struct netlink_a
 int rtnl_watch_open(void) {
 	const struct sockaddr_nl groups = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE};
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+
 	if (fd >= 0 && bind(fd, (const struct sockaddr *)(const void *)&groups, sizeof(groups)) < 0) {
 		(void)close(fd);
 		return -1;
@@ -204,6 +216,7 @@ int rtnl_watch_open(void) {
 
 void rtnl_watch_drain(int fd) {
 	uint8_t ignored[4096];
+
 	/* ENOBUFS says that more changed than fitted: that is news too, and clears itself. */
 	while (recv(fd, ignored, sizeof(ignored), 0) > 0 || errno == ENOBUFS || errno == EINTR)
 		continue;

@@ -45,6 +45,7 @@ static void set_merges(struct lintap_tap *tap, unsigned kinds) {
 
 struct lintap_tap *lintap_tap_wrap(const struct lintap_tap_options *options, int fd) {
 	struct lintap_tap *tap = calloc(1, sizeof(*tap));
+
 	if (tap == NULL)
 		return NULL;
 	tap->merger = offload_merger_new();
@@ -107,6 +108,7 @@ static int set_offload(struct lintap_tap *tap, bool none) {
 
 static bool name_is_valid(const char *name) {
 	size_t len = strlen(name);
+
 	return len > 0 && len < LINTAP_NAME_BYTES && strpbrk(name, "/%: \t\n") == NULL && strcmp(name, ".") != 0 &&
 	       strcmp(name, "..") != 0;
 }
@@ -114,6 +116,7 @@ static bool name_is_valid(const char *name) {
 int lintap_tap_open(const struct lintap_tap_options *options, struct lintap_tap **ret,
                     char error[static LINTAP_ERROR_BYTES]) {
 	int fd;
+
 	if (!name_is_valid(options->name)) {
 		(void)snprintf(error, LINTAP_ERROR_BYTES, "'%.64s' is not a name for an interface (1 to 15 characters)",
 		               options->name);
@@ -137,6 +140,7 @@ int lintap_tap_open(const struct lintap_tap_options *options, struct lintap_tap 
 int lintap_tap_make(struct lintap_tap *tap, char error[static LINTAP_ERROR_BYTES]) {
 	struct ifreq request = {.ifr_flags = (short)(uint16_t)(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_TUN_EXCL)};
 	const char *name = tap->name;
+
 	memcpy(request.ifr_name, name, sizeof(tap->name));
 	if (ioctl(tap->fd, TUNSETIFF, &request) < 0) {
 		if (errno == EBUSY || errno == EEXIST)
@@ -172,12 +176,14 @@ const char *lintap_tap_name(const struct lintap_tap *tap) {
 
 int lintap_tap_set_carrier(struct lintap_tap *tap, bool on) {
 	const int carrier = on;
+
 	return ioctl(tap->fd, TUNSETCARRIER, &carrier) == 0 ? 0 : -errno;
 }
 
 int lintap_tap_read(struct lintap_tap *tap, uint64_t now) {
 	const int reads_max = now - tap->read_at > LINTAP_PAUSE_NS ? 1 : LINTAP_READS_PER_TURN;
 	size_t bytes = 0;
+
 	tap->read_at = now;
 	for (int reads = 0; reads < reads_max && bytes < LINTAP_READ_BYTES_PER_TURN; reads++) {
 		ssize_t got = read(tap->fd, tap->rx, sizeof(tap->rx));
@@ -200,6 +206,7 @@ int lintap_tap_read(struct lintap_tap *tap, uint64_t now) {
 
 static bool write_parts(struct lintap_tap *tap, const struct iovec *parts, size_t count) {
 	ssize_t written;
+
 	do {
 		written = writev(tap->fd, parts, (int)count);
 	} while (written < 0 && errno == EINTR);
@@ -216,6 +223,7 @@ static void count_written(struct lintap_tap *tap, bool taken, size_t frames, siz
 static void write_singly(struct lintap_tap *tap, size_t index, size_t count) {
 	static const uint8_t finished[OFFLOAD_VNET_HEADER_BYTES]; /* nothing left to do */
 	struct slice frames[OFFLOAD_GROUP_FRAMES_MAX];
+
 	offload_merger_frames(tap->merger, index, frames);
 	for (size_t i = 0; i < count; i++) {
 		/* writev only reads; iovec has no const form. */
@@ -229,6 +237,7 @@ static void write_batch(struct lintap_tap *tap) {
 	struct iovec parts[LINK_GATHER_PARTS_MAX];
 	uint8_t header[OFFLOAD_VNET_HEADER_BYTES];
 	struct offload_group group;
+
 	for (size_t i = 0; i < offload_merger_count(tap->merger); i++) {
 		offload_merger_group(tap->merger, i, &group);
 		bool taken = write_parts(tap, parts, link_gather(&group, header, parts));

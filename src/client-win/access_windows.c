@@ -30,6 +30,7 @@ static bool is_trusted(PSID sid, PSID own) {
  * can't be told. */
 static DWORD rights_of_others(PACL acl, PSID own) {
 	DWORD rights = 0;
+
 	if (acl == NULL)
 		return GENERIC_ALL; /* no list: everybody may do everything */
 	for (DWORD i = 0; i < acl->AceCount; i++) {
@@ -87,6 +88,7 @@ bool winmain_rights_change(DWORD rights) {
 static int check_one(const wchar_t *wide, const char *what, const char *path, char error[static WINMAIN_ERROR_BYTES]) {
 	DWORD rights = GENERIC_ALL, number = winmain_rights_of_others(wide, &rights);
 	struct base_text text;
+
 	if (number == 0 && !winmain_rights_change(rights))
 		return 0;
 	base_text_init(&text, error, WINMAIN_ERROR_BYTES);
@@ -105,6 +107,7 @@ static int check_one(const wchar_t *wide, const char *what, const char *path, ch
 int winmain_check_program(const char *path, char error[static WINMAIN_ERROR_BYTES]) {
 	wchar_t wide[WIDE_PATH];
 	struct base_text text;
+
 	base_text_init(&text, error, WINMAIN_ERROR_BYTES);
 	if (MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, path, -1, wide, WIDE_PATH) == 0) {
 		base_text_addf(&text, "%s: ", path);

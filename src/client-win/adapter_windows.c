@@ -13,6 +13,7 @@ static int choose(const char *instance_id, struct obs_log *log, struct tapwin_ad
 	char warning[TAPWIN_ERROR_BYTES];
 	size_t count, chosen;
 	int err = tapwin_registry_read(adapters, &count, warning, error);
+
 	if (err < 0)
 		return err;
 	if (warning[0] != '\0')
@@ -27,6 +28,7 @@ static int choose(const char *instance_id, struct obs_log *log, struct tapwin_ad
 static int open_device(const struct tapwin_adapter *adapter, unsigned tries, struct tapwin_device **ret,
                        char error[static TAPWIN_ERROR_BYTES]) {
 	int err = tapwin_device_open(adapter->guid, ret, error);
+
 	while (err < 0 && err != BASE_E_DENIED && --tries > 0) {
 		Sleep(WINMAIN_REOPEN_WAIT_MS);
 		err = tapwin_device_open(adapter->guid, ret, error);
@@ -39,6 +41,7 @@ static int open_and_ask(const struct tapwin_adapter *adapter, unsigned tries, st
                         struct proto_mac *ret_mac, char error[static TAPWIN_ERROR_BYTES]) {
 	struct tapwin_device *device;
 	int err = open_device(adapter, tries, &device, error);
+
 	if (err < 0)
 		return err;
 	err = tapwin_device_set_media(device, false, error);
@@ -79,6 +82,7 @@ enum client_exit winmain_adapter_open(const char *instance_id, struct proto_mac 
 	struct proto_mac driver;
 	bool changed = false;
 	int opened = BASE_E_NOT_FOUND, err = choose(instance_id, log, ret_adapter, error);
+
 	if (err == 0) {
 		/* Before anything is changed: another program's tunnel may run over it. */
 		opened = open_and_ask(ret_adapter, 1, &device, &driver, error);

@@ -5,6 +5,7 @@
 
 static void add_mac(struct base_text *out, struct proto_mac mac) {
 	char text[PROTO_MAC_TEXT_BYTES];
+
 	base_text_add(out, proto_mac_text(mac, text));
 }
 
@@ -30,6 +31,7 @@ void winmain_advise_mac(struct base_text *out, const struct tapwin_adapter *adap
 /* An overlap is one of IPv4 networks. */
 static void add_network(struct base_text *out, const struct route_unicast *unicast) {
 	const uint8_t *ip = unicast->addr.ip;
+
 	base_text_addf(out, "%u.%u.%u.%u/%u", ip[0], ip[1], ip[2], ip[3], (unsigned)unicast->prefix);
 }
 

@@ -51,6 +51,7 @@ static void stop_with(struct winmain_client *client, enum client_exit status, co
 
 static void on_stop_due(void *user, uint64_t now) {
 	struct winmain_client *client = user;
+
 	client_session_leave(client->process.session, CTRL_LEAVE_DEVICE_ERROR, now);
 }
 
@@ -58,6 +59,7 @@ static void on_stop_due(void *user, uint64_t now) {
 
 static void device_failed(struct winmain_client *client, uint64_t now) {
 	char error[TAPWIN_ERROR_BYTES];
+
 	tapwin_device_error(client->device, error);
 	loop_remove(client->process.loop, &client->tap_source);
 	client->media = false;
@@ -67,6 +69,7 @@ static void device_failed(struct winmain_client *client, uint64_t now) {
 /* False after a failure, which is said. */
 static bool set_media(struct winmain_client *client, bool up) {
 	char error[TAPWIN_ERROR_BYTES];
+
 	if (client->media == up)
 		return true;
 	if (tapwin_device_set_media(client->device, up, error) < 0) {
@@ -82,12 +85,14 @@ static bool set_media(struct winmain_client *client, bool up) {
 
 static void on_media_due(void *user, uint64_t now) {
 	struct winmain_client *client = user;
+
 	(void)now;
 	(void)set_media(client, false);
 }
 
 static void on_tap_ready(void *user, unsigned events, uint64_t now) {
 	struct winmain_client *client = user;
+
 	(void)events;
 	for (size_t i = 0; i < WINMAIN_READS_PER_TURN; i++) {
 		struct slice frame;
@@ -108,6 +113,7 @@ static void on_tap_ready(void *user, unsigned events, uint64_t now) {
 
 static void on_resume_due(void *user, uint64_t now) {
 	struct winmain_client *client = user;
+
 	tapwin_device_resume(client->device);
 	on_tap_ready(client, LOOP_READ, now); /* a driver that still sleeps sets no event */
 }
@@ -116,6 +122,7 @@ static void on_resume_due(void *user, uint64_t now) {
 static void count_bad_frames(struct winmain_client *client) {
 	struct obs_counters *counters = client_session_counters(client->process.session);
 	const uint64_t bad = tapwin_device_counters(client->device)->bad_frame - client->bad_counted;
+
 	client->bad_counted += bad;
 	counters->value[OBS_DEVICE_RX_FRAMES] += bad;
 	counters->drop[OBS_DROP_MALFORMED] += bad;
@@ -127,6 +134,7 @@ static void look_at_addresses(struct winmain_client *client) {
 	char error[ROUTE_ERROR_BYTES];
 	struct route_unicast own, home = {.addr = {.family = BASE_FAMILY_NONE}};
 	int err = route_tap_address(route_system_native(), client->tap_luid, &own, &home, error);
+
 	client->address = err == 0 ? own.addr : (struct base_addr){.family = BASE_FAMILY_NONE};
 	client->address_by_hand = err == 0 && own.by_hand;
 	if (err == 0 && home.addr.family != BASE_FAMILY_NONE && !client->overlap_said) {
@@ -141,6 +149,7 @@ static void look_at_addresses(struct winmain_client *client) {
 
 static void diagnose(struct winmain_client *client) {
 	struct obs_diagnostics diagnostics;
+
 	client_session_diagnostics(client->process.session, &diagnostics);
 	diagnostics.route_pinned = client->pin_routes ? route_pin_state(client->scope) : OBS_UNKNOWN;
 	diagnostics.tap_ready = client->media ? OBS_YES : OBS_NO;
@@ -151,6 +160,7 @@ static void diagnose(struct winmain_client *client) {
 
 static void on_diagnostics_due(void *user, uint64_t now) {
 	struct winmain_client *client = user;
+
 	count_bad_frames(client);
 	diagnose(client);
 	(void)loop_timer_set(client->process.loop, &client->diagnostics_timer, now + WINMAIN_DIAGNOSTICS_NS);
@@ -163,6 +173,7 @@ static void on_check_due(void *user, uint64_t now) {
 	const struct base_addr before = client->address;
 	const enum obs_tristate pinned = route_pin_state(client->scope);
 	char error[ROUTE_ERROR_BYTES];
+
 	if (pinned != OBS_UNKNOWN)
 		(void)route_check_pin(client->scope, error); /* says what changes */
 	if (client->media) {
@@ -180,6 +191,7 @@ static void on_check_due(void *user, uint64_t now) {
 static void on_connecting(void *user, const struct base_addr *relay, uint64_t now) {
 	struct winmain_client *client = user;
 	char error[ROUTE_ERROR_BYTES];
+
 	(void)now;
 	client->relay = *relay;
 	if (route_pin_state(client->scope) != OBS_UNKNOWN && route_pin(client->scope, relay, client->tap_luid, error) < 0)
@@ -189,6 +201,7 @@ static void on_connecting(void *user, const struct base_addr *relay, uint64_t no
 static bool pin(struct winmain_client *client, uint64_t now) {
 	char error[ROUTE_ERROR_BYTES];
 	int err = client->pin_routes ? route_pin(client->scope, &client->relay, client->tap_luid, error) : 0;
+
 	if (err == 0)
 		return true;
 	if (client->media) {
@@ -205,6 +218,7 @@ static bool tune(struct winmain_client *client, uint16_t mtu, uint64_t now) {
 	char error[ROUTE_ERROR_BYTES];
 	unsigned notes = 0;
 	int err = route_tune_tap(client->scope, client->tap_luid, &wish, &notes, error);
+
 	if (err < 0) {
 		stop_with(client, err == BASE_E_DENIED ? CLIENT_EXIT_PRIVILEGE : CLIENT_EXIT_DEVICE, "tap_settings", error,
 		          now);
@@ -220,6 +234,7 @@ static bool tune(struct winmain_client *client, uint16_t mtu, uint64_t now) {
 /* The relay must still be reached by the pinned way now that the tunnel is open. */
 static bool verify_pin(struct winmain_client *client, uint64_t now) {
 	char error[ROUTE_ERROR_BYTES];
+
 	if (!client->pin_routes || route_check_pin(client->scope, error) == 0)
 		return true;
 	stop_with(client, CLIENT_EXIT_DEVICE, "route_pin", error, now);
@@ -231,6 +246,7 @@ static void on_joined(void *user, const struct ctrl_welcome *welcome, uint64_t n
 	const bool again = client->media;
 	char line[WINMAIN_ADVICE_BYTES];
 	struct base_text text;
+
 	base_text_init(&text, line, sizeof(line));
 	winmain_advise_joined(&text, client->process.setup.driver.session.room, welcome);
 	obs_note(client->process.log, OBS_INFO, "lan", line);
@@ -264,6 +280,7 @@ static void on_peer_left(void *user, const struct client_peer *peer, enum ctrl_l
 
 static void on_frame(void *user, uint32_t source_peer, struct slice frame, uint64_t now) {
 	struct winmain_client *client = user;
+
 	if (!client_bridge_from_tunnel(&client->bridge, source_peer, frame, NULL, now))
 		return;
 	int err = client->media ? tapwin_device_write(client->device, frame) : BASE_E_STATE;
@@ -277,6 +294,7 @@ static void on_frame(void *user, uint32_t source_peer, struct slice frame, uint6
 
 static void on_lost(void *user, const char *why, uint64_t now) {
 	struct winmain_client *client = user;
+
 	(void)why;
 	(void)loop_timer_set(client->process.loop, &client->media_timer, now + WINMAIN_MEDIA_GRACE_NS);
 	diagnose(client);
@@ -284,6 +302,7 @@ static void on_lost(void *user, const char *why, uint64_t now) {
 
 static void on_ended(void *user, enum client_exit status, const char *why, uint64_t now) {
 	struct winmain_client *client = user;
+
 	(void)now;
 	link_process_ended(&client->process, status, why);
 }
@@ -306,6 +325,7 @@ static bool fail(struct winmain_client *client, enum client_exit status, const c
 /* What a crash left behind goes first, while the system is as the crash left it. */
 static bool open_routes(struct winmain_client *client, const struct winmain_start *start) {
 	char path[WINMAIN_PATH_BYTES], error[ROUTE_ERROR_BYTES];
+
 	(void)snprintf(path, sizeof(path), "%s" WINMAIN_ROUTE_STATE_FILE, start->state_directory);
 	client->scope = route_scope_new(route_system_native(), path, client->process.log);
 	if (client->scope == NULL)
@@ -322,6 +342,7 @@ static bool open_adapter(struct winmain_client *client) {
 	enum client_exit status = winmain_adapter_open(cli_text(client->process.setup.values, "tap-instance-id"),
 	                                               client->process.setup.driver.session.mac, client->process.log,
 	                                               &client->adapter, &client->device, error);
+
 	if (status != CLIENT_EXIT_OK)
 		return fail(client, status, error, "");
 	const struct route_system *system = route_system_native();
@@ -342,6 +363,7 @@ static bool open_adapter(struct winmain_client *client) {
 
 static void start_timers(struct winmain_client *client) {
 	const uint64_t now = loop_now(client->process.loop);
+
 	loop_timer_init(&client->check_timer, on_check_due, client);
 	loop_timer_init(&client->diagnostics_timer, on_diagnostics_due, client);
 	loop_timer_init(&client->media_timer, on_media_due, client);
@@ -357,6 +379,7 @@ static bool start(struct winmain_client *client, const struct winmain_start *opt
 	                                         .role = CTRL_ROLE_CLIENT,
 	                                         .host_name = options->host_name};
 	struct link_process *process = &client->process;
+
 	if (!link_process_init(process, &setup, options->argc, options->argv) || !link_process_open_loop(process))
 		return false;
 	process->setup.driver.connecting = on_connecting;
@@ -375,6 +398,7 @@ static bool start(struct winmain_client *client, const struct winmain_start *opt
 /* The settings first: when Windows is in a hurry, they are what matters. */
 static void restore(struct winmain_client *client) {
 	char error[ROUTE_ERROR_BYTES];
+
 	if (client->firewall.profile != NULL)
 		winmain_firewall_restore(&client->firewall);
 	if (client->scope == NULL)
@@ -394,6 +418,7 @@ static void done(struct winmain_client *client) {
 
 int winmain_client_run(const struct winmain_start *options) {
 	struct winmain_client *client = calloc(1, sizeof(*client)); /* all zero is safe to free */
+
 	if (client == NULL) {
 		winmain_complain("out of memory");
 		return CLIENT_EXIT_FAILURE;

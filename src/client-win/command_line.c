@@ -7,6 +7,7 @@
 /* Backslashes count only in front of a quote: there they are doubled, and the quote gets one of its own. */
 void winmain_quote(struct base_text *out, const char *argument) {
 	size_t backslashes = 0;
+
 	if (argument[0] != '\0' && strpbrk(argument, " \t\n\v\"") == NULL) {
 		base_text_add(out, argument);
 		return;
@@ -31,6 +32,7 @@ void winmain_quote(struct base_text *out, const char *argument) {
 /* The option an argument begins with, "--name" or "--name=value". */
 static bool names_option(const char *argument, const char *name) {
 	size_t len = strlen(name);
+
 	return strncmp(argument, "--", 2) == 0 && strncmp(argument + 2, name, len) == 0 &&
 	       (argument[2 + len] == '\0' || argument[2 + len] == '=');
 }

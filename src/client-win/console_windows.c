@@ -60,6 +60,7 @@ static void close_window(void) {
 
 void winmain_console_open(void) {
 	const HANDLE input = GetStdHandle(STD_INPUT_HANDLE);
+
 	open_window();
 	mode_changed = GetConsoleMode(input, &mode_before) &&
 	               SetConsoleMode(input, (mode_before | ENABLE_EXTENDED_FLAGS) & ~(DWORD)ENABLE_QUICK_EDIT_MODE);

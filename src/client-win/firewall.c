@@ -15,6 +15,7 @@ static void say(struct winmain_firewall *firewall, enum obs_level level, const c
 static void make_private(struct winmain_firewall *firewall) {
 	char error[WINMAIN_PROFILE_ERROR_BYTES] = "";
 	int err = firewall->profile->set(firewall->profile->user, firewall->guid, WINMAIN_PRIVATE, error);
+
 	if (err == BASE_E_NOT_FOUND)
 		return; /* gone again: looked for anew */
 	firewall->settled = true;
@@ -29,6 +30,7 @@ static void make_private(struct winmain_firewall *firewall) {
 void winmain_firewall_look(struct winmain_firewall *firewall) {
 	char error[WINMAIN_PROFILE_ERROR_BYTES] = "";
 	enum winmain_category category;
+
 	if (firewall->settled)
 		return;
 	int err = firewall->profile->get(firewall->profile->user, firewall->guid, &category, error);
@@ -55,6 +57,7 @@ void winmain_firewall_forget(struct winmain_firewall *firewall) {
 
 void winmain_firewall_restore(struct winmain_firewall *firewall) {
 	char error[WINMAIN_PROFILE_ERROR_BYTES] = "";
+
 	if (!firewall->changed)
 		return;
 	firewall->changed = false;

@@ -87,6 +87,7 @@ static int service_task(const char *name, enum winmain_task *ret, char error[sta
 int winmain_task_of(const struct cli_values *values, enum winmain_task *ret, char error[static CLI_ERROR_BYTES]) {
 	const char *service = cli_text(values, "service");
 	bool list = cli_flag(values, "list-tap-adapters"), recover = cli_flag(values, "recover-routes");
+
 	if (cli_flag(values, "help") || cli_flag(values, "version")) {
 		*ret = WINMAIN_RUN;
 		return 0;

@@ -12,6 +12,7 @@
 
 static int fail(HRESULT result, const char *where, char error[static WINMAIN_PROFILE_ERROR_BYTES]) {
 	struct base_text text;
+
 	base_text_init(&text, error, WINMAIN_PROFILE_ERROR_BYTES);
 	base_text_addf(&text, "%s: 0x%08lx", where, (unsigned long)result);
 	return result == E_ACCESSDENIED ? BASE_E_DENIED : result == E_NOTIMPL ? BASE_E_UNSUPPORTED : BASE_E_IO;
@@ -98,5 +99,6 @@ static int set(void *user, const char *guid, enum winmain_category category,
 
 const struct winmain_profile *winmain_profile_native(void) {
 	static const struct winmain_profile native = {.get = get, .set = set};
+
 	return &native;
 }

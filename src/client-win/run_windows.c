@@ -47,6 +47,7 @@ static int list_adapters(void) {
 	struct base_text text;
 	size_t count;
 	int err = tapwin_registry_read(adapters, &count, warning, error);
+
 	if (err < 0)
 		return fail(winmain_exit_of_adapter(err), error);
 	if (warning[0] != '\0')
@@ -59,6 +60,7 @@ static int list_adapters(void) {
 
 static int recover(const struct program *program) {
 	char path[WINMAIN_PATH_BYTES], error[ROUTE_ERROR_BYTES];
+
 	if (winmain_claim_instance() == BASE_E_EXISTS)
 		return fail(CLIENT_EXIT_DEVICE, "a lanparty-client runs on this PC: it puts everything back when it ends");
 	struct obs_log *log = obs_log_new(OBS_INFO, OBS_FORMAT_TEXT, host_stderr_sink, loop_wall_clock, NULL);
@@ -80,6 +82,7 @@ static int run_client(void *user) {
 	                                    .host_name = program->host_name,
 	                                    .argc = program->argc,
 	                                    .argv = arguments(program)};
+
 	if (!program->asks && winmain_claim_instance() == BASE_E_EXISTS)
 		return fail(CLIENT_EXIT_DEVICE,
 		            "another lanparty-client runs on this PC (perhaps as a service); end that one first");
@@ -106,6 +109,7 @@ static int run_in_console(struct program *program) {
 static int run_with_log_file(void *user) {
 	const struct program *program = user;
 	char path[WINMAIN_PATH_BYTES];
+
 	(void)snprintf(path, sizeof(path), "%s\\client.log", program->state_directory);
 	(void)winmain_log_to_file(path, WINMAIN_LOG_BYTES_MAX);
 	if (program->notice[0] != '\0')
@@ -131,6 +135,7 @@ static int install_service(const struct program *program) {
 	struct link_setup setup;
 	struct base_text text;
 	int status = CLIENT_EXIT_OK;
+
 	if (quic_global_init() < 0)
 		return fail(CLIENT_EXIT_FAILURE, "the TLS library cannot be set up");
 	if (!link_setup_init(&setup, &options, program->argc, arguments(program)))
@@ -158,6 +163,7 @@ static int remove_service(void) {
 	char error[WINMAIN_ERROR_BYTES];
 	bool found;
 	int err = winmain_service_remove(&found, error);
+
 	if (err < 0)
 		return fail(err == BASE_E_DENIED ? CLIENT_EXIT_PRIVILEGE : CLIENT_EXIT_FAILURE, error);
 	(void)puts(found ? "The service lanparty-client is removed." : "There is no service lanparty-client.");
@@ -168,6 +174,7 @@ static int remove_service(void) {
 static enum client_exit find_task(struct program *program, enum winmain_task *ret) {
 	char error[CLI_ERROR_BYTES];
 	struct cli_values *values;
+
 	*ret = WINMAIN_RUN;
 	program->asks = true;
 	if (cli_parse_args(&program->table.table, program->argc, arguments(program), &values, error) < 0)
@@ -180,6 +187,7 @@ static enum client_exit find_task(struct program *program, enum winmain_task *re
 
 static int perform(struct program *program, enum winmain_task task) {
 	char error[WINMAIN_ERROR_BYTES];
+
 	if (task == WINMAIN_LIST_ADAPTERS)
 		return list_adapters();
 	if (!program->asks) {
@@ -209,6 +217,7 @@ static int perform(struct program *program, enum winmain_task task) {
 int winmain_run(void) {
 	static struct program program;
 	enum winmain_task task;
+
 	winmain_system_init();
 	program.argv = winmain_arguments(&program.argc);
 	if (program.argv == NULL || !winmain_state_directory(program.state_directory, sizeof(program.state_directory)))

@@ -28,6 +28,7 @@ static struct {
 static int fail(const char *where, char error[static WINMAIN_ERROR_BYTES]) {
 	const DWORD number = GetLastError();
 	struct base_text text;
+
 	base_text_init(&text, error, WINMAIN_ERROR_BYTES);
 	base_text_addf(&text, "%s: ", where);
 	winmain_add_system_error(&text, number);
@@ -97,6 +98,7 @@ static bool start(SC_HANDLE service) {
 int winmain_service_install(const char *command, char error[static WINMAIN_ERROR_BYTES]) {
 	static wchar_t wide[WINMAIN_COMMAND_LINE_BYTES];
 	int err = 0;
+
 	if (MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, command, -1, wide, WINMAIN_COMMAND_LINE_BYTES) == 0)
 		return fail("service command line", error);
 	SC_HANDLE manager = OpenSCManagerW(NULL, NULL, SC_MANAGER_ALL_ACCESS);
@@ -143,6 +145,7 @@ static void wait_until_gone(SC_HANDLE manager) {
 int winmain_service_remove(bool *ret_found, char error[static WINMAIN_ERROR_BYTES]) {
 	int err = 0;
 	SC_HANDLE manager = OpenSCManagerW(NULL, NULL, SC_MANAGER_CONNECT);
+
 	if (manager == NULL)
 		return fail("service manager", error);
 	SC_HANDLE service = OpenServiceW(manager, SERVICE_NAME, SERVICE_STOP | SERVICE_QUERY_STATUS | DELETE);
@@ -200,6 +203,7 @@ static void WINAPI service_main(DWORD argc, LPWSTR *argv) {
 int winmain_service_run(int (*body)(void *user), void *user) {
 	wchar_t name[] = SERVICE_NAME;
 	const SERVICE_TABLE_ENTRYW table[] = {{name, service_main}, {NULL, NULL}};
+
 	running.body = body;
 	running.user = user;
 	loop_signals_service();

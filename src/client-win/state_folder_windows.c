@@ -21,6 +21,7 @@
 
 static int fail(char error[static WINMAIN_ERROR_BYTES], const char *path, DWORD number) {
 	struct base_text text;
+
 	base_text_init(&text, error, WINMAIN_ERROR_BYTES);
 	base_text_addf(&text, "%s: ", path);
 	winmain_add_system_error(&text, number);
@@ -30,6 +31,7 @@ static int fail(char error[static WINMAIN_ERROR_BYTES], const char *path, DWORD 
 /* What others may do with the folder, and so may have done. A file in its place is not ours. */
 static DWORD look(const wchar_t *path, DWORD *ret_rights) {
 	DWORD kind = GetFileAttributesW(path);
+
 	if (kind == INVALID_FILE_ATTRIBUTES)
 		return GetLastError();
 	*ret_rights = GENERIC_ALL;
@@ -39,6 +41,7 @@ static DWORD look(const wchar_t *path, DWORD *ret_rights) {
 static DWORD move_aside(const wchar_t *wide, const char *path, char notice[static WINMAIN_ERROR_BYTES]) {
 	wchar_t aside[WIDE_PATH + 32];
 	struct base_text text;
+
 	for (unsigned i = 1; i < ASIDE_MAX; i++) {
 		(void)swprintf(aside, WIDE_PATH + 32, L"%ls.untrusted-%u", wide, i);
 		if (MoveFileW(wide, aside)) {
@@ -75,6 +78,7 @@ int winmain_own_directory(const char *path, char notice[static WINMAIN_ERROR_BYT
 	wchar_t wide[WIDE_PATH];
 	SECURITY_ATTRIBUTES attributes = {.nLength = sizeof(attributes)};
 	DWORD rights = 0, number = ERROR_ALREADY_EXISTS;
+
 	notice[0] = '\0';
 	if (MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, path, -1, wide, WIDE_PATH) == 0)
 		return fail(error, path, ERROR_INVALID_NAME);

@@ -42,6 +42,7 @@ char **winmain_arguments(int *ret_argc) {
 	int argc;
 	wchar_t **wide = CommandLineToArgvW(GetCommandLineW(), &argc);
 	char **argv = wide != NULL ? calloc((size_t)argc + 1, sizeof(*argv)) : NULL;
+
 	for (int i = 0; argv != NULL && i < argc; i++) {
 		int len = WideCharToMultiByte(CP_UTF8, 0, wide[i], -1, NULL, 0, NULL, NULL);
 		argv[i] = len > 0 ? malloc((size_t)len) : NULL;
@@ -80,6 +81,7 @@ bool winmain_state_directory(char *buf, size_t cap) {
 	wchar_t *folder;
 	char path[WIDE_PATH];
 	struct base_text text;
+
 	base_text_init(&text, buf, cap);
 	if (FAILED(SHGetKnownFolderPath(&FOLDERID_ProgramData, 0, NULL, &folder)))
 		return false;
@@ -94,6 +96,7 @@ bool winmain_state_directory(char *buf, size_t cap) {
 void winmain_host_name(char *buf, size_t cap) {
 	wchar_t wide[256];
 	DWORD len = 256;
+
 	buf[0] = '\0';
 	if (!GetComputerNameExW(ComputerNameDnsHostname, wide, &len) || !to_utf8(wide, buf, cap))
 		buf[0] = '\0';
@@ -102,12 +105,14 @@ void winmain_host_name(char *buf, size_t cap) {
 bool winmain_program_path(char *buf, size_t cap) {
 	wchar_t wide[WIDE_PATH];
 	DWORD len = GetModuleFileNameW(NULL, wide, WIDE_PATH);
+
 	return len > 0 && len < WIDE_PATH && to_utf8(wide, buf, cap);
 }
 
 bool winmain_absolute_path(void *user, const char *path, struct base_text *out) {
 	wchar_t wide[WIDE_PATH], full[WIDE_PATH];
 	char utf8[WIDE_PATH * 3];
+
 	(void)user;
 	if (path[0] == '\0' || !to_wide(path, wide, WIDE_PATH))
 		return false;
@@ -137,6 +142,7 @@ void winmain_release_instance(void) {
 int winmain_log_to_file(const char *path, uint64_t bytes_max) {
 	wchar_t wide[WIDE_PATH], old[WIDE_PATH + 8];
 	WIN32_FILE_ATTRIBUTE_DATA found;
+
 	if (!to_wide(path, wide, WIDE_PATH))
 		return BASE_E_INVALID;
 	(void)_snwprintf(old, WIDE_PATH + 8, L"%ls.old", wide);
@@ -152,6 +158,7 @@ int winmain_log_to_file(const char *path, uint64_t bytes_max) {
 void winmain_complain(const char *message) {
 	char line[LINE_BYTES];
 	struct base_text text;
+
 	base_text_init(&text, line, sizeof(line));
 	base_text_addf(&text, "lanparty-client: %s\n", message);
 	host_stderr_sink(NULL, slice_of((const uint8_t *)line, text.len));
@@ -163,6 +170,7 @@ void winmain_add_system_error(struct base_text *out, unsigned long number) {
 	DWORD len =
 	    FormatMessageW(FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS | FORMAT_MESSAGE_MAX_WIDTH_MASK, NULL,
 	                   number, 0, wide, 256, NULL);
+
 	while (len > 0 && (wide[len - 1] == L' ' || wide[len - 1] == L'.'))
 		wide[--len] = L'\0';
 	if (len > 0 && to_utf8(wide, text, sizeof(text)))

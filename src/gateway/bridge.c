@@ -27,6 +27,7 @@ static void say(struct gateway_bridge *bridge, const struct passage *passage, en
 	    .reason = reason,
 	    .target_count = action == OBS_FORWARDED,
 	};
+
 	if (obs_on(bridge->log, obs_frame_event_level(&event)))
 		obs_frame_event(bridge->log, &event, passage->now);
 }
@@ -61,6 +62,7 @@ static void hear(struct gateway_bridge *bridge, struct slice frame, uint64_t now
  * by ARP answers who holds an address. */
 static void learn_in_passing(struct gateway_bridge *bridge, struct slice frame, uint64_t now) {
 	struct proto_ether ether;
+
 	if (bridge->guard == NULL || gateway_remotes_by_mac(bridge->remotes, frame.data + PROTO_MAC_BYTES) != NULL)
 		return;
 	hear(bridge, frame, now);
@@ -86,6 +88,7 @@ static struct slice without_tags(struct gateway_bridge *bridge, struct slice fra
  * put on by a switch and proves nothing. */
 static bool no_client_sent(const struct gateway_bridge *bridge, struct slice frame) {
 	struct proto_ether ether;
+
 	return bridge->guard != NULL && policy_check(frame, POLICY_FROM_LAN) == POLICY_PASS &&
 	       proto_ether_parse(frame, &ether) == 0 && ether.vlan_tags == 0 &&
 	       (frame.len > proto_frame_bytes_max(bridge->tap_mtu) ||
@@ -109,6 +112,7 @@ static bool reflected(struct gateway_bridge *bridge, const struct passage *passa
 
 bool gateway_bridge_from_lan(struct gateway_bridge *bridge, struct slice frame, enum obs_drop *ret_drop, uint64_t now) {
 	const struct passage passage = {.direction = OBS_DIR_DEVICE_TO_TUNNEL, .frame = frame, .now = now};
+
 	bridge->counters->value[OBS_DEVICE_RX_FRAMES]++;
 	bridge->counters->value[OBS_DEVICE_RX_BYTES] += frame.len;
 	if (frame.len < PROTO_ETHER_HEADER_BYTES)
@@ -146,6 +150,7 @@ bool gateway_bridge_from_tunnel(struct gateway_bridge *bridge, uint32_t source_p
 	const struct passage passage = {
 	    .direction = OBS_DIR_TUNNEL_TO_DEVICE, .peer = source_peer, .frame = frame, .now = now};
 	const struct gateway_remote *remote = gateway_remotes_by_peer(bridge->remotes, source_peer);
+
 	if (remote == NULL)
 		return drop(bridge, &passage, OBS_DROP_UNKNOWN_PEER, ret_drop);
 	if (bridge->unsafe_no_filters)

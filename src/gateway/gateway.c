@@ -34,6 +34,7 @@ struct gateway {
 
 static void on_port_ready(void *user, unsigned events, uint64_t now) {
 	struct gateway *gateway = user;
+
 	(void)events;
 	/* Timers run after every ready descriptor: a lifecycle event of this turn comes before the frames (GTW-7). */
 	(void)loop_timer_set(gateway->process.loop, &gateway->read_timer, now);
@@ -67,6 +68,7 @@ static void note_port(struct gateway *gateway, enum obs_level level, const char 
 
 static void on_read_due(void *user, uint64_t now) {
 	struct gateway *gateway = user;
+
 	if (!gateway_lan_port_attached(gateway->port))
 		return;
 	if (link_driver_congested(gateway->process.driver)) {
@@ -79,6 +81,7 @@ static void on_read_due(void *user, uint64_t now) {
 
 static void refresh_cam(struct gateway *gateway, const struct gateway_remote *remote, const char *reason) {
 	uint8_t frame[GATEWAY_CAM_FRAME_BYTES];
+
 	if (remote->on_lan)
 		return;
 	gateway_cam_frame(remote->mac, frame);
@@ -103,6 +106,7 @@ static void refresh_cam_all(struct gateway *gateway, const char *reason) {
 
 static void on_cam_due(void *user, uint64_t now) {
 	struct gateway *gateway = user;
+
 	refresh_cam_all(gateway, "periodic");
 	(void)loop_timer_set(gateway->process.loop, &gateway->cam_timer, now + gateway->cam_interval_ns);
 }
@@ -111,6 +115,7 @@ static void on_cam_due(void *user, uint64_t now) {
 static void reopen_port(struct gateway *gateway) {
 	struct gateway_packet_socket socket;
 	char error[GATEWAY_PORT_ERROR_BYTES];
+
 	if (gateway_packet_socket_open(gateway->interface, &socket, error) == 0)
 		attach_port(gateway, &socket);
 	else
@@ -120,6 +125,7 @@ static void reopen_port(struct gateway *gateway) {
 static void check_port(struct gateway *gateway) {
 	char error[GATEWAY_PORT_ERROR_BYTES] = "";
 	enum gateway_port_state before = gateway->port_state;
+
 	gateway->port_state = gateway_port_state(GATEWAY_SYSFS, gateway->interface, error);
 	if (gateway_lan_port_attached(gateway->port) &&
 	    gateway_port_ifindex(GATEWAY_SYSFS, gateway->interface) != gateway_lan_port_ifindex(gateway->port))
@@ -143,6 +149,7 @@ static void check_port(struct gateway *gateway) {
 /* A remote client may have chosen the MAC of a LAN station, or of this port: the LAN's own goes first. */
 static void check_remote(struct gateway *gateway, const struct gateway_remote *remote, uint64_t now) {
 	bool on_lan = gateway->guard != NULL && gateway_guard_on_lan(gateway->guard, remote->mac, now);
+
 	if (!gateway_remotes_set_on_lan(&gateway->remotes, remote->peer, on_lan))
 		return;
 	if (!on_lan)
@@ -168,6 +175,7 @@ static void check_remotes(struct gateway *gateway, uint64_t now) {
 
 static void check_overruns(struct gateway *gateway, uint64_t now) {
 	uint64_t frames = gateway_lan_port_overruns(gateway->port);
+
 	if (frames == 0 || !obs_on(gateway->process.log, OBS_WARN))
 		return;
 	obs_begin(gateway->process.log, OBS_WARN, "lan_port_overrun");
@@ -179,6 +187,7 @@ static void check_overruns(struct gateway *gateway, uint64_t now) {
 
 static void on_check_due(void *user, uint64_t now) {
 	struct gateway *gateway = user;
+
 	check_overruns(gateway, now);
 	check_port(gateway);
 	check_remotes(gateway, now);
@@ -190,6 +199,7 @@ static void on_check_due(void *user, uint64_t now) {
 
 static void on_joined(void *user, const struct ctrl_welcome *welcome, uint64_t now) {
 	struct gateway *gateway = user;
+
 	(void)now;
 	gateway->bridge.tap_mtu = welcome->mtu;
 }
@@ -197,6 +207,7 @@ static void on_joined(void *user, const struct ctrl_welcome *welcome, uint64_t n
 static void on_peer_joined(void *user, const struct client_peer *peer, uint64_t now) {
 	struct gateway *gateway = user;
 	const struct gateway_remote *remote;
+
 	if (peer->role != CTRL_ROLE_CLIENT || !peer->identity_known)
 		return;
 	int err = gateway_remotes_add(&gateway->remotes, peer->id, peer->mac);
@@ -211,6 +222,7 @@ static void on_peer_joined(void *user, const struct client_peer *peer, uint64_t 
 
 static void on_peer_left(void *user, const struct client_peer *peer, enum ctrl_leave_reason reason, uint64_t now) {
 	struct gateway *gateway = user;
+
 	(void)reason;
 	(void)now;
 	gateway_remotes_remove(&gateway->remotes, peer->id);
@@ -218,12 +230,14 @@ static void on_peer_left(void *user, const struct client_peer *peer, enum ctrl_l
 
 static void on_frame(void *user, uint32_t source_peer, struct slice frame, uint64_t now) {
 	struct gateway *gateway = user;
+
 	if (gateway_bridge_from_tunnel(&gateway->bridge, source_peer, frame, NULL, now))
 		gateway_lan_port_write(gateway->port, frame);
 }
 
 static void on_lost(void *user, const char *why, uint64_t now) {
 	struct gateway *gateway = user;
+
 	(void)why;
 	(void)now;
 	gateway_remotes_clear(&gateway->remotes);
@@ -232,6 +246,7 @@ static void on_lost(void *user, const char *why, uint64_t now) {
 
 static void on_ended(void *user, enum client_exit status, const char *why, uint64_t now) {
 	struct gateway *gateway = user;
+
 	(void)now;
 	link_process_ended(&gateway->process, status, why);
 }
@@ -247,22 +262,26 @@ static const struct client_events session_events = {
 
 static void deliver_from_lan(void *user, struct slice frame, uint64_t now) {
 	struct gateway *gateway = user;
+
 	(void)gateway_bridge_from_lan(&gateway->bridge, frame, NULL, now);
 }
 
 static int send_to_tunnel(void *user, struct slice frame, uint64_t now) {
 	struct gateway *gateway = user;
+
 	return client_session_send(gateway->process.session, frame, now);
 }
 
 static void flush_port(void *user, uint64_t now) {
 	struct gateway *gateway = user;
+
 	(void)now;
 	gateway_lan_port_flush(gateway->port);
 }
 
 static void after_turn(void *user, uint64_t now) {
 	struct gateway *gateway = user;
+
 	(void)now;
 	if (gateway->reading_paused && gateway_lan_port_attached(gateway->port) &&
 	    !link_driver_congested(gateway->process.driver))
@@ -277,6 +296,7 @@ static bool fail(struct gateway *gateway, enum client_exit status, const char *w
 
 static bool init_tables(struct gateway *gateway) {
 	uint64_t seed[2];
+
 	quic_random((uint8_t *)seed, sizeof(seed));
 	if (gateway_remotes_init(&gateway->remotes, seed) < 0)
 		return fail(gateway, CLIENT_EXIT_FAILURE, "", "out of memory");
@@ -289,6 +309,7 @@ static bool init_tables(struct gateway *gateway) {
 /* The interface comes before everything else, so that a bad one never advertises a gateway (GTW-1). */
 static bool open_interface(struct gateway *gateway, struct gateway_packet_socket *ret) {
 	char error[GATEWAY_PORT_ERROR_BYTES];
+
 	gateway->interface = cli_text(gateway->process.setup.values, "interface");
 	if (gateway->interface == NULL)
 		return fail(gateway, CLIENT_EXIT_USAGE, "--interface", "is needed: the wired LAN interface");
@@ -303,6 +324,7 @@ static bool open_interface(struct gateway *gateway, struct gateway_packet_socket
 
 static bool start_port(struct gateway *gateway, const struct gateway_packet_socket *socket) {
 	struct obs_counters *counters = client_session_counters(gateway->process.session);
+
 	gateway->bridge = (struct gateway_bridge){.remotes = &gateway->remotes,
 	                                          .guard = gateway->guard,
 	                                          .counters = counters,
@@ -330,6 +352,7 @@ static bool start_port(struct gateway *gateway, const struct gateway_packet_sock
 
 static void start_timers(struct gateway *gateway) {
 	uint64_t now = loop_now(gateway->process.loop);
+
 	loop_timer_init(&gateway->read_timer, on_read_due, gateway);
 	loop_timer_init(&gateway->check_timer, on_check_due, gateway);
 	loop_timer_init(&gateway->cam_timer, on_cam_due, gateway);
@@ -341,6 +364,7 @@ static void start_timers(struct gateway *gateway) {
 
 static bool start(struct gateway *gateway, int argc, const char *const *argv) {
 	char host_name[256] = "";
+
 	(void)gethostname(host_name, sizeof(host_name) - 1);
 	const struct link_setup_options options = {.table = &gateway_options,
 	                                           .version = LANPARTY_VERSION,
@@ -383,6 +407,7 @@ static void done(struct gateway *gateway) {
 int gateway_main(int argc, const char *const *argv, bool unsafe) {
 	int status = CLIENT_EXIT_FAILURE;
 	struct gateway *gateway = calloc(1, sizeof(*gateway)); /* all zero is safe to free */
+
 	if (gateway == NULL || quic_global_init() < 0) {
 		(void)fprintf(stderr, "%s: cannot start: no memory or no TLS library\n", gateway_options.program);
 		free(gateway);

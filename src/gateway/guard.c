@@ -52,6 +52,7 @@ static struct slice claim_key(const struct gateway_claim *claim) {
 /* False for the unspecified address, which claims nothing. */
 static bool claim_of(uint8_t family, const uint8_t *ip, size_t len, struct gateway_claim *ret) {
 	struct gateway_claim claim = {.key = {family}};
+
 	memcpy(claim.key + 1, ip, len);
 	const struct gateway_claim nothing = {.key = {family}};
 	if (memcmp(&claim, &nothing, sizeof(claim)) == 0)
@@ -62,6 +63,7 @@ static bool claim_of(uint8_t family, const uint8_t *ip, size_t len, struct gatew
 
 static bool claim_of_arp(struct slice arp, struct gateway_claim *ret) {
 	static const uint8_t ethernet_ipv4[6] = {0, 1, 8, 0, 6, 4};
+
 	if (arp.len < ARP_BYTES || memcmp(arp.data, ethernet_ipv4, sizeof(ethernet_ipv4)) != 0)
 		return false;
 	return claim_of(4, arp.data + ARP_SENDER_IP, 4, ret);
@@ -71,6 +73,7 @@ static bool claim_of_arp(struct slice arp, struct gateway_claim *ret) {
 static size_t icmpv6_offset(struct slice ip) {
 	uint8_t next = ip.data[IPV6_NEXT];
 	size_t offset = IPV6_BYTES;
+
 	while (next != NEXT_ICMPV6) {
 		if (ip.len - offset < 8)
 			return 0;
@@ -145,6 +148,7 @@ static bool source_of(const struct proto_ether *ether, struct gateway_claim *ret
 
 struct gateway_guard *gateway_guard_new(const uint64_t seed[static 2]) {
 	struct gateway_guard *guard = calloc(1, sizeof(*guard));
+
 	if (guard == NULL)
 		return NULL;
 	base_list_init(&guard->order);
@@ -164,6 +168,7 @@ void gateway_guard_free(struct gateway_guard *guard) {
 
 static struct binding *find(const struct gateway_guard *guard, const struct gateway_claim *claim) {
 	struct base_map_node *node = base_map_find(&guard->by_address, claim_key(claim));
+
 	return node == NULL ? NULL : BASE_CONTAINER(node, struct binding, node);
 }
 
@@ -187,6 +192,7 @@ static void see(struct gateway_guard *guard, struct binding *binding, uint64_t n
 
 static void bind(struct gateway_guard *guard, const struct gateway_claim *claim, struct proto_mac mac, uint64_t now) {
 	struct binding *binding = find(guard, claim);
+
 	if (binding == NULL) {
 		binding = take_entry(guard);
 		binding->claim = *claim;
@@ -204,6 +210,7 @@ static bool claim_of_station(struct proto_mac mac, struct gateway_claim *ret) {
 
 void gateway_guard_hear(struct gateway_guard *guard, struct proto_mac station, uint64_t now) {
 	struct gateway_claim claim;
+
 	if (claim_of_station(station, &claim))
 		bind(guard, &claim, station, now);
 }
@@ -211,11 +218,13 @@ void gateway_guard_hear(struct gateway_guard *guard, struct proto_mac station, u
 bool gateway_guard_on_lan(const struct gateway_guard *guard, struct proto_mac mac, uint64_t now) {
 	struct gateway_claim claim;
 	const struct binding *binding = claim_of_station(mac, &claim) ? find(guard, &claim) : NULL;
+
 	return binding != NULL && now - binding->last_seen < GATEWAY_GUARD_STATION_AGE_NS;
 }
 
 void gateway_guard_learn(struct gateway_guard *guard, const struct proto_ether *ether, uint64_t now) {
 	struct gateway_claim claim;
+
 	if (!gateway_claim_parse(ether, &claim)) {
 		struct binding *known = source_of(ether, &claim) ? find(guard, &claim) : NULL;
 		if (known != NULL && proto_mac_equal(known->mac, ether->src))
@@ -229,6 +238,7 @@ void gateway_guard_learn(struct gateway_guard *guard, const struct proto_ether *
  * relay agent. Policy has looked at the IP header. */
 static bool is_honest_dhcp_request(const struct proto_ether *ether) {
 	const uint8_t *p = ether->payload.data;
+
 	if (ether->is_length || ether->type != PROTO_ETHERTYPE_IPV4 || ether->payload.len < IPV4_BYTES ||
 	    p[IPV4_PROTOCOL] != PROTOCOL_UDP || (base_get_u16(p + IPV4_FRAGMENT) & IPV4_OFFSET_MASK) != 0)
 		return true;
@@ -242,6 +252,7 @@ static bool is_honest_dhcp_request(const struct proto_ether *ether) {
 
 bool gateway_guard_allows(struct gateway_guard *guard, const struct proto_ether *ether, uint64_t now) {
 	struct gateway_claim claim;
+
 	if (!is_honest_dhcp_request(ether))
 		return false;
 	if (!gateway_claim_parse(ether, &claim))

@@ -42,6 +42,7 @@ struct gateway_lan_port {
 
 struct gateway_lan_port *gateway_lan_port_new(const struct gateway_lan_port_options *options) {
 	struct gateway_lan_port *port = calloc(1, sizeof(*port));
+
 	if (port == NULL)
 		return NULL;
 	port->merger = offload_merger_new();
@@ -129,6 +130,7 @@ static bool tag_of(struct msghdr *message, uint16_t *ret_type, uint16_t *ret_tag
 /* Moves the addresses forward and writes the tag behind them. */
 static void put_tag_back(uint8_t *frame, uint16_t type, uint16_t tag) {
 	uint8_t *start = frame - PROTO_ETHER_VLAN_TAG_BYTES;
+
 	memmove(start, frame, 2 * PROTO_MAC_BYTES);
 	base_put_u16(start + 2 * PROTO_MAC_BYTES, type);
 	base_put_u16(start + 2 * PROTO_MAC_BYTES + 2, tag);
@@ -138,6 +140,7 @@ static void put_tag_back(uint8_t *frame, uint16_t type, uint16_t tag) {
 static ssize_t read_one(struct gateway_lan_port *port, uint64_t now) {
 	const size_t header = port->socket.vnet_header ? OFFLOAD_VNET_HEADER_BYTES : 0;
 	uint8_t *frame = port->rx + PROTO_ETHER_VLAN_TAG_BYTES;
+
 	union {
 		struct cmsghdr aligned;
 		uint8_t bytes[CMSG_SPACE(sizeof(struct tpacket_auxdata)) + 64];
@@ -177,6 +180,7 @@ static ssize_t read_one(struct gateway_lan_port *port, uint64_t now) {
 int gateway_lan_port_read(struct gateway_lan_port *port, uint64_t now) {
 	size_t bytes = 0;
 	const int reads_max = now - port->read_at > GATEWAY_PAUSE_NS ? 1 : GATEWAY_READS_PER_TURN;
+
 	port->read_at = now;
 	for (int reads = 0; reads < reads_max && bytes < GATEWAY_READ_BYTES_PER_TURN; reads++) {
 		if (port->socket.fd < 0)
@@ -196,6 +200,7 @@ int gateway_lan_port_read(struct gateway_lan_port *port, uint64_t now) {
 uint64_t gateway_lan_port_overruns(struct gateway_lan_port *port) {
 	struct tpacket_stats stats = {0}; /* the kernel starts over with each answer */
 	socklen_t len = sizeof(stats);
+
 	if (port->socket.fd < 0 || getsockopt(port->socket.fd, SOL_PACKET, PACKET_STATISTICS, &stats, &len) < 0)
 		return 0;
 	port->counters->value[OBS_DEVICE_RX_FRAMES] += stats.tp_drops;
@@ -227,6 +232,7 @@ static size_t gather(struct gateway_lan_port *port, size_t first) {
 	struct iovec *parts = tx->parts;
 	struct offload_group group;
 	size_t filled = 0;
+
 	for (; filled < GATEWAY_WRITE_BATCH && first + filled < end; filled++) {
 		offload_merger_group(port->merger, first + filled, &group);
 		size_t part_count = link_gather(&group, tx->headers[filled], parts);
@@ -243,6 +249,7 @@ static size_t gather(struct gateway_lan_port *port, size_t first) {
 static void send_singly(struct gateway_lan_port *port, size_t index, size_t frame_count) {
 	static const uint8_t finished[OFFLOAD_VNET_HEADER_BYTES]; /* nothing left to do */
 	struct slice frames[OFFLOAD_GROUP_FRAMES_MAX];
+
 	offload_merger_frames(port->merger, index, frames);
 	for (size_t i = 0; i < frame_count; i++) {
 		/* sendmsg only reads; iovec has no const form. */
@@ -257,6 +264,7 @@ static void send_singly(struct gateway_lan_port *port, size_t index, size_t fram
  * frame's (longer than the port's MTU), so the next is still tried, unless the queue itself is full. */
 static size_t refuse(struct gateway_lan_port *port, size_t first, size_t next, size_t filled, int code) {
 	const struct gateway_tx *tx = &port->tx;
+
 	if (tx->groups[next].kind != 0 && (code == EINVAL || code == EMSGSIZE)) {
 		if (code == EINVAL) {
 			port->merges &= ~tx->groups[next].kind;
@@ -283,6 +291,7 @@ static void send_gathered(struct gateway_lan_port *port, size_t first, size_t fi
 
 void gateway_lan_port_flush(struct gateway_lan_port *port) {
 	const size_t groups = offload_merger_count(port->merger);
+
 	for (size_t first = 0; first < groups;) {
 		size_t filled = gather(port, first);
 		send_gathered(port, first, filled);

@@ -22,6 +22,7 @@
 static bool sysfs_exists(const char *sysfs, const char *name, const char *leaf) {
 	char path[SYSFS_PATH_BYTES];
 	int len = snprintf(path, sizeof(path), "%s/%s%s%s", sysfs, name, leaf[0] != '\0' ? "/" : "", leaf);
+
 	return len > 0 && (size_t)len < sizeof(path) && access(path, F_OK) == 0;
 }
 
@@ -29,6 +30,7 @@ static bool sysfs_exists(const char *sysfs, const char *name, const char *leaf) 
 static unsigned long sysfs_number(const char *sysfs, const char *name, const char *leaf, unsigned long fallback) {
 	char path[SYSFS_PATH_BYTES];
 	int len = snprintf(path, sizeof(path), "%s/%s/%s", sysfs, name, leaf);
+
 	if (len <= 0 || (size_t)len >= sizeof(path))
 		return fallback;
 	FILE *file = fopen(path, "re");
@@ -42,12 +44,14 @@ static unsigned long sysfs_number(const char *sysfs, const char *name, const cha
 
 static bool name_is_valid(const char *name) {
 	size_t len = strlen(name);
+
 	return len > 0 && len < GATEWAY_PORT_NAME_BYTES && strchr(name, '/') == NULL && strcmp(name, ".") != 0 &&
 	       strcmp(name, "..") != 0;
 }
 
 static void explain(char error[static GATEWAY_PORT_ERROR_BYTES], const char *name, const char *what) {
 	struct base_text text;
+
 	base_text_init(&text, error, GATEWAY_PORT_ERROR_BYTES);
 	base_text_add(&text, "interface '");
 	base_text_add(&text, name);
@@ -100,6 +104,7 @@ unsigned long gateway_port_mtu(const char *sysfs, const char *name) {
 
 static int fail(char error[static GATEWAY_PORT_ERROR_BYTES], const char *name, const char *what) {
 	int code = errno == EPERM || errno == EACCES ? BASE_E_DENIED : errno == ENODEV ? BASE_E_NOT_FOUND : BASE_E_IO;
+
 	(void)snprintf(error, GATEWAY_PORT_ERROR_BYTES, "interface '%s': %s: %s%s", name, what, strerror(errno),
 	               code == BASE_E_DENIED ? " (the gateway needs root or CAP_NET_RAW)" : "");
 	return code;
@@ -113,6 +118,7 @@ static bool set_option(int fd, int option, const void *value, size_t len) {
  * sysctl. Neither is worth failing for. */
 static void enlarge_buffers(int fd) {
 	const int bytes = GATEWAY_SOCKET_BUFFER_BYTES;
+
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes)) < 0)
 		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
 	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes)) < 0)
@@ -121,6 +127,7 @@ static void enlarge_buffers(int fd) {
 
 static int set_up(const char *name, struct gateway_packet_socket *port, char error[static GATEWAY_PORT_ERROR_BYTES]) {
 	const int on = 1;
+
 	port->ifindex = if_nametoindex(name);
 	if (port->ifindex == 0)
 		return fail(error, name, "not found");
@@ -149,6 +156,7 @@ static int set_up(const char *name, struct gateway_packet_socket *port, char err
 int gateway_packet_socket_open(const char *name, struct gateway_packet_socket *ret,
                                char error[static GATEWAY_PORT_ERROR_BYTES]) {
 	struct gateway_packet_socket port = {.fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+
 	if (port.fd < 0)
 		return fail(error, name, "cannot open a packet socket");
 	int err = set_up(name, &port, error);

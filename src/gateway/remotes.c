@@ -25,6 +25,7 @@ static struct gateway_remote *of_peer_node(struct base_map_node *node) {
 
 int gateway_remotes_init(struct gateway_remotes *remotes, const uint64_t seed[static 2]) {
 	int err = base_map_init(&remotes->by_mac, seed);
+
 	if (err < 0)
 		return err;
 	err = base_map_init(&remotes->by_peer, seed);
@@ -79,6 +80,7 @@ void gateway_remotes_remove(struct gateway_remotes *remotes, uint32_t peer) {
 
 bool gateway_remotes_set_on_lan(struct gateway_remotes *remotes, uint32_t peer, bool on_lan) {
 	struct gateway_remote *remote = of_peer_node(base_map_find(&remotes->by_peer, peer_key(&peer)));
+
 	if (remote == NULL || remote->on_lan == on_lan)
 		return false;
 	remote->on_lan = on_lan;
@@ -87,6 +89,7 @@ bool gateway_remotes_set_on_lan(struct gateway_remotes *remotes, uint32_t peer, 
 
 void gateway_remotes_clear(struct gateway_remotes *remotes) {
 	struct base_map_node *node;
+
 	while ((node = base_map_next(&remotes->by_peer, NULL)) != NULL)
 		drop(remotes, of_peer_node(node));
 }

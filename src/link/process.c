@@ -9,11 +9,14 @@
 
 #define LEAVE_STEP_NS (BASE_SECOND / 10)
 
-static void complain(const struct link_process *process, const char *why) {
-	char line[LINK_SETUP_TEXT_BYTES + 64];
+static void complain(const struct link_process *process, enum client_exit status, const char *why) {
+	char line[LINK_SETUP_TEXT_BYTES + 128];
 	struct base_text text;
+
 	base_text_init(&text, line, sizeof(line));
 	base_text_addf(&text, "%s: %s\n", process->program, why);
+	if (status == CLIENT_EXIT_USAGE)
+		base_text_addf(&text, "Try '%s --help'.\n", process->program);
 	host_stderr_sink(NULL, slice_of(line, text.len));
 }
 
@@ -24,6 +27,7 @@ bool link_process_fail(struct link_process *process, enum client_exit status, co
 static void take_priority(struct link_process *process) {
 	char error[HOST_ERROR_BYTES];
 	int err = host_set_priority(process->setup.priority, error);
+
 	obs_note(process->log, OBS_INFO, "priority", err == 0 ? host_priority_text(process->setup.priority) : error);
 }
 
@@ -46,6 +50,7 @@ bool link_process_open_loop(struct link_process *process) {
 
 bool link_process_open_driver(struct link_process *process, const struct client_events *events, void *user) {
 	struct link_driver_options *options = &process->setup.driver;
+
 	options->loop = process->loop;
 	options->events = events;
 	options->user = user;
@@ -60,7 +65,7 @@ void link_process_ended(struct link_process *process, enum client_exit status, c
 	process->ended = true;
 	if (status != CLIENT_EXIT_OK) {
 		process->status = status;
-		complain(process, why);
+		complain(process, status, why);
 	}
 	loop_stop(process->loop);
 }
@@ -69,6 +74,7 @@ void link_process_diagnose(struct link_process *process, const struct obs_diagno
 	struct obs_diagnostics still = *diagnostics;
 	char lines[OBS_DIAGNOSTICS_LINES_MAX][OBS_DIAGNOSTICS_LINE_BYTES];
 	char plain[OBS_DIAGNOSTICS_LINES_MAX][OBS_DIAGNOSTICS_LINE_BYTES];
+
 	memset(plain, 0, sizeof(plain));
 	client_session_report_device(process->session, diagnostics->tap_ready == OBS_YES, &diagnostics->tap_address);
 	client_session_report_route(process->session, diagnostics->route_pinned == OBS_YES);
@@ -83,6 +89,7 @@ void link_process_diagnose(struct link_process *process, const struct obs_diagno
 
 static void leave(struct link_process *process) {
 	const uint64_t give_up = loop_now(process->loop) + LINK_PROCESS_LEAVE_NS_MAX;
+
 	client_session_leave(process->session, CTRL_LEAVE_QUIT, loop_now(process->loop));
 	while (!process->ended && loop_now(process->loop) < give_up)
 		if (loop_run_once(process->loop, LEAVE_STEP_NS) < 0)
@@ -91,11 +98,12 @@ static void leave(struct link_process *process) {
 
 int link_process_run(struct link_process *process, bool started) {
 	if (!started) {
-		if (process->setup.help != NULL)
-			(void)fputs(process->setup.help, stdout);
-		if (process->setup.text[0] != '\0')
-			complain(process, process->setup.text);
-		return (int)process->setup.status;
+		const struct link_setup *setup = &process->setup;
+		if (setup->help != NULL && (fputs(setup->help, stdout) == EOF || fflush(stdout) != 0))
+			return CLIENT_EXIT_FAILURE;
+		if (setup->text[0] != '\0')
+			complain(process, setup->status, setup->text);
+		return (int)setup->status;
 	}
 	(void)loop_run(process->loop);
 	if (!process->ended)

@@ -16,6 +16,7 @@
 
 bool link_setup_fail(struct link_setup *setup, enum client_exit status, const char *where, const char *what) {
 	struct base_text text;
+
 	base_text_init(&text, setup->text, sizeof(setup->text));
 	base_text_add(&text, where);
 	if (where[0] != '\0' && what[0] != '\0')
@@ -30,6 +31,7 @@ static bool fail_value(struct link_setup *setup, enum client_exit status, const 
                        const char *what) {
 	char where[LINK_SETUP_TEXT_BYTES / 2];
 	struct base_text text;
+
 	base_text_init(&text, where, sizeof(where));
 	base_text_addf(&text, "%s '%s'", option, value);
 	return link_setup_fail(setup, status, where, what);
@@ -37,6 +39,7 @@ static bool fail_value(struct link_setup *setup, enum client_exit status, const 
 
 static bool read_config(struct link_setup *setup) {
 	const char *path = cli_text(setup->values, "config");
+
 	if (path == NULL)
 		return true;
 	bool key_given = cli_given(setup->values, "room-key");
@@ -56,6 +59,7 @@ static bool read_config(struct link_setup *setup) {
 static char *version_text(const struct link_setup_options *options) {
 	size_t cap = strlen(options->table->program) + strlen(options->version) + 3;
 	char *buf = malloc(cap);
+
 	if (buf == NULL)
 		return NULL;
 	struct base_text text;
@@ -68,6 +72,7 @@ static char *version_text(const struct link_setup_options *options) {
 static bool read_options(struct link_setup *setup, const struct link_setup_options *options, int argc,
                          const char *const *argv) {
 	char error[CLI_ERROR_BYTES];
+
 	if (cli_parse_args(options->table, argc, argv, &setup->values, error) < 0)
 		return link_setup_fail(setup, CLIENT_EXIT_USAGE, error, "");
 	bool help = cli_flag(setup->values, "help");
@@ -82,6 +87,7 @@ static bool read_options(struct link_setup *setup, const struct link_setup_optio
 static bool open_log(struct link_setup *setup) {
 	enum obs_level level;
 	enum obs_format format;
+
 	if (obs_level_parse(cli_text(setup->values, "log-level"), &level) < 0)
 		return fail_value(setup, CLIENT_EXIT_USAGE, "--log-level", cli_text(setup->values, "log-level"),
 		                  "must be error, warn, info, debug or trace");
@@ -95,6 +101,7 @@ static bool open_log(struct link_setup *setup) {
 static bool read_relay(struct link_setup *setup) {
 	const char *relay = cli_text(setup->values, "relay");
 	char error[NET_ERROR_BYTES];
+
 	if (relay == NULL)
 		return link_setup_fail(setup, CLIENT_EXIT_USAGE, "--relay", "is needed: the relay's name or address");
 	if (net_endpoint_parse(relay, &setup->driver.relay, error) < 0)
@@ -124,6 +131,7 @@ static bool trust_file(struct link_setup *setup, const char *path) {
 	uint8_t *bytes;
 	size_t len;
 	char host_error[HOST_ERROR_BYTES];
+
 	if (host_read_file(path, CERTIFICATE_BYTES_MAX, &bytes, &len, host_error) < 0)
 		return link_setup_fail(setup, CLIENT_EXIT_TLS, "--relay-ca-cert", host_error);
 	char error[QUIC_ERROR_BYTES];
@@ -138,6 +146,7 @@ static bool read_trust(struct link_setup *setup) {
 	char error[QUIC_ERROR_BYTES];
 	size_t certificates = cli_list_count(setup->values, "relay-ca-cert");
 	size_t fingerprints = cli_list_count(setup->values, "relay-fingerprint");
+
 	setup->trust = quic_trust_new();
 	if (setup->trust == NULL)
 		return link_setup_fail(setup, CLIENT_EXIT_FAILURE, "trust", "out of memory");
@@ -159,6 +168,7 @@ static bool read_trust(struct link_setup *setup) {
 /* The host name as a peer name: printable characters without blanks, cut to what fits. */
 static void default_name(const char *host_name, char name[static CTRL_NAME_BYTES_MAX]) {
 	size_t len = 0;
+
 	for (const char *c = host_name; *c != '\0' && len + 1 < CTRL_NAME_BYTES_MAX; c++)
 		if (*c > ' ' && *c < 0x7f)
 			name[len++] = *c;
@@ -171,6 +181,7 @@ static void default_name(const char *host_name, char name[static CTRL_NAME_BYTES
 static bool read_virtual_mac(struct link_setup *setup) {
 	const char *given = cli_text(setup->values, "virtual-mac");
 	struct proto_mac *mac = &setup->driver.session.mac;
+
 	if (given == NULL || (proto_mac_parse(given, strlen(given), mac) == 0 && proto_mac_check_identity(*mac) == 0))
 		return true;
 	return fail_value(setup, CLIENT_EXIT_USAGE, "--virtual-mac", given,
@@ -182,6 +193,7 @@ static bool read_session(struct link_setup *setup, const struct link_setup_optio
 	const char *room = cli_text(setup->values, "room");
 	const char *name = cli_text(setup->values, "name");
 	const char *passphrase = cli_text(setup->values, "room-key");
+
 	if (room == NULL)
 		return link_setup_fail(setup, CLIENT_EXIT_USAGE, "--room", "is needed: the code of the room to join");
 	if (ctrl_room_check(room) < 0)
@@ -218,6 +230,7 @@ static bool identity_path(const struct link_setup *setup, const char *state_dire
                           char path[static PATH_BYTES_MAX]) {
 	const char *given = cli_text(setup->values, "identity");
 	struct base_text text;
+
 	base_text_init(&text, path, PATH_BYTES_MAX);
 	if (state_directory != NULL && is_absolute(state_directory) && !cli_given(setup->values, "identity")) {
 		const char *leaf = strrchr(given, '/');
@@ -233,6 +246,7 @@ static bool create_identity(struct link_setup *setup, const char *path) {
 	uint8_t random[CLIENT_IDENTITY_RANDOM_BYTES];
 	char file[CLIENT_IDENTITY_BYTES_MAX];
 	char error[HOST_ERROR_BYTES];
+
 	quic_random(random, sizeof(random));
 	const struct client_identity identity = client_identity_from_random(random);
 	int len = client_identity_print(&identity, file, sizeof(file));
@@ -247,6 +261,7 @@ static bool create_identity(struct link_setup *setup, const char *path) {
 /* A file that can't be read or understood is never replaced: it may be somebody's seat and MAC. */
 static bool read_identity(struct link_setup *setup, const struct link_setup_options *options) {
 	char path[PATH_BYTES_MAX];
+
 	if (!identity_path(setup, options->state_directory, path))
 		return link_setup_fail(setup, CLIENT_EXIT_USAGE, "--identity", "the path is too long");
 	uint8_t *bytes;
@@ -278,6 +293,7 @@ static bool read_identity(struct link_setup *setup, const struct link_setup_opti
 /* Before anything is written for a user who cannot go on. */
 static bool check_privilege(struct link_setup *setup, const struct link_setup_options *options) {
 	char error[HOST_ERROR_BYTES];
+
 	return host_check_capability(options->needed, error) == 0 ||
 	       link_setup_fail(setup, CLIENT_EXIT_PRIVILEGE, "", error);
 }
@@ -285,6 +301,7 @@ static bool check_privilege(struct link_setup *setup, const struct link_setup_op
 static bool open_seal(struct link_setup *setup, const struct link_setup_options *options) {
 	char error[SEAL_ERROR_BYTES];
 	int err = seal_backend_open(setup->crypto, options->check_only ? NULL : setup->log, &setup->seal, error);
+
 	if (err < 0)
 		return fail_value(setup, CLIENT_EXIT_FAILURE, "--crypto", cli_text(setup->values, "crypto"),
 		                  err == BASE_E_UNSUPPORTED ? error : base_error_text(err));
@@ -295,6 +312,7 @@ static bool open_seal(struct link_setup *setup, const struct link_setup_options 
 /* Said once the log is there, and only of a passphrase that stands in the file. */
 static void warn_of_public_config(const struct link_setup *setup) {
 	const char *path = cli_text(setup->values, "config");
+
 	if (!setup->room_key_in_config || !host_is_public(path) || !obs_on(setup->log, OBS_WARN))
 		return;
 	obs_begin(setup->log, OBS_WARN, "config_is_public");
@@ -305,6 +323,7 @@ static void warn_of_public_config(const struct link_setup *setup) {
 
 static bool open_room_key(struct link_setup *setup, const struct link_setup_options *options) {
 	const char *passphrase = cli_text(setup->values, "room-key");
+
 	if (passphrase == NULL || options->check_only)
 		return true;
 	warn_of_public_config(setup);

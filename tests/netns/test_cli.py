@@ -61,6 +61,9 @@ class TestCommandLine(unittest.TestCase):
                 for word in (program, '--config', '--log-level', '--version', 'Exit status'):
                     self.assertIn(word.lower(), run.stdout.lower())
                 self.assertLessEqual(max(map(len, run.stdout.splitlines())), 110, 'help fits a terminal')
+                with open('/dev/full', 'w', encoding='ascii') as full:
+                    run = subprocess.run([binary(program), '--help'], stdout=full, timeout=10)
+                self.assertEqual(run.returncode, FAILURE)
                 run = subprocess.run([binary(program), '--version'], capture_output=True, text=True, timeout=10)
                 self.assertEqual((run.returncode, run.stderr), (0, ''))
                 self.assertRegex(run.stdout, r'\d+\.\d+\.\d+')
@@ -77,6 +80,7 @@ class TestCommandLine(unittest.TestCase):
                     if status is not None:
                         self.assertEqual(run.returncode, status, text(run))
                     self.assertIn(word, run.stderr)
+                    self.assertEqual(f"Try '{program} --help'." in run.stderr, run.returncode == USAGE, run.stderr)
                     self.assertFalse(lab.device_exists('client1', TAP))
 
     def test_needs_root(self):

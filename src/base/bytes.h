@@ -1,5 +1,5 @@
-/* base/bytes.h: the only place that knows byte order. All accessors are for network byte order (big endian) and make
- * no assumption about alignment. */
+/* base/bytes.h: the only place that knows byte order. All accessors make no assumption about alignment; they are for
+ * network byte order (big endian), those named le for little endian. */
 #ifndef BASE_BYTES_H
 #define BASE_BYTES_H
 
@@ -30,6 +30,18 @@ static inline void base_put_u32(uint8_t *p, uint32_t v) {
 static inline void base_put_u64(uint8_t *p, uint64_t v) {
 	base_put_u32(p, (uint32_t)(v >> 32));
 	base_put_u32(p + 4, (uint32_t)v);
+}
+
+static inline uint16_t base_get_le16(const uint8_t *p) {
+	return (uint16_t)((uint16_t)p[1] << 8 | p[0]);
+}
+
+static inline uint32_t base_get_le32(const uint8_t *p) {
+	return (uint32_t)base_get_le16(p + 2) << 16 | base_get_le16(p);
+}
+
+static inline uint64_t base_get_le64(const uint8_t *p) {
+	return (uint64_t)base_get_le32(p + 4) << 32 | base_get_le32(p);
 }
 
 #endif

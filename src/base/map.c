@@ -1,5 +1,6 @@
 #include "base/map.h"
 
+#include "base/bytes.h"
 #include "base/error.h"
 
 #include <assert.h>
@@ -11,56 +12,78 @@ static uint64_t rotate_left(uint64_t x, int bits) {
 	return (x << bits) | (x >> (64 - bits));
 }
 
-static void sip_round(uint64_t v[static 4]) {
-	v[0] += v[1];
-	v[1] = rotate_left(v[1], 13) ^ v[0];
-	v[0] = rotate_left(v[0], 32);
-	v[2] += v[3];
-	v[3] = rotate_left(v[3], 16) ^ v[2];
-	v[0] += v[3];
-	v[3] = rotate_left(v[3], 21) ^ v[0];
-	v[2] += v[1];
-	v[1] = rotate_left(v[1], 17) ^ v[2];
-	v[2] = rotate_left(v[2], 32);
+/* The functions of SipHash work on these (Aumasson, Bernstein: SipHash, section 2.2). */
+struct sip {
+	uint64_t v0, v1, v2, v3;
+};
+
+/* Inlined, so that the state stays in registers: each frame is hashed three times on its way through the relay. */
+static inline void sip_round(struct sip *s) {
+	s->v0 += s->v1;
+	s->v1 = rotate_left(s->v1, 13) ^ s->v0;
+	s->v0 = rotate_left(s->v0, 32);
+	s->v2 += s->v3;
+	s->v3 = rotate_left(s->v3, 16) ^ s->v2;
+	s->v0 += s->v3;
+	s->v3 = rotate_left(s->v3, 21) ^ s->v0;
+	s->v2 += s->v1;
+	s->v1 = rotate_left(s->v1, 17) ^ s->v2;
+	s->v2 = rotate_left(s->v2, 32);
 }
 
-/* Little-endian load, as SipHash is defined (Aumasson, Bernstein: SipHash, section 2.2). */
-static uint64_t load_le(const uint8_t *p, size_t len) {
-	uint64_t word = 0;
+static inline void sip_word(struct sip *s, uint64_t word) {
+	s->v3 ^= word;
+	sip_round(s);
+	s->v0 ^= word;
+}
 
-	for (size_t i = 0; i < len; i++)
-		word |= (uint64_t)p[i] << (8 * i);
+/* The bytes behind the last whole word, and the length above them. */
+static uint64_t last_word(const uint8_t *p, size_t len) {
+	uint64_t word = (uint64_t)(len & 0xff) << 56;
+	unsigned bits = 0;
+
+	if (len & 4) {
+		word |= base_get_le32(p);
+		p += 4;
+		bits = 32;
+	}
+	if (len & 2) {
+		word |= (uint64_t)base_get_le16(p) << bits;
+		p += 2;
+		bits += 16;
+	}
+	if (len & 1)
+		word |= (uint64_t)*p << bits;
 	return word;
 }
 
 uint64_t base_siphash13(const uint64_t seed[static 2], struct slice bytes) {
-	uint64_t v[4] = {seed[0] ^ UINT64_C(0x736f6d6570736575), seed[1] ^ UINT64_C(0x646f72616e646f6d),
-	                 seed[0] ^ UINT64_C(0x6c7967656e657261), seed[1] ^ UINT64_C(0x7465646279746573)};
+	struct sip s = {seed[0] ^ UINT64_C(0x736f6d6570736575), seed[1] ^ UINT64_C(0x646f72616e646f6d),
+	                seed[0] ^ UINT64_C(0x6c7967656e657261), seed[1] ^ UINT64_C(0x7465646279746573)};
 	size_t whole = bytes.len - bytes.len % 8;
-	uint64_t last;
 
-	for (size_t i = 0; i < whole; i += 8) {
-		uint64_t word = load_le(bytes.data + i, 8);
+	for (size_t i = 0; i < whole; i += 8)
+		sip_word(&s, base_get_le64(bytes.data + i));
+	sip_word(&s, last_word(bytes.data + whole, bytes.len));
+	s.v2 ^= 0xff;
+	sip_round(&s);
+	sip_round(&s);
+	sip_round(&s);
+	return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
+}
 
-		v[3] ^= word;
-		sip_round(v);
-		v[0] ^= word;
-	}
-	last = (uint64_t)(bytes.len & 0xff) << 56;
-	if (bytes.len > whole)
-		last |= load_le(bytes.data + whole, bytes.len - whole);
-	v[3] ^= last;
-	sip_round(v);
-	v[0] ^= last;
-	v[2] ^= 0xff;
-	for (int i = 0; i < 3; i++)
-		sip_round(v);
-	return v[0] ^ v[1] ^ v[2] ^ v[3];
+/* So many buckets, all empty, and the place for what was found last. */
+static struct base_map_node **new_buckets(size_t count) {
+	return calloc(count + 1, sizeof(struct base_map_node *));
+}
+
+static struct base_map_node **last_of(const struct base_map *map) {
+	return &map->buckets[map->bucket_count];
 }
 
 int base_map_init(struct base_map *map, const uint64_t seed[static 2]) {
 	*map = (struct base_map){.bucket_count = BUCKETS_MIN, .seed = {seed[0], seed[1]}};
-	map->buckets = calloc(map->bucket_count, sizeof(struct base_map_node *));
+	map->buckets = new_buckets(map->bucket_count);
 	return map->buckets != NULL ? 0 : BASE_E_NOMEM;
 }
 
@@ -84,7 +107,17 @@ static struct base_map_node *find_hashed(const struct base_map *map, struct slic
 }
 
 struct base_map_node *base_map_find(const struct base_map *map, struct slice key) {
-	return map->len > 0 ? find_hashed(map, key, base_siphash13(map->seed, key)) : NULL;
+	struct base_map_node *node;
+
+	if (map->len == 0)
+		return NULL;
+	node = *last_of(map);
+	if (node != NULL && slice_equal(node->key, key))
+		return node;
+	node = find_hashed(map, key, base_siphash13(map->seed, key));
+	if (node != NULL)
+		*last_of(map) = node;
+	return node;
 }
 
 static void push(struct base_map *map, struct base_map_node *node) {
@@ -98,7 +131,7 @@ static void push(struct base_map *map, struct base_map_node *node) {
 static void grow(struct base_map *map) {
 	struct base_map_node **old = map->buckets;
 	size_t old_count = map->bucket_count;
-	struct base_map_node **buckets = calloc(old_count * 2, sizeof(struct base_map_node *));
+	struct base_map_node **buckets = new_buckets(old_count * 2);
 
 	if (buckets == NULL)
 		return;
@@ -132,6 +165,8 @@ void base_map_remove(struct base_map *map, struct base_map_node *node) {
 	while (*link != NULL && *link != node)
 		link = &(*link)->next;
 	assert(*link == node);
+	if (*last_of(map) == node)
+		*last_of(map) = NULL;
 	*link = node->next;
 	node->next = NULL;
 	map->len--;

@@ -12,8 +12,8 @@ struct base_map_node {
 };
 
 struct base_map {
-	struct base_map_node **buckets;
-	size_t bucket_count; /* power of two */
+	struct base_map_node **buckets; /* and in one place more, what was found last */
+	size_t bucket_count;            /* power of two */
 	size_t len;
 	uint64_t seed[2];
 };
@@ -22,6 +22,7 @@ struct base_map {
 int base_map_init(struct base_map *map, const uint64_t seed[static 2]);
 void base_map_done(struct base_map *map); /* frees the table, not the objects */
 
+/* Not for two threads at once: it remembers what it found, for packets come in trains that ask for the same again. */
 struct base_map_node *base_map_find(const struct base_map *map, struct slice key);
 /* 0, BASE_E_EXISTS (an equal key is present), BASE_E_NOMEM. `key` must point into memory that lives with the node. */
 int base_map_insert(struct base_map *map, struct base_map_node *node, struct slice key);

@@ -9,47 +9,62 @@ bool proto_ether_is_vlan_type(uint16_t type) {
 	       type == PROTO_ETHERTYPE_QINQ_OLDER;
 }
 
-/* Walks the tags that start where the type field would be; leaves the real type and payload offset in `ether`. */
-static int parse_tags(struct slice frame, struct proto_ether *ether) {
-	while (proto_ether_is_vlan_type(ether->type)) {
-		uint16_t vlan_id;
+/* What tags say, and what is behind them. */
+struct tags {
+	uint8_t count;
+	uint16_t outermost, ids_or;
+	uint16_t type;
+	size_t end; /* offset behind `type` */
+};
 
-		if (ether->vlan_tags == PROTO_ETHER_VLAN_TAGS_MAX)
+static int walk_tags(struct slice frame, struct tags *tags) {
+	while (proto_ether_is_vlan_type(tags->type)) {
+		uint16_t id;
+
+		if (tags->count == PROTO_ETHER_VLAN_TAGS_MAX)
 			return BASE_E_INVALID;
-		if (frame.len - ether->payload_offset < PROTO_ETHER_VLAN_TAG_BYTES)
+		if (frame.len - tags->end < PROTO_ETHER_VLAN_TAG_BYTES)
 			return BASE_E_SHORT;
-		vlan_id = base_get_u16(frame.data + ether->payload_offset) & 0x0fff;
-		if (ether->vlan_tags == 0)
-			ether->vlan_id = vlan_id;
-		ether->vlan_ids_or |= vlan_id;
-		ether->vlan_tags++;
-		ether->type = base_get_u16(frame.data + ether->payload_offset + 2);
-		ether->payload_offset += PROTO_ETHER_VLAN_TAG_BYTES;
+		id = base_get_u16(frame.data + tags->end) & 0x0fff;
+		if (tags->count == 0)
+			tags->outermost = id;
+		tags->ids_or |= id;
+		tags->count++;
+		tags->type = base_get_u16(frame.data + tags->end + 2);
+		tags->end += PROTO_ETHER_VLAN_TAG_BYTES;
 	}
 	return 0;
 }
 
 int proto_ether_parse(struct slice frame, struct proto_ether *ret) {
-	struct proto_ether ether = {.payload_offset = PROTO_ETHER_HEADER_BYTES};
+	struct tags tags = {.end = PROTO_ETHER_HEADER_BYTES};
 	size_t payload_len;
 	int err;
 
-	if (!proto_ether_peek(frame, &ether.dst, &ether.src, &ether.type))
+	if (frame.len < PROTO_ETHER_HEADER_BYTES)
 		return BASE_E_RUNT;
-	err = parse_tags(frame, &ether);
+	tags.type = base_get_u16(frame.data + 2 * PROTO_MAC_BYTES);
+	err = walk_tags(frame, &tags);
 	if (err != 0)
 		return err;
-	payload_len = frame.len - ether.payload_offset;
-	if (ether.type <= PROTO_LENGTH_MAX) {
-		if (ether.type > payload_len)
+	payload_len = frame.len - tags.end;
+	if (tags.type <= PROTO_LENGTH_MAX) {
+		if (tags.type > payload_len)
 			return BASE_E_LENGTH;
-		ether.is_length = true;
-		payload_len = ether.type;
-	} else if (ether.type < PROTO_ETHERTYPE_MIN) {
+		payload_len = tags.type;
+	} else if (tags.type < PROTO_ETHERTYPE_MIN) {
 		return BASE_E_INVALID;
 	}
-	ether.payload = slice_of(frame.data + ether.payload_offset, payload_len);
-	*ret = ether;
+	/* Field by field: to copy a struct that was just written in small pieces is to wait for each of them. */
+	ret->dst = proto_mac_of(frame.data);
+	ret->src = proto_mac_of(frame.data + PROTO_MAC_BYTES);
+	ret->vlan_tags = tags.count;
+	ret->vlan_id = tags.outermost;
+	ret->vlan_ids_or = tags.ids_or;
+	ret->type = tags.type;
+	ret->is_length = tags.type <= PROTO_LENGTH_MAX;
+	ret->payload_offset = tags.end;
+	ret->payload = slice_of(frame.data + tags.end, payload_len);
 	return 0;
 }
 

@@ -6,8 +6,6 @@
 #include "proto/ether.h"
 #include "proto/overlay.h"
 
-#include <string.h>
-
 #define VLAN_TAGS_MAX 2
 #define IPV4_HEADER_BYTES 20
 #define IPV6_HEADER_BYTES 40
@@ -16,18 +14,23 @@
 
 enum key_kind { KEY_OTHER, KEY_GROUP, KEY_IPV4, KEY_IPV6, KEY_SEALED };
 
+/* Whole words, as the hash reads them: it would have to wait for what was written in smaller pieces. */
 struct key {
-	size_t len;
-	uint8_t bytes[4 + 1 + 1 + 32 + PORTS_BYTES]; /* source peer, kind, protocol, IPv6 addresses, ports */
+	size_t words;
+	uint64_t word[1 + 4 + 1]; /* source peer, type and kind; addresses of up to 32 bytes; ports */
 };
 
-static void add(struct key *key, const uint8_t *bytes, size_t len) {
-	memcpy(key->bytes + key->len, bytes, len);
-	key->len += len;
+static void add(struct key *key, uint64_t word) {
+	key->word[key->words++] = word;
 }
 
-static void add_u8(struct key *key, uint8_t value) {
-	key->bytes[key->len++] = value;
+static void set_kind(struct key *key, enum key_kind kind, uint16_t type) {
+	key->word[0] |= (uint64_t)type << 16 | kind;
+}
+
+static void add_macs(struct key *key, const uint8_t *ethernet) {
+	add(key, base_get_u64(ethernet));
+	add(key, base_get_u32(ethernet + 8));
 }
 
 /* Those that begin with source and destination port: TCP, UDP, DCCP, SCTP, UDP-Lite. */
@@ -45,12 +48,11 @@ static bool add_ipv4(struct key *key, struct slice packet) {
 	if (header < IPV4_HEADER_BYTES)
 		return false;
 	protocol = packet.data[9];
-	add_u8(key, KEY_IPV4);
-	add_u8(key, protocol);
-	add(key, packet.data + 12, 8);
+	set_kind(key, KEY_IPV4, protocol);
+	add(key, base_get_u64(packet.data + 12));
 	if ((base_get_u16(packet.data + 6) & IPV4_FRAGMENT) == 0 && has_ports(protocol) &&
 	    packet.len >= header + PORTS_BYTES)
-		add(key, packet.data + header, PORTS_BYTES);
+		add(key, base_get_u32(packet.data + header));
 	return true;
 }
 
@@ -61,11 +63,11 @@ static bool add_ipv6(struct key *key, struct slice packet) {
 	if (packet.len < IPV6_HEADER_BYTES || packet.data[0] >> 4 != 6)
 		return false;
 	next_header = packet.data[6];
-	add_u8(key, KEY_IPV6);
-	add_u8(key, next_header);
-	add(key, packet.data + 8, 32);
+	set_kind(key, KEY_IPV6, next_header);
+	for (size_t i = 8; i < IPV6_HEADER_BYTES; i += 8)
+		add(key, base_get_u64(packet.data + i));
 	if (has_ports(next_header) && packet.len >= IPV6_HEADER_BYTES + PORTS_BYTES)
-		add(key, packet.data + IPV6_HEADER_BYTES, PORTS_BYTES);
+		add(key, base_get_u32(packet.data + IPV6_HEADER_BYTES));
 	return true;
 }
 
@@ -75,11 +77,11 @@ static void add_frame(struct key *key, struct slice frame) {
 	uint16_t type;
 
 	if (frame.len < PROTO_ETHER_HEADER_BYTES) {
-		add_u8(key, KEY_OTHER);
+		set_kind(key, KEY_OTHER, 0);
 		return;
 	}
 	if ((frame.data[0] & 1) != 0) {
-		add_u8(key, KEY_GROUP);
+		set_kind(key, KEY_GROUP, 0);
 		return;
 	}
 	type = base_get_u16(frame.data + 2 * PROTO_MAC_BYTES);
@@ -95,40 +97,39 @@ static void add_frame(struct key *key, struct slice frame) {
 		return;
 	if (type < PROTO_ETHERTYPE_MIN)
 		type = 0; /* an 802.3 length (IPX): it changes from frame to frame */
-	add_u8(key, KEY_OTHER);
-	add(key, frame.data, 2 * PROTO_MAC_BYTES);
-	add_u8(key, (uint8_t)(type >> 8));
-	add_u8(key, (uint8_t)type);
+	set_kind(key, KEY_OTHER, type);
+	add_macs(key, frame.data);
 }
 
 /* What the sender says of the flow, who alone can see it. */
 static void add_sealed(struct key *key, const struct proto_sealed *sealed) {
 	if ((sealed->ethernet.data[0] & 1) != 0) {
-		add_u8(key, KEY_GROUP);
+		set_kind(key, KEY_GROUP, 0);
 		return;
 	}
-	add_u8(key, KEY_SEALED);
-	add(key, sealed->ethernet.data, 2 * PROTO_MAC_BYTES);
-	add_u8(key, (uint8_t)(sealed->flow >> 8));
-	add_u8(key, (uint8_t)sealed->flow);
+	set_kind(key, KEY_SEALED, sealed->flow);
+	add_macs(key, sealed->ethernet.data);
+}
+
+static uint64_t hash(const uint64_t seed[static 2], const struct key *key) {
+	return base_siphash13(seed, slice_of((const uint8_t *)key->word, key->words * sizeof(key->word[0])));
 }
 
 uint64_t queue_flow_hash(const uint64_t seed[static 2], uint32_t source_peer, struct slice datagram) {
-	struct key key = {.len = sizeof(source_peer)};
+	struct key key = {.words = 1, .word = {(uint64_t)source_peer << 32}};
 	struct proto_sealed sealed;
 	size_t skip = datagram.len < PROTO_OVERLAY_HEADER_BYTES ? datagram.len : PROTO_OVERLAY_HEADER_BYTES;
 
-	base_put_u32(key.bytes, source_peer);
 	if (proto_sealed_decode(datagram, &sealed) == 0)
 		add_sealed(&key, &sealed);
 	else
 		add_frame(&key, slice_of(datagram.data + skip, datagram.len - skip));
-	return base_siphash13(seed, slice_of(key.bytes, key.len));
+	return hash(seed, &key);
 }
 
 uint16_t queue_flow_label(const uint64_t seed[static 2], struct slice frame) {
-	struct key key = {.len = 0};
+	struct key key = {.words = 1};
 
 	add_frame(&key, frame);
-	return (uint16_t)base_siphash13(seed, slice_of(key.bytes, key.len));
+	return (uint16_t)hash(seed, &key);
 }

@@ -211,6 +211,9 @@ static void update_restraint(struct quic_conn *conn) {
 }
 
 static void fill(struct quic_conn *conn, struct burst_state *burst) {
+	struct packet packet = {.cap = QUIC_UDP_PAYLOAD_MAX};
+
+	ngtcp2_path_storage_zero(&packet.path);
 	update_restraint(conn);
 	conn->paced_until = BASE_NEVER;
 	if (conn->held_len > 0)
@@ -220,10 +223,10 @@ static void fill(struct quic_conn *conn, struct burst_state *burst) {
 	if (conn->round_bytes == 0)
 		conn->round_limit = quantum(conn);
 	while (has_room(conn, burst)) {
-		struct packet packet = {.dest = burst->buf + burst->len, .cap = QUIC_UDP_PAYLOAD_MAX};
 		ngtcp2_ssize len;
 
-		ngtcp2_path_storage_zero(&packet.path);
+		packet.dest = burst->buf + burst->len;
+		packet.info.ecn = 0;
 		len = write_packet(conn, &packet, burst);
 		if (len < 0)
 			quic_close_liberr(conn, (int)len);

@@ -1,6 +1,7 @@
 /* loop/loop_epoll.c: the loop over epoll, level-triggered, with signals and the earliest deadline as two more
  * descriptors. It knows descriptors and deadlines and nothing of what they are for. */
 #include "base/error.h"
+#include "loop/alarm.h"
 #include "loop/turn.h"
 
 #include <assert.h>
@@ -14,15 +15,13 @@
 #include <unistd.h>
 
 #define BATCH 64 /* more are ready: epoll hands them out in turn, none starves */
-#define PUT_OFF_INTERVAL_NS BASE_MS
 
 struct loop {
 	struct loop_turn turn;
 	int epoll_fd;
 
-	struct loop_source alarm; /* a timerfd */
-	uint64_t alarm_at;        /* when it is due; BASE_NEVER: it is not armed */
-	uint64_t alarm_set_at;    /* when that was last said */
+	struct loop_source bell; /* the alarm's timerfd */
+	struct loop_alarm alarm;
 
 	/* What epoll reported for this turn; loop_remove takes a source out of what is still to be run. */
 	struct epoll_event batch[BATCH];
@@ -46,22 +45,22 @@ static void alarm_rang(void *user, unsigned events, uint64_t now) {
 
 	(void)events;
 	(void)now;
-	loop->alarm_at = BASE_NEVER;
+	loop->alarm.at = BASE_NEVER;
 }
 
 /* Edge-triggered, so that it rings once without being read. */
 static bool open_alarm(struct loop *loop) {
-	struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.ptr = &loop->alarm};
+	struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.ptr = &loop->bell};
 
-	loop->alarm = (struct loop_source){.ready = alarm_rang, .user = loop};
-	loop->alarm_at = BASE_NEVER;
-	loop->alarm.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	return loop->alarm.fd >= 0 && epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, loop->alarm.fd, &event) == 0;
+	loop->bell = (struct loop_source){.ready = alarm_rang, .user = loop};
+	loop->alarm.at = BASE_NEVER;
+	loop->bell.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	return loop->bell.fd >= 0 && epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, loop->bell.fd, &event) == 0;
 }
 
 static void close_descriptors(struct loop *loop) {
-	if (loop->alarm.fd >= 0)
-		close(loop->alarm.fd);
+	if (loop->bell.fd >= 0)
+		close(loop->bell.fd);
 	if (loop->epoll_fd >= 0)
 		close(loop->epoll_fd);
 }
@@ -71,7 +70,7 @@ struct loop *loop_new(void) {
 
 	if (loop == NULL)
 		return NULL;
-	loop->signals.fd = loop->alarm.fd = -1;
+	loop->signals.fd = loop->bell.fd = -1;
 	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (loop->epoll_fd < 0 || !open_alarm(loop)) {
 		close_descriptors(loop);
@@ -198,18 +197,18 @@ int loop_watch_signals(struct loop *loop, void (*hangup)(void *user), void *user
 }
 
 /* A timeout of epoll_wait is a kernel timer that is set before each sleep and taken back after it, before the program
- * runs: each packet that ends a sleep is later by that. The alarm stands beside instead. It may ring too early, which
- * costs a turn with nothing to do; so deadlines that move with every packet put it off now and then, not each time. */
+ * runs: each packet that ends a sleep is later by that. The alarm stands beside instead. */
 static int set_alarm(struct loop *loop, uint64_t now, uint64_t deadline) {
-	struct itimerspec spec = {.it_value.tv_sec = (time_t)(deadline / BASE_SECOND),
-	                          .it_value.tv_nsec = (long)(deadline % BASE_SECOND)};
+	struct itimerspec spec = {.it_interval.tv_nsec = 0};
+	uint64_t at;
 
-	if (deadline == loop->alarm_at || (deadline > loop->alarm_at && now - loop->alarm_set_at < PUT_OFF_INTERVAL_NS))
+	if (!loop_alarm_moves(&loop->alarm, now, deadline, &at))
 		return 0;
-	if (timerfd_settime(loop->alarm.fd, TFD_TIMER_ABSTIME, &spec, NULL) != 0)
+	spec.it_value.tv_sec = (time_t)(at / BASE_SECOND);
+	spec.it_value.tv_nsec = (long)(at % BASE_SECOND);
+	if (timerfd_settime(loop->bell.fd, TFD_TIMER_ABSTIME, &spec, NULL) != 0)
 		return -1;
-	loop->alarm_at = deadline;
-	loop->alarm_set_at = now;
+	loop->alarm = (struct loop_alarm){.at = at, .set_at = now};
 	return 0;
 }
 

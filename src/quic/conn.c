@@ -432,7 +432,8 @@ void quic_conn_tick(struct quic_conn *conn, uint64_t now) {
 
 static uint64_t open_deadline(const struct quic_conn *conn) {
 	uint64_t expiry = ngtcp2_conn_get_expiry(conn->ng);
-	uint64_t slack = conn->heard <= 1 && !conn->long_path ? QUIC_LONE_SLACK_NS : QUIC_TIMER_SLACK_NS;
+	bool lone = conn->heard <= 1 && conn->now - conn->prompt_at < QUIC_PROMPT_INTERVAL_NS;
+	uint64_t slack = lone ? QUIC_LONE_SLACK_NS : QUIC_TIMER_SLACK_NS;
 
 	/* Later by no more than the slack, however often something is written. */
 	if (conn->written_at != 0 && conn->handshake_done && expiry < conn->written_at + slack)

@@ -27,11 +27,10 @@
 /* The same while no more than one small packet waits to be acknowledged: at a game's pace (60 a second and more) that
  * rides on the game's next packet, and no packet goes for acknowledgements alone. The peer is told to expect this. */
 #define QUIC_LONE_SLACK_NS (20 * BASE_MS)
-/* But only on a path whose shortest round trip is no longer than this. (The smoothed one can stay as it was: of packets
- * with nothing but acknowledgements, which two ends send each other when this does not hold, it learns nothing.) The
- * peer's controller takes the shortest round trip of the last seconds for the path's length: where the path is long
- * enough for a transfer to fill a buffer on it, a few milliseconds of our waiting would stand there as a queue. */
-#define QUIC_LONE_RTT_MAX (4 * BASE_MS)
+/* But once in this time one is acknowledged without that wait: the peer's controller takes the shortest round trip of
+ * the last seconds for the path's length, and where a transfer then fills a buffer up to it, some milliseconds of our
+ * waiting would stand there as a queue. */
+#define QUIC_PROMPT_INTERVAL_NS BASE_SECOND
 #define QUIC_MAX_ACK_DELAY_NS (25 * BASE_MS)
 
 /* The life of a connection. Only OPEN calls into ngtcp2 for anything but the close. */
@@ -96,7 +95,7 @@ struct quic_conn {
 
 	unsigned heard;      /* packets of the peer perhaps not acknowledged yet, up to 2; a large one is 2 */
 	uint64_t heard_at;   /* the first of them */
-	bool long_path;      /* over QUIC_LONE_RTT_MAX, as of what was acknowledged last */
+	uint64_t prompt_at;  /* when something was last acknowledged with no other wait than ngtcp2's */
 	bool dry;            /* when last asked, the source had nothing more */
 	uint64_t written_at; /* the last write that found nothing left to send; 0: it was blocked */
 	bool restrains;      /* the controller is BBR */

@@ -147,14 +147,18 @@ static ngtcp2_ssize write_packet(struct quic_conn *conn, struct packet *packet, 
 /* A packet that leaves takes along what is to be acknowledged, but not what came a moment ago: an eighth of the round
  * trip, as ngtcp2 has it. */
 static void note_acknowledged(struct quic_conn *conn) {
+	uint64_t waited = conn->now - conn->heard_at, least;
 	ngtcp2_conn_info info;
 
 	if (conn->heard == 0)
 		return;
 	ngtcp2_conn_get_conn_info(conn->ng, &info);
-	conn->long_path = info.min_rtt > QUIC_LONE_RTT_MAX;
-	if (conn->now - conn->heard_at >= info.smoothed_rtt / 8)
-		conn->heard = 0;
+	least = info.smoothed_rtt / 8;
+	if (waited < least)
+		return;
+	conn->heard = 0;
+	if (waited <= least + 2 * QUIC_TIMER_SLACK_NS)
+		conn->prompt_at = conn->now;
 }
 
 /* False: the packet starts the next burst; it was put aside. */

@@ -394,7 +394,7 @@ static void check_core(struct relay_core *core) {
 		const struct relay_room *room = BASE_CONTAINER(node, struct relay_room, node);
 
 		check_room(room);
-		held += room->frames_held;
+		held += room->held.frames;
 	}
 	CHECK(held + queue_pool_available(core->pool) == POOL);
 	CHECK(core->rooms.len <= core->limits.rooms_max && core->peer_count <= core->limits.peers_max);

@@ -56,10 +56,25 @@ struct queue_frame *queue_frame_new(struct queue_pool *pool) {
 	pool->available--;
 	frame->pool = pool;
 	frame->next_free = NULL;
+	frame->holder = NULL;
 	frame->refs = 1;
 	frame->source_peer = 0;
 	frame->len = 0;
 	return frame;
+}
+
+void queue_frame_charge(struct queue_frame *frame, struct queue_holder *holder) {
+	assert(frame->holder == NULL);
+	frame->holder = holder;
+	for (; holder != NULL; holder = holder->above)
+		holder->frames++;
+}
+
+static void discharge(const struct queue_frame *frame) {
+	for (struct queue_holder *holder = frame->holder; holder != NULL; holder = holder->above) {
+		assert(holder->frames > 0);
+		holder->frames--;
+	}
 }
 
 struct queue_frame *queue_frame_ref(struct queue_frame *frame) {
@@ -74,6 +89,7 @@ void queue_frame_unref(struct queue_frame *frame) {
 	assert(frame->refs > 0);
 	if (--frame->refs > 0)
 		return;
+	discharge(frame);
 	frame->next_free = frame->pool->returned;
 	frame->pool->returned = frame;
 	frame->pool->available++;

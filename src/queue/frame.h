@@ -11,8 +11,15 @@
 
 struct queue_pool;
 
+/* Who is to answer for frames: each counts with one holder and with those above it. */
+struct queue_holder {
+	struct queue_holder *above; /* or NULL */
+	size_t frames;
+};
+
 struct queue_frame {
 	struct queue_pool *pool;
+	struct queue_holder *holder; /* or NULL */
 	struct queue_frame *next_free;
 	uint32_t refs;
 	uint32_t source_peer;
@@ -27,6 +34,8 @@ size_t queue_pool_available(const struct queue_pool *pool);
 
 /* A frame with one reference, or NULL when the pool is empty (the caller counts a drop). */
 struct queue_frame *queue_frame_new(struct queue_pool *pool);
+/* Counts a new frame with `holder` and those above, which must stay until it is free. */
+void queue_frame_charge(struct queue_frame *frame, struct queue_holder *holder);
 struct queue_frame *queue_frame_ref(struct queue_frame *frame);
 void queue_frame_unref(struct queue_frame *frame); /* accepts NULL */
 

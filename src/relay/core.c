@@ -56,14 +56,23 @@ int relay_core_new(const struct relay_core_options *options, struct relay_core *
 	return 0;
 }
 
-static void free_peers(struct base_list *list) {
-	while (!base_list_empty(list)) {
-		struct relay_peer *peer = BASE_CONTAINER(list->next, struct relay_peer, link);
+/* Frames answer to who sent them, and lie in the queues of others: those are emptied first. */
+static void free_all_peers(struct relay_core *core) {
+	struct base_list *lists[] = {&core->peers, &core->gone};
+
+	for (struct base_list *item = core->peers.next; item != &core->peers; item = item->next) {
+		struct relay_peer *peer = BASE_CONTAINER(item, struct relay_peer, link);
 
 		if (peer->room != NULL)
 			relay_egress_close(peer);
-		base_list_remove(&peer->link);
-		free(peer);
+	}
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		while (!base_list_empty(lists[i])) {
+			struct relay_peer *peer = BASE_CONTAINER(lists[i]->next, struct relay_peer, link);
+
+			base_list_remove(&peer->link);
+			free(peer);
+		}
 	}
 }
 
@@ -72,8 +81,7 @@ void relay_core_free(struct relay_core *core) {
 
 	if (core == NULL)
 		return;
-	free_peers(&core->peers);
-	free_peers(&core->gone);
+	free_all_peers(core);
 	while ((node = base_map_next(&core->rooms, NULL)) != NULL)
 		relay_room_free(BASE_CONTAINER(node, struct relay_room, node));
 	base_map_done(&core->rooms);
@@ -169,8 +177,19 @@ void relay_peer_protocol_error(struct relay_peer *peer, const char *text) {
 	relay_peer_doom(peer, &end);
 }
 
+/* Whose frames still wait for others stays until those are gone: a moment, as old frames are dropped. */
 static void reap_gone(struct relay_core *core) {
-	free_peers(&core->gone);
+	struct base_list *next;
+
+	for (struct base_list *item = core->gone.next; item != &core->gone; item = next) {
+		struct relay_peer *peer = BASE_CONTAINER(item, struct relay_peer, link);
+
+		next = item->next;
+		if (peer->held.frames > 0)
+			continue;
+		base_list_remove(&peer->link);
+		free(peer);
+	}
 }
 
 struct relay_peer *relay_core_accept(struct relay_core *core, void *conn, const struct base_addr *remote,

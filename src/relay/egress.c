@@ -1,8 +1,9 @@
 /* relay/egress.c: the frames on their way to each peer, and the buffers they lie in.
  *
  * All peers of a core share one pool. How much of it a room may hold is decided by what is left: never more than there
- * is free (dynamic thresholds, Choudhury and Hahne 1998, alpha 1). One greedy room gets half of the pool, two get a
- * third each, and a newcomer always finds some. */
+ * is free (dynamic thresholds, Choudhury and Hahne 1998, alpha 1). Rooms that are all greedy get a part each and leave
+ * as much again, so that a newcomer always finds some. The same holds for a peer in what is left to its room: one that
+ * sends to others who fetch nothing does not take the buffers of the rest. */
 #include "relay/internal.h"
 
 #include "obs/frame_event.h"
@@ -11,35 +12,23 @@
 #include <assert.h>
 #include <string.h>
 
-/* Frames are freed inside the queues; the pool tells how many. */
-static void settle_held(struct relay_room *room, size_t available_before) {
-	size_t freed = queue_pool_available(room->core->pool) - available_before;
+static bool may_hold_more(const struct relay_peer *source) {
+	size_t available = queue_pool_available(source->core->pool), room = source->room->held.frames;
 
-	assert(room->frames_held >= freed);
-	room->frames_held -= freed;
+	return room < available && source->held.frames < available - room;
 }
 
-struct queue_frame *relay_egress_frame(struct relay_room *room, uint32_t source, struct slice datagram) {
-	struct queue_frame *frame;
+struct queue_frame *relay_egress_frame(struct relay_peer *source, struct slice datagram) {
+	struct queue_frame *frame = may_hold_more(source) ? queue_frame_new(source->core->pool) : NULL;
 
-	if (room->frames_held >= queue_pool_available(room->core->pool))
-		return NULL;
-	frame = queue_frame_new(room->core->pool);
 	if (frame == NULL)
 		return NULL;
 	assert(datagram.len <= sizeof(frame->data)); /* forward.c let no longer one pass */
 	memcpy(frame->data, datagram.data, datagram.len);
 	frame->len = (uint16_t)datagram.len;
-	frame->source_peer = source;
-	room->frames_held++;
+	frame->source_peer = source->id;
+	queue_frame_charge(frame, &source->held);
 	return frame;
-}
-
-void relay_egress_release(struct relay_room *room, struct queue_frame *frame) {
-	size_t available = queue_pool_available(room->core->pool);
-
-	queue_frame_unref(frame);
-	settle_held(room, available);
 }
 
 /* An egress drop in the words of OBS-1. */
@@ -66,7 +55,6 @@ static void log_skip(const struct relay_peer *target, const struct queue_frame *
 bool relay_egress_offer(struct relay_peer *target, struct queue_frame *frame, uint64_t now) {
 	struct relay_core *core = target->core;
 	size_t budget = core->transport->budget(core->transport_user, target->conn);
-	size_t available = queue_pool_available(core->pool);
 	int result;
 
 	/* A path may have changed since the peer joined, and starts small again. */
@@ -76,7 +64,6 @@ bool relay_egress_offer(struct relay_peer *target, struct queue_frame *frame, ui
 		return false;
 	}
 	result = queue_egress_push(target->egress, frame, now);
-	settle_held(target->room, available); /* other frames may have made room for this one */
 	if (result != 0) {
 		log_skip(target, frame, OBS_DROP_QUEUE_FULL, 0, now);
 		return false;
@@ -86,13 +73,11 @@ bool relay_egress_offer(struct relay_peer *target, struct queue_frame *frame, ui
 }
 
 bool relay_core_next(struct relay_peer *peer, struct slice *ret_datagram, uint64_t now) {
-	size_t available = queue_pool_available(peer->core->pool);
 	struct queue_frame *frame;
 
 	if (peer->state != RELAY_PEER_JOINED)
 		return false;
 	frame = queue_egress_peek(peer->egress, now);
-	settle_held(peer->room, available);
 	if (frame == NULL)
 		return false;
 	*ret_datagram = queue_frame_bytes(frame);
@@ -100,7 +85,6 @@ bool relay_core_next(struct relay_peer *peer, struct slice *ret_datagram, uint64
 }
 
 void relay_core_taken(struct relay_peer *peer, bool sent, uint64_t now) {
-	size_t available = queue_pool_available(peer->core->pool);
 	const struct queue_frame *frame;
 
 	/* The peer may have left the room while its connection was writing. */
@@ -115,16 +99,12 @@ void relay_core_taken(struct relay_peer *peer, bool sent, uint64_t now) {
 		         peer->core->transport->budget(peer->core->transport_user, peer->conn), now);
 	}
 	queue_egress_pop(peer->egress, now);
-	settle_held(peer->room, available);
 }
 
 void relay_egress_age(struct relay_peer *peer, uint64_t now) {
-	size_t available = queue_pool_available(peer->core->pool);
-
 	if (peer->state != RELAY_PEER_JOINED)
 		return;
 	queue_egress_age(peer->egress, now);
-	settle_held(peer->room, available);
 }
 
 /* The queue keeps its own books; these are the same numbers under the names everybody uses. */
@@ -140,13 +120,10 @@ static void book_queue(struct relay_peer *peer) {
 }
 
 void relay_egress_close(struct relay_peer *peer) {
-	size_t available = queue_pool_available(peer->core->pool);
-
 	peer->tx.drop[OBS_DROP_NOT_JOINED] += relay_peer_queued(peer);
 	book_queue(peer);
 	queue_egress_free(peer->egress);
 	peer->egress = NULL;
-	settle_held(peer->room, available);
 }
 
 const struct obs_counters *relay_peer_tx(struct relay_peer *peer) {

@@ -201,12 +201,12 @@ static int switch_frame(struct ingress *in) {
 
 	if (drop != GO_ON)
 		return drop;
-	copy = relay_egress_frame(in->room, in->peer->id, in->datagram);
+	copy = relay_egress_frame(in->peer, in->datagram);
 	if (copy == NULL)
 		return OBS_DROP_NO_BUFFER;
 	copies = group ? in->room->peer_count - 1 : 1;
 	accepted = group ? flood(in, copy) : relay_egress_offer(target, copy, in->now);
-	relay_egress_release(in->room, copy);
+	queue_frame_unref(copy);
 	in->peer->forwarded++;
 	in->peer->rx.value[OBS_FORWARDED_COPIES] += copies;
 	if (accepted > 0 && obs_on(in->room->core->log, OBS_TRACE))

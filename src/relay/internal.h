@@ -60,7 +60,7 @@ struct relay_room {
 	size_t frame_bytes_max;
 	bool sealed;                 /* has a key */
 	uint32_t next_id;            /* 0 when all were given out */
-	size_t frames_held;          /* pool frames in the queues of this room */
+	struct queue_holder held;    /* pool frames in the queues of this room */
 	struct base_list empty_link; /* core->empty_rooms while nobody is in it */
 	uint64_t empty_until;
 	uint64_t opened_at;
@@ -93,6 +93,7 @@ struct relay_peer {
 	struct relay_bucket broadcast_rate, unknown_unicast_rate, bandwidth_rate, malformed_rate;
 
 	struct queue_egress *egress;
+	struct queue_holder held; /* frames that it sent, in the queues of others; those may outlast its connection */
 	uint64_t forwarded;
 	uint64_t malformed;
 	uint32_t snapshot; /* the last one that counted its frames */
@@ -177,9 +178,8 @@ void relay_notify_left(struct relay_room *room, uint32_t id, enum ctrl_leave_rea
 bool relay_notify_end(struct relay_peer *peer, const struct relay_end *end);
 
 /* egress.c */
-/* A pool frame with the datagram's bytes and one reference, or NULL: no buffer for this room. */
-struct queue_frame *relay_egress_frame(struct relay_room *room, uint32_t source, struct slice datagram);
-void relay_egress_release(struct relay_room *room, struct queue_frame *frame);
+/* A pool frame with the datagram's bytes and one reference, or NULL: no buffer for this peer or its room. */
+struct queue_frame *relay_egress_frame(struct relay_peer *source, struct slice datagram);
 /* Queues a copy for `target`, or books why not. */
 bool relay_egress_offer(struct relay_peer *target, struct queue_frame *frame, uint64_t now);
 /* Drops what is too old. */

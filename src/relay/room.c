@@ -190,6 +190,7 @@ int relay_room_enter(struct relay_room *room, struct relay_peer *peer, uint64_t 
 		return result;
 	}
 	peer->room = room;
+	peer->held.above = &room->held;
 	peer->id = room->next_id++;
 	peer->state = RELAY_PEER_JOINED;
 	peer->joined_at = now;

@@ -107,7 +107,7 @@ static json_t *room_json(const struct relay_room *room, uint64_t now) {
 		set_u64(object, "gateway", room->gateway->id);
 		set_u64(object, "lan_stations", relay_stations_count(room->stations, now));
 	}
-	set_u64(object, "buffers", room->frames_held);
+	set_u64(object, "buffers", room->held.frames);
 	set_u64(object, "kept_seats", relay_holds_count(room->holds, now));
 	return object;
 }

@@ -53,6 +53,28 @@ static void test_references(void **state) {
 	queue_pool_free(NULL);
 }
 
+/* A frame counts with its holder and those above until the last reference is gone. */
+static void test_holders(void **state) {
+	struct queue_pool *pool = queue_pool_new(2);
+	struct queue_holder room = {.frames = 0}, peer = {.above = &room};
+	struct queue_frame *first = queue_frame_new(pool), *second = queue_frame_new(pool);
+
+	(void)state;
+	queue_frame_charge(first, &peer);
+	queue_frame_charge(second, &room);
+	assert_true(peer.frames == 1 && room.frames == 2);
+	queue_frame_ref(first);
+	queue_frame_unref(first);
+	assert_true(peer.frames == 1 && room.frames == 2);
+	queue_frame_unref(first);
+	assert_true(peer.frames == 0 && room.frames == 1);
+	first = queue_frame_new(pool); /* one that was charged before is nobody's again */
+	queue_frame_unref(first);
+	queue_frame_unref(second);
+	assert_true(peer.frames == 0 && room.frames == 0);
+	queue_pool_free(pool);
+}
+
 static void test_empty_pool(void **state) {
 	struct queue_pool *pool = queue_pool_new(0);
 
@@ -67,6 +89,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_pool_is_bounded_and_reused),
 	    cmocka_unit_test(test_references),
+	    cmocka_unit_test(test_holders),
 	    cmocka_unit_test(test_empty_pool),
 	};
 

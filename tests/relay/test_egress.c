@@ -202,7 +202,7 @@ static void test_leaving_frees_the_queue(void **state) {
 	assert_true(relay_core_next(b->peer, &payload, party->now));
 	party_hang_up(b, CTRL_LEAVE_TIMEOUT);
 	assert_int_equal(relay_core_totals(party->core)->tx.drop[OBS_DROP_NOT_JOINED], 5);
-	assert_int_equal(party_room(party, "R")->frames_held, 0);
+	assert_int_equal(party_room(party, "R")->held.frames, 0);
 	party_assert_balance(party, "left");
 	party_free(party);
 }
@@ -218,7 +218,7 @@ static void test_broadcast_takes_one_buffer(void **state) {
 		party_join(party, "R", i, 0);
 	party_send(a, party_broadcast, party_mac(1), 100);
 	assert_int_equal(queue_pool_available(party->core->pool), available - 1);
-	assert_int_equal(party_room(party, "R")->frames_held, 1);
+	assert_int_equal(party_room(party, "R")->held.frames, 1);
 	for (size_t i = 1; i < 9; i++)
 		assert_int_equal(party_drain(&party->conns[i]), 1);
 	party_assert_balance(party, "broadcast");
@@ -231,7 +231,7 @@ static void test_pool_is_shared_fairly(void **state) {
 	struct party *party;
 	struct conn *greedy[3], *late;
 	static const char *const rooms[] = {"A", "B", "C"};
-	static const size_t held[] = {50, 25, 13}; /* half of what is left each time */
+	static const size_t held[] = {34, 22, 15}; /* a third of what is left each time */
 
 	(void)state;
 	limits.pool_frames = 100;
@@ -241,7 +241,7 @@ static void test_pool_is_shared_fairly(void **state) {
 		party_join(party, rooms[i], 2, 0);
 		for (int n = 0; n < 200; n++)
 			party_send(greedy[i], party_mac(2), party_mac(1), 100);
-		assert_int_equal(party_room(party, rooms[i])->frames_held, held[i]);
+		assert_int_equal(party_room(party, rooms[i])->held.frames, held[i]);
 		assert_int_equal(party_drops(greedy[i], OBS_DROP_NO_BUFFER), 200 - held[i]);
 	}
 	late = party_join(party, "LATE", 1, 0);
@@ -253,6 +253,48 @@ static void test_pool_is_shared_fairly(void **state) {
 	party_run(party, 2 * RELAY_SWEEP_NS);
 	assert_int_equal(queue_pool_available(party->core->pool), 100);
 	party_assert_balance(party, "swept");
+	party_free(party);
+}
+
+/* Nor can a peer whose accomplices fetch nothing take those of its own room; and it may leave while they hold them. */
+static void test_buffers_of_a_peer(void **state) {
+	struct party *party = party_new(NULL);
+	struct conn *greedy = party_join(party, "R", 1, 0), *a, *b;
+	size_t total = queue_pool_available(party->core->pool), held;
+
+	(void)state;
+	for (unsigned i = 2; i < 6; i++)
+		party_join(party, "R", i, 0);
+	a = party_join(party, "R", 10, 0);
+	b = party_join(party, "R", 11, 0);
+	for (unsigned n = 0; n < 1024; n++) {
+		for (unsigned i = 2; i < 6; i++)
+			party_send(greedy, party_mac(i), party_mac(1), 14);
+	}
+	held = party_room(party, "R")->held.frames;
+	assert_in_range(held, total / 4, total / 3 + 1);
+	assert_int_equal(party_drops(greedy, OBS_DROP_NO_BUFFER), 4096 - held);
+	for (unsigned n = 0; n < 200; n++)
+		party_send(a, party_mac(11), party_mac(10), 100);
+	assert_int_equal(party_drops(a, OBS_DROP_NO_BUFFER), 0);
+	assert_int_equal(party_drain(b), 200);
+	party_hang_up(greedy, CTRL_LEAVE_TIMEOUT);
+	party_run(party, 2 * RELAY_SWEEP_NS);
+	assert_int_equal(queue_pool_available(party->core->pool), total);
+	party_assert_balance(party, "left behind");
+	party_free(party);
+}
+
+/* A relay that ends while frames wait frees them with whoever sent them. */
+static void test_end_with_frames(void **state) {
+	struct party *party = party_new(NULL);
+	struct conn *a = party_join(party, "R", 1, 0), *b = party_join(party, "R", 2, 0);
+
+	(void)state;
+	party_send(a, party_mac(2), party_mac(1), 100);
+	party_send(b, party_mac(1), party_mac(2), 100);
+	party_hang_up(a, CTRL_LEAVE_TIMEOUT);
+	assert_int_equal(party_room(party, "R")->held.frames, 1);
 	party_free(party);
 }
 
@@ -269,6 +311,8 @@ int main(void) {
 	    cmocka_unit_test(test_leaving_frees_the_queue),
 	    cmocka_unit_test(test_broadcast_takes_one_buffer),
 	    cmocka_unit_test(test_pool_is_shared_fairly),
+	    cmocka_unit_test(test_buffers_of_a_peer),
+	    cmocka_unit_test(test_end_with_frames),
 	};
 
 	return cmocka_run_group_tests_name("relay/egress", tests, NULL, NULL);

@@ -424,6 +424,8 @@ void quic_conn_tick(struct quic_conn *conn, uint64_t now) {
 			handle_expiry(conn);
 		if (conn->settle_at <= conn->now)
 			conn->settle_told = true;
+		if (conn->paced_until <= conn->now) /* the next write knows; until the socket takes one there is none */
+			conn->paced_until = BASE_NEVER;
 	} else if (conn->now >= conn->close_until) {
 		conn->phase = QUIC_PHASE_FINISHED;
 	}

@@ -37,6 +37,12 @@
 #define OFF_NS (10 * BASE_SECOND)
 #define BETTER_PART 10
 
+/* A path's shortest round trip is forgotten after one or two of these: a path may get longer, and every round trip
+ * would look like a queue from then on. BBR empties the path every 5 s, unless it has seen a round trip as short
+ * meanwhile. */
+#define SHORTEST_NS (6 * BASE_SECOND)
+#define LOOK_RTTS 2
+
 /* Longer than BBR looks at a path (0.2 s and the round trips before and after); a window that stays narrow is one. */
 #define LOOK_NS BASE_SECOND
 
@@ -44,8 +50,12 @@ static uint64_t clamp(uint64_t value, uint64_t min, uint64_t max) {
 	return value < min ? min : value < max ? value : max;
 }
 
-static uint64_t threshold(const struct quic_restraint *restraint, uint64_t rtt_min) {
-	return clamp(rtt_min / THRESHOLD_PART, THRESHOLD_MIN, THRESHOLD_MAX) + JITTERS * restraint->jitter;
+static uint64_t at_least(uint64_t value, uint64_t least) {
+	return value > least ? value : least;
+}
+
+static uint64_t threshold(const struct quic_restraint *restraint) {
+	return clamp(restraint->path_rtt / THRESHOLD_PART, THRESHOLD_MIN, THRESHOLD_MAX) + JITTERS * restraint->jitter;
 }
 
 /* RFC 3550 section 6.4.1, of round trips. One that is far off, as after a suspend, counts as little more than others.
@@ -73,38 +83,66 @@ static bool is_telling(const struct quic_restraint *restraint, const struct quic
 	return view->in_flight >= full * 2 / 3;
 }
 
-static bool is_long(const struct quic_restraint *restraint, const struct quic_restraint_view *view, uint64_t rtt) {
-	return rtt > view->rtt_min + threshold(restraint, view->rtt_min);
+/* BBR's narrowest window, four packets, does not empty a slow line. So that our own queue is not taken for the path
+ * there, one packet at a time leaves for a round trip and another. */
+static void start_look(struct quic_restraint *restraint, const struct quic_restraint_view *view, uint64_t now) {
+	restraint->look_until = now + LOOK_RTTS * view->rtt_smoothed;
+	restraint->looking = true;
+}
+
+/* Without the time that a full packet takes on a slow line, for which its limit has room anyway. */
+static uint64_t path_sample(const struct quic_restraint *restraint, const struct quic_restraint_view *view) {
+	uint64_t packet_ns;
+
+	if (!restraint->looking || restraint->line_rate == 0)
+		return view->rtt_latest;
+	packet_ns = view->packet * BASE_SECOND / restraint->line_rate;
+	return view->rtt_latest - base_time_min(packet_ns, view->rtt_latest);
+}
+
+/* Where nothing was to be seen for long, what was seen last still counts. With no transfer an acknowledgement may be
+ * late on purpose, but once a second one is not (quic/internal.h). */
+static void note_shortest(struct quic_restraint *restraint, const struct quic_restraint_view *view, uint64_t now) {
+	if (now >= restraint->shortest_at + SHORTEST_NS) {
+		restraint->shortest_at = now;
+		restraint->shortest[1] = restraint->shortest[0];
+		restraint->shortest[0] = view->rtt_latest;
+		if (restraint->slow && is_telling(restraint, view))
+			start_look(restraint, view, now);
+	}
+	restraint->shortest[0] = base_time_min(restraint->shortest[0], path_sample(restraint, view));
+	/* The shortest ever is more than ours when it was forgotten because the path is another. */
+	restraint->path_rtt = at_least(base_time_min(restraint->shortest[0], restraint->shortest[1]), view->rtt_min);
+}
+
+static bool is_long(const struct quic_restraint *restraint, uint64_t rtt) {
+	return rtt > restraint->path_rtt + threshold(restraint);
 }
 
 static bool queue_stands(const struct quic_restraint *restraint, const struct quic_restraint_view *view) {
-	return restraint->samples >= SAMPLES_MIN && is_telling(restraint, view) &&
-	       is_long(restraint, view, restraint->least_rtt);
+	return restraint->samples >= SAMPLES_MIN && is_telling(restraint, view) && is_long(restraint, restraint->least_rtt);
 }
 
 /* BBR narrows its window for a moment, to see the path without a queue. Half of that window is no measure of the path,
  * and it is not us who then cost rate. */
 static bool is_looking(struct quic_restraint *restraint, const struct quic_restraint_view *view, uint64_t now) {
+	restraint->looking = restraint->looking && now < restraint->look_until;
 	if (view->window >= restraint->window / 2 || now >= restraint->window_at + LOOK_NS) {
 		restraint->window = view->window;
 		restraint->window_at = now;
-		return false;
+		return restraint->looking;
 	}
 	return true;
 }
 
 /* --- the limit --- */
 
-static uint64_t at_least(uint64_t value, uint64_t least) {
-	return value > least ? value : least;
-}
-
 /* Bytes a second that the line carries, 0: not known; asked only while a queue stands. What is in flight tells it where
  * most of that waits; at a transfer's start it also comes in bursts, which are no queue. */
 static uint64_t line_rate(const struct quic_restraint *restraint, const struct quic_restraint_view *view) {
 	if (restraint->line_rate != 0)
 		return restraint->line_rate;
-	if (!restraint->slow && view->rtt_latest < 2 * view->rtt_min)
+	if (!restraint->slow && view->rtt_latest < 2 * restraint->path_rtt)
 		return 0;
 	return view->in_flight * (BASE_SECOND / BASE_US) / at_least(view->rtt_latest / BASE_US, 1);
 }
@@ -119,9 +157,11 @@ static bool is_slow(const struct quic_restraint_view *view, uint64_t rate) {
 
 /* What the path holds without a queue, what the other side has not acknowledged yet, and a packet that waits for the
  * line, so that the line never waits for it. */
-static uint64_t slow_limit(const struct quic_restraint_view *view, uint64_t rate) {
-	uint64_t late = bytes_in(view->rtt_min / LATE_PART + LATE_TIMER, rate);
-	uint64_t limit = bytes_in(view->rtt_min, rate) + base_time_min(late, view->acknowledged_together) + view->packet;
+static uint64_t slow_limit(const struct quic_restraint *restraint, const struct quic_restraint_view *view,
+                           uint64_t rate) {
+	uint64_t late = bytes_in(restraint->path_rtt / LATE_PART + LATE_TIMER, rate);
+	uint64_t limit =
+	    bytes_in(restraint->path_rtt, rate) + base_time_min(late, view->acknowledged_together) + view->packet;
 
 	return at_least(base_time_min(limit, view->window / 2), LIMIT_PACKETS_MIN * view->packet);
 }
@@ -131,10 +171,10 @@ static void hold_back(struct quic_restraint *restraint, const struct quic_restra
 
 	restraint->slow = is_slow(view, rate);
 	if (restraint->slow)
-		restraint->limit = slow_limit(view, rate);
+		restraint->limit = slow_limit(restraint, view, rate);
 	else
 		restraint->limit = at_least(view->window / 2, view->acknowledged_together);
-	restraint->rtt_min = view->rtt_min;
+	restraint->rtt_min = restraint->path_rtt;
 	restraint->grown = 0;
 	start_round(restraint, now + view->rtt_smoothed);
 }
@@ -146,14 +186,14 @@ static void grow_gently(struct quic_restraint *restraint, const struct quic_rest
 
 	if (!restraint->reached_round)
 		return;
-	if (is_long(restraint, view, view->rtt_latest)) {
+	if (is_long(restraint, view->rtt_latest)) {
 		restraint->grown = 0;
 		return;
 	}
 	restraint->limit += restraint->limit / (gentle ? GENTLE_PART : GROWTH_PART);
 	restraint->grown++;
 	/* So much in a round trip without a queue: no slow line. */
-	if (restraint->limit / 2 >= view->packet * (view->rtt_min / BASE_US) / (SLOW_PACKET / BASE_US))
+	if (restraint->limit / 2 >= view->packet * (restraint->path_rtt / BASE_US) / (SLOW_PACKET / BASE_US))
 		restraint->slow = false;
 }
 
@@ -209,14 +249,14 @@ static void start_span(struct quic_restraint *restraint, const struct quic_restr
 	restraint->span_start = now;
 	restraint->span_left = view->sent - view->in_flight;
 	restraint->reached = false;
-	restraint->stood = is_telling(restraint, view) && is_long(restraint, view, view->rtt_latest);
+	restraint->stood = is_telling(restraint, view) && is_long(restraint, view->rtt_latest);
 }
 
 static void measure_rate(struct quic_restraint *restraint, const struct quic_restraint_view *view, uint64_t now) {
 	uint64_t span = now - restraint->span_start, left = view->sent - view->in_flight;
 	uint64_t best_before = restraint->best_rate, rate;
 
-	restraint->stood = restraint->stood && is_telling(restraint, view) && is_long(restraint, view, view->rtt_latest);
+	restraint->stood = restraint->stood && is_telling(restraint, view) && is_long(restraint, view->rtt_latest);
 	if (span < SPAN_MIN || span < SPAN_RTTS * view->rtt_smoothed)
 		return;
 	rate = (left - restraint->span_left) * BASE_SECOND / span;
@@ -250,6 +290,7 @@ void quic_restraint_update(struct quic_restraint *restraint, const struct quic_r
 		restraint->limit = 0;
 	if (!note_sample(restraint, view))
 		return;
+	note_shortest(restraint, view, now);
 	if (looking) {
 		start_span(restraint, view, now);
 		start_round(restraint, now);

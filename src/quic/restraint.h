@@ -16,6 +16,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* While one full packet at a time leaves, small ones pass it all the same, some of them. */
+#define QUIC_RESTRAINT_LOOK_SPARES 4
 #define QUIC_RESTRAINT_BURST BASE_MS /* what a slow line carries in this time may leave together */
 
 /* All zero: nothing is known yet. */
@@ -32,6 +34,12 @@ struct quic_restraint {
 	uint64_t least_rtt;   /* of this round */
 	unsigned samples;     /* in this round */
 
+	uint64_t path_rtt;    /* the path's, without a queue: the shortest of late */
+	uint64_t shortest[2]; /* since `shortest_at`, and of the time before; 0: of all times */
+	uint64_t shortest_at;
+	bool looking; /* one packet at a time leaves, until `look_until` */
+	uint64_t look_until;
+
 	/* The rate at which bytes left the path, by spans of some round trips. */
 	uint64_t span_start, span_left;
 	bool stood;         /* the queue did, all through this span */
@@ -41,7 +49,7 @@ struct quic_restraint {
 	unsigned poor; /* spans in a row in which the limit cost rate */
 	uint64_t off_until;
 
-	/* Pacing, of slow lines only: `limit` bytes in `rtt_min`. */
+	/* Pacing, of slow lines only: `limit` bytes in `rtt_min`, which was `path_rtt` when the limit was set. */
 	uint64_t rtt_min;
 	uint64_t next; /* when the next packet may leave; QUIC_RESTRAINT_BURST earlier is early enough */
 
@@ -49,7 +57,7 @@ struct quic_restraint {
 };
 
 struct quic_restraint_view {
-	uint64_t rtt_latest, rtt_min, rtt_smoothed; /* ns */
+	uint64_t rtt_latest, rtt_min, rtt_smoothed; /* ns; rtt_min: the shortest ever on this path */
 	uint64_t window, in_flight;                 /* bytes */
 	uint64_t sent;                              /* bytes, ever */
 	uint64_t packet;                            /* bytes of a full one */
@@ -65,7 +73,9 @@ void quic_restraint_update(struct quic_restraint *restraint, const struct quic_r
 
 /* Whether such a packet more may be in flight. */
 static inline bool quic_restraint_has_room(struct quic_restraint *restraint, uint64_t in_flight, uint64_t spare) {
-	if (restraint->limit == 0 || in_flight < restraint->limit + spare)
+	const uint64_t room = restraint->looking ? 1 + QUIC_RESTRAINT_LOOK_SPARES * spare : restraint->limit + spare;
+
+	if (restraint->limit == 0 || in_flight < room)
 		return true;
 	restraint->reached = restraint->reached_round = true;
 	return false;

@@ -205,6 +205,8 @@ static void update_restraint(struct quic_conn *conn) {
 	if (!conn->restrains || !conn->handshake_done)
 		return;
 	ngtcp2_conn_get_conn_info(conn->ng, &info);
+	if (info.min_rtt == UINT64_MAX) /* a new path, of which nothing is known */
+		return;
 	view = (struct quic_restraint_view){
 	    .rtt_latest = info.latest_rtt,
 	    .rtt_min = info.min_rtt,

@@ -317,6 +317,67 @@ static void test_small_packets(void **state) {
 	assert_true(quic_restraint_has_room(&restraint, in_flight, 0));
 }
 
+static void see(struct line *line, uint64_t rtt, unsigned ms) {
+	for (; ms > 0; ms -= 10) {
+		line->now += 10 * BASE_MS;
+		line->view.sent += PACKET; /* and as much arrived */
+		line->view.rtt_latest = rtt;
+		quic_restraint_update(&line->restraint, &line->view, line->now);
+	}
+}
+
+/* A longer path is believed after a while, a shorter one at once; and one of which the connection says that it is
+ * another as well. */
+static void test_path(void **state) {
+	struct line line;
+
+	(void)state;
+	init(&line);
+	see(&line, RTT, 3000);
+	assert_true(line.restraint.path_rtt == RTT);
+	see(&line, 3 * RTT, 5000);
+	assert_true(line.restraint.path_rtt == RTT);
+	see(&line, 3 * RTT, 8000);
+	assert_true(line.restraint.path_rtt == 3 * RTT);
+	see(&line, 2 * RTT, 10);
+	assert_true(line.restraint.path_rtt == 2 * RTT);
+	/* What was seen last still counts after an hour without packets. */
+	line.now += 3600 * BASE_SECOND;
+	see(&line, 3 * RTT, 10);
+	assert_true(line.restraint.path_rtt == 2 * RTT);
+	line.view.rtt_min = 5 * RTT;
+	see(&line, 5 * RTT, 10);
+	assert_true(line.restraint.path_rtt == 5 * RTT);
+}
+
+/* A slow line is emptied now and then to see the path behind our own queue: one packet at a time, for a moment. */
+static void test_look(void **state) {
+	struct line line;
+	unsigned looks = 0, looked_ms = 0;
+
+	(void)state;
+	init(&line);
+	line.rate = 125;
+	line.view.window = 100000;
+	line.view.rtt_smoothed = 2 * RTT;
+	run(&line, 3000, 3 * RATE);
+	assert_true(line.restraint.slow);
+	for (unsigned ms = 0; ms < 30000; ms++) {
+		bool before = line.restraint.looking;
+
+		step(&line, 3 * RATE);
+		looks += line.restraint.looking && !before;
+		looked_ms += line.restraint.looking;
+		if (line.restraint.looking && line.view.in_flight > 0) {
+			assert_false(quic_restraint_has_room(&line.restraint, line.view.in_flight, 0));
+			assert_true(quic_restraint_has_room(&line.restraint, PACKET, PACKET - 100));
+		}
+		assert_true(line.restraint.path_rtt < RTT + 2 * PACKET * BASE_MS / 125);
+	}
+	assert_in_range(looks, 4, 6);
+	assert_in_range(looked_ms, looks * 60, looks * 90);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_calm),
@@ -333,6 +394,8 @@ int main(void) {
 	    cmocka_unit_test(test_slow_line_no_more),
 	    cmocka_unit_test(test_pacing),
 	    cmocka_unit_test(test_small_packets),
+	    cmocka_unit_test(test_path),
+	    cmocka_unit_test(test_look),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

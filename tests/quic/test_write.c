@@ -509,6 +509,56 @@ static void test_line_becomes_fast(void **state) {
 	net_done(&net);
 }
 
+/* Nor may what was learned on a short path hold back on a long one: another route, a worse cell. Until the shortest
+ * round trip is forgotten every one looks like a queue, and that costs rate. */
+static void test_path_becomes_long(void **state) {
+	static const struct {
+		unsigned kbit, before_ms, after_ms;
+	} cases[] = {{50000, 1, 20}, {20000, 2, 20}, {10000, 5, 25}, {5000, 5, 20}, {1000, 5, 30}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct line_result result;
+		struct net net;
+
+		start_line(&net, cases[i].kbit, cases[i].before_ms * BASE_MS);
+		net_send(&net.client[0], 1000000, BULK_BYTES);
+		net_run(&net, 10 * BASE_SECOND);
+		net.latency_ns = cases[i].after_ms * BASE_MS;
+		net_run(&net, 18 * BASE_SECOND);
+		result = measure_line(&net, true, 5);
+		print_message("%u kbit/s, %u ms, then %u: %llu %%, queue %llu us\n", cases[i].kbit, cases[i].before_ms,
+		              cases[i].after_ms, (unsigned long long)result.percent,
+		              (unsigned long long)(result.queue_ns / BASE_US));
+		assert_true(result.percent >= 75);
+		net_done(&net);
+	}
+}
+
+/* Our own queue is not taken for the path, however long it is there: on a slow line it always is. */
+static void test_long_transfer(void **state) {
+	static const struct {
+		unsigned kbit, latency_ms;
+	} cases[] = {{20000, 10}, {5000, 1}, {1000, 1}, {1000, 10}, {500, 1}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uint64_t packet_ns = (BULK_BYTES + 57) * BASE_SECOND / (cases[i].kbit * 1000 / 8);
+		struct line_result result;
+		struct net net;
+
+		start_line(&net, cases[i].kbit, cases[i].latency_ms * BASE_MS);
+		net_send(&net.client[0], 1000000, BULK_BYTES);
+		net_run(&net, 60 * BASE_SECOND);
+		result = measure_line(&net, true, 10);
+		print_message("%u kbit/s, %u ms, after a minute: %llu %%, queue %llu us\n", cases[i].kbit, cases[i].latency_ms,
+		              (unsigned long long)result.percent, (unsigned long long)(result.queue_ns / BASE_US));
+		assert_true(result.percent >= 85);
+		assert_true(result.queue_ns < 10 * BASE_MS || result.queue_ns < 4 * packet_ns);
+		net_done(&net);
+	}
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_shape),
@@ -528,6 +578,8 @@ int main(void) {
 	    cmocka_unit_test(test_slow_lines),
 	    cmocka_unit_test(test_radios),
 	    cmocka_unit_test(test_line_becomes_fast),
+	    cmocka_unit_test(test_path_becomes_long),
+	    cmocka_unit_test(test_long_transfer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

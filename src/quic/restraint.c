@@ -235,8 +235,9 @@ static void give_up(struct quic_restraint *restraint, uint64_t now) {
 	restraint->poor = 0;
 }
 
-static void learn_rates(struct quic_restraint *restraint, uint64_t rate) {
-	restraint->best_rate -= restraint->best_rate / FADE_PART;
+/* The best fades with time, however long the spans are: the longer a queue, the longer they are. */
+static void learn_rates(struct quic_restraint *restraint, uint64_t rate, uint64_t span) {
+	restraint->best_rate -= restraint->best_rate / FADE_PART * clamp(span / SPAN_MIN, 1, FADE_PART / 4);
 	if (rate > restraint->best_rate)
 		restraint->best_rate = rate;
 	if (restraint->stood)
@@ -264,7 +265,7 @@ static void measure_rate(struct quic_restraint *restraint, const struct quic_res
 		restraint->poor = 0;
 	else if (++restraint->poor == POOR_SPANS)
 		give_up(restraint, now);
-	learn_rates(restraint, rate);
+	learn_rates(restraint, rate, span);
 	if (now < restraint->off_until)
 		stand_by(restraint, best_before);
 	start_span(restraint, view, now);

@@ -559,6 +559,29 @@ static void test_long_transfer(void **state) {
 	}
 }
 
+/* What a fast line carried is soon forgotten on a slow one. */
+static void test_line_becomes_slow(void **state) {
+	static const unsigned rates[][2] = {{5000, 1000}, {20000, 2000}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) {
+		struct line_result result;
+		struct net net;
+
+		start_line(&net, rates[i][0], 10 * BASE_MS);
+		net_send(&net.client[0], 1000000, BULK_BYTES);
+		net_run(&net, 10 * BASE_SECOND);
+		net.rate = rates[i][1] * 1000 / 8;
+		net_run(&net, 23 * BASE_SECOND);
+		result = measure_line(&net, true, 5);
+		print_message("%u kbit/s, then %u: %llu %%, queue %llu us\n", rates[i][0], rates[i][1],
+		              (unsigned long long)result.percent, (unsigned long long)(result.queue_ns / BASE_US));
+		assert_true(result.percent >= 88);
+		assert_true(result.queue_ns < 40 * BASE_MS);
+		net_done(&net);
+	}
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_shape),
@@ -580,6 +603,7 @@ int main(void) {
 	    cmocka_unit_test(test_line_becomes_fast),
 	    cmocka_unit_test(test_path_becomes_long),
 	    cmocka_unit_test(test_long_transfer),
+	    cmocka_unit_test(test_line_becomes_slow),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

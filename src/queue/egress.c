@@ -45,7 +45,7 @@ struct flow {
 	struct flow *next; /* in its bucket, or among the free ones */
 	uint64_t hash;
 	uint32_t head, tail, frames;
-	size_t bytes;
+	size_t bytes, weight; /* of its frames */
 	struct queue_codel codel;
 };
 
@@ -55,7 +55,7 @@ struct source {
 	struct source *next;      /* in its bucket, or among the free ones */
 	uint32_t peer;
 	uint32_t flows;
-	size_t bytes;
+	size_t weight; /* of all its frames */
 	struct flow spare;
 };
 
@@ -72,6 +72,7 @@ struct queue_egress {
 	uint64_t seed[2];
 	struct queue_egress_stats stats;
 	size_t frames, bytes; /* of all entries */
+	size_t weight_min;    /* of a frame */
 	struct flow *offered; /* its first frame is what peek returned; NULL when that has gone */
 	struct rate rate;
 	struct queue_round round; /* the sources */
@@ -99,6 +100,7 @@ struct queue_egress *queue_egress_new(const struct queue_egress_limits *limits, 
 		return NULL;
 	memset(queue, 0, offsetof(struct queue_egress, flow_slots));
 	queue->limits = *limits;
+	queue->weight_min = limits->bytes_max / (limits->frames_max > 0 ? limits->frames_max : 1);
 	memcpy(queue->seed, seed, sizeof(queue->seed));
 	queue->free_entries = NO_ENTRY;
 	queue_round_init(&queue->round);
@@ -152,7 +154,7 @@ static struct source *source_of(struct queue_egress *queue, uint32_t peer) {
 static void source_release(struct queue_egress *queue, struct source *source) {
 	struct source **link = &queue->source_buckets[source->peer % SOURCE_BUCKETS];
 
-	assert(source->flows == 0 && source->bytes == 0);
+	assert(source->flows == 0 && source->weight == 0);
 	while (*link != source)
 		link = &(*link)->next;
 	*link = source->next;
@@ -207,6 +209,12 @@ static void flow_release(struct queue_egress *queue, struct flow *flow) {
 
 /* --- frames in a flow --- */
 
+/* How much of the queue's room a frame takes, where frames are limited as bytes are: else who fills it with small ones
+ * would seem to hold little of it. */
+static size_t weight_of(const struct queue_egress *queue, size_t len) {
+	return len > queue->weight_min ? len : queue->weight_min;
+}
+
 static void append(struct queue_egress *queue, struct flow *flow, struct queue_frame *frame, uint64_t now) {
 	uint32_t index = queue->free_entries;
 
@@ -222,7 +230,8 @@ static void append(struct queue_egress *queue, struct flow *flow, struct queue_f
 	flow->tail = index;
 	flow->frames++;
 	flow->bytes += frame->len;
-	flow->source->bytes += frame->len;
+	flow->weight += weight_of(queue, frame->len);
+	flow->source->weight += weight_of(queue, frame->len);
 	queue->frames++;
 	queue->bytes += frame->len;
 }
@@ -238,7 +247,8 @@ static void remove_head(struct queue_egress *queue, struct flow *flow) {
 	flow->head = entry->next;
 	flow->frames--;
 	flow->bytes -= len;
-	flow->source->bytes -= len;
+	flow->weight -= weight_of(queue, len);
+	flow->source->weight -= weight_of(queue, len);
 	queue->frames--;
 	queue->bytes -= len;
 	queue_frame_unref(entry->frame);
@@ -266,20 +276,20 @@ static void drop_aged(struct queue_egress *queue, struct flow *flow, uint64_t no
 
 /* --- in --- */
 
-/* A look at every slot that was ever in use; free ones hold no bytes. */
+/* A look at every slot that was ever in use; free ones hold no frames. */
 static struct flow *fattest(struct queue_egress *queue) {
 	struct source *source = &queue->source_slots[0];
 	struct flow *flow;
 
 	for (uint32_t i = 1; i < queue->fresh_sources; i++) {
-		if (queue->source_slots[i].bytes > source->bytes)
+		if (queue->source_slots[i].weight > source->weight)
 			source = &queue->source_slots[i];
 	}
 	flow = &source->spare;
 	for (uint32_t i = 0; i < queue->fresh_flows; i++) {
 		struct flow *other = &queue->flow_slots[i];
 
-		if (other->source == source && other->bytes > flow->bytes)
+		if (other->source == source && other->weight > flow->weight)
 			flow = other;
 	}
 	return flow;

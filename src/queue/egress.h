@@ -1,7 +1,8 @@
 /* queue/egress.h: the queue in front of one QUIC connection: frames wait here unsealed, bounded in bytes, frames and
  * age, and fair (FQ-CoDel, RFC 8290): source peers take turns, and the flows of each of them (queue/flow.h). Who sends
- * little goes first, a flow whose queue stands loses frames (queue/codel.h), and when the queue is full the peer with
- * the most bytes in it loses the oldest frame of its longest flow.
+ * little goes first, a flow whose queue stands loses frames (queue/codel.h), and when the queue is full the peer that
+ * takes most of its room loses the oldest frame of its fattest flow; a frame takes its bytes, but no less than an even
+ * part of bytes_max.
  *
  * Nothing here allocates after construction, and memory that was never needed is never touched. Every frame that goes
  * in comes out through pop or is counted in one of the drop counters. */

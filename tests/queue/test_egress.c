@@ -74,11 +74,11 @@ static void test_bounds(void **state) {
 	assert_int_equal(push_new(queue, pool, 1, 600, 0), 0);
 	assert_int_equal(push_new(queue, pool, 2, 400, 0), 0);
 	assert_int_equal(queue_egress_bytes(queue), 1000);
-	assert_int_equal(push_new(queue, pool, 3, 1, 0), 0);
+	assert_int_equal(push_new(queue, pool, 3, 30, 0), 0);
 	assert_int_equal(queue_egress_stats(queue)->dropped_full, 1);
-	assert_int_equal(queue_egress_bytes(queue), 401);
-	assert_int_equal(push_new(queue, pool, 4, 1, 0), 0);
-	assert_int_equal(push_new(queue, pool, 5, 1, 0), 0); /* a fourth frame */
+	assert_int_equal(queue_egress_bytes(queue), 430);
+	assert_int_equal(push_new(queue, pool, 4, 30, 0), 0);
+	assert_int_equal(push_new(queue, pool, 5, 30, 0), 0); /* a fourth frame */
 	assert_int_equal(queue_egress_stats(queue)->dropped_full, 2);
 	assert_int_equal(queue_pool_available(pool), 2);
 	assert_next(queue, 0, 3);

@@ -10,6 +10,7 @@
 #define MBIT (1000 * 1000 / 8)
 #define BULK_BYTES 1400
 #define GAME_BYTES 200
+#define TINY_BYTES 62 /* the smallest that hold what the tests write into them */
 #define ROUND_NS(rate) ((GAME_BYTES + 2 * BULK_BYTES) * BASE_SECOND / (rate)) /* what is on the line, and one turn */
 
 /* Sends frames of one size at one rate. */
@@ -112,6 +113,15 @@ static void run(struct line *line, uint64_t ns) {
 			next = base_time_min(next, line->free_at);
 		line->now = next > line->now ? next : line->now + 1;
 	}
+}
+
+/* Frames at once, and then none for a second. */
+static void burst(struct line *line, struct stream *stream, unsigned frames) {
+	for (unsigned n = 0; n < frames; n++) {
+		stream->next = line->now;
+		send_one(line, stream);
+	}
+	stream->next = line->now + BASE_SECOND;
 }
 
 /* Measured from here on. */
@@ -253,6 +263,27 @@ static void test_fattest_pays(void **state) {
 	line_done(&line);
 }
 
+/* So does who fills it with many small frames: they are more of what the queue has room for than a burst of large ones,
+ * although fewer bytes. */
+static void test_many_small_frames_pay(void **state) {
+	(void)state;
+	for (uint32_t peer = 1; peer <= 2; peer++) { /* another flow, another peer */
+		struct line line;
+		struct stream *large;
+
+		line_init(&line, 20 * MBIT);
+		large = add(&line, 1, 1, BULK_BYTES, MBIT);
+		add(&line, peer, 2, TINY_BYTES, 40 * MBIT);
+		for (int i = 0; i < 20; i++) {
+			burst(&line, large, 60);
+			run(&line, 200 * BASE_MS);
+		}
+		assert_true(queue_egress_stats(line.queue)->dropped_full > 10000);
+		unit_assert_int(large->sent - large->received, 0, peer == 1 ? "lost by a flow" : "lost by a peer");
+		line_done(&line);
+	}
+}
+
 /* A flow a little above the line's rate makes a standing queue: CoDel drops, and no game waits meanwhile. */
 static void test_codel_drops(void **state) {
 	struct line line;
@@ -278,10 +309,7 @@ static void test_no_drops_without_a_standing_queue(void **state) {
 	stream = add(&line, 1, 1, BULK_BYTES, 19 * MBIT);
 	add(&line, 1, 2, GAME_BYTES, MBIT / 2);
 	for (int i = 0; i < 20; i++) { /* a burst of 80 frames takes 45 ms */
-		for (int n = 0; n < 80; n++) {
-			stream->next = line.now;
-			send_one(&line, stream);
-		}
+		burst(&line, stream, 80);
 		stream->next = line.now + 100 * BASE_MS;
 		run(&line, 200 * BASE_MS);
 	}
@@ -326,6 +354,7 @@ int main(void) {
 	    cmocka_unit_test(test_flow_flood),
 	    cmocka_unit_test(test_broadcast_storm),
 	    cmocka_unit_test(test_fattest_pays),
+	    cmocka_unit_test(test_many_small_frames_pay),
 	    cmocka_unit_test(test_codel_drops),
 	    cmocka_unit_test(test_no_drops_without_a_standing_queue),
 	    cmocka_unit_test(test_slow_line),

@@ -10,7 +10,7 @@
 
 struct queue_turn {
 	struct base_list link; /* in a list of one round, or by itself */
-	int32_t deficit;       /* bytes it may still send; at most one frame below zero */
+	int32_t deficit;       /* bytes it may still send; at most one packet below zero */
 	bool is_fresh;
 };
 

@@ -10,10 +10,12 @@
 #define MBIT (1000 * 1000 / 8)
 #define BULK_BYTES 1400
 #define GAME_BYTES 200
-#define TINY_BYTES 62 /* the smallest that hold what the tests write into them */
-#define ROUND_NS(rate) ((GAME_BYTES + 2 * BULK_BYTES) * BASE_SECOND / (rate)) /* what is on the line, and one turn */
+#define TINY_BYTES 62   /* the smallest that hold what the tests write into them */
+#define PACKET_BYTES 72 /* Ethernet, IPv4, UDP and QUIC around each frame */
+/* What is on the line, one turn, and the game's own. */
+#define ROUND_NS(rate) ((GAME_BYTES + 2 * BULK_BYTES + 3 * PACKET_BYTES) * BASE_SECOND / (rate))
 
-/* Sends frames of one size at one rate. */
+/* Sends frames of one size at one rate. All rates and sums of bytes are those on the line. */
 struct stream {
 	uint32_t peer;
 	uint16_t flow;
@@ -54,7 +56,8 @@ static void line_done(struct line *line) {
 static struct stream *add(struct line *line, uint32_t peer, uint16_t flow, uint16_t len, uint64_t rate) {
 	struct stream *stream = &line->streams[line->count];
 
-	*stream = (struct stream){.peer = peer, .flow = flow, .len = len, .every = len * BASE_SECOND / rate};
+	*stream =
+	    (struct stream){.peer = peer, .flow = flow, .len = len, .every = (len + PACKET_BYTES) * BASE_SECOND / rate};
 	stream->next = stream->every * line->count / STREAMS_MAX; /* not all at once */
 	line->count++;
 	return stream;
@@ -85,11 +88,11 @@ static void deliver(struct line *line) {
 
 	if (frame == NULL)
 		return;
-	line->free_at = line->now + frame->len * BASE_SECOND / line->rate;
+	line->free_at = line->now + (frame->len + PACKET_BYTES) * BASE_SECOND / line->rate;
 	stream = &line->streams[base_get_u32(frame->data + PACKET_AT + 36)];
 	delay = line->free_at - base_get_u64(frame->data + PACKET_AT + 28);
 	stream->received++;
-	stream->bytes += frame->len;
+	stream->bytes += frame->len + PACKET_BYTES;
 	stream->delay_sum += delay;
 	if (delay > stream->delay_max)
 		stream->delay_max = delay;
@@ -179,11 +182,27 @@ static void test_flows_share(void **state) {
 	(void)state;
 	line_init(&line, 20 * MBIT);
 	a = add(&line, 1, 1, BULK_BYTES, 40 * MBIT);
-	b = add(&line, 1, 2, 300, 40 * MBIT);
+	b = add(&line, 1, 2, TINY_BYTES, 40 * MBIT);
 	run(&line, BASE_SECOND);
 	forget(&line);
 	run(&line, 4 * BASE_SECOND);
 	assert_in_range(a->bytes * 100 / b->bytes, 97, 103);
+	line_done(&line);
+}
+
+/* So do two peers: each frame takes a packet, which is most of what a small one costs. */
+static void test_small_frames_cost_packets(void **state) {
+	struct line line;
+	struct stream *large, *tiny;
+
+	(void)state;
+	line_init(&line, 20 * MBIT);
+	large = add(&line, 1, 1, BULK_BYTES, 40 * MBIT);
+	tiny = add(&line, 2, 1, TINY_BYTES, 40 * MBIT);
+	run(&line, BASE_SECOND);
+	forget(&line);
+	run(&line, 4 * BASE_SECOND);
+	assert_in_range(large->bytes * 100 / tiny->bytes, 97, 103);
 	line_done(&line);
 }
 
@@ -332,6 +351,22 @@ static void test_slow_line(void **state) {
 	line_done(&line);
 }
 
+/* The rate is that of the line also where most of it is not frames: 40 ms are longer than two full frames take at
+ * 1 Mbit/s, and so a standing queue. */
+static void test_slow_line_small_frames(void **state) {
+	struct line line;
+	struct stream *tiny;
+
+	(void)state;
+	line_init(&line, MBIT);
+	tiny = add(&line, 1, 1, TINY_BYTES, MBIT);
+	burst(&line, tiny, (unsigned)(40 * BASE_MS / tiny->every));
+	tiny->next = line.now;
+	run(&line, BASE_SECOND);
+	assert_true(queue_egress_stats(line.queue)->dropped_codel > 0);
+	line_done(&line);
+}
+
 static void test_age_bounds_the_wait(void **state) {
 	struct line line;
 
@@ -350,6 +385,7 @@ int main(void) {
 	    cmocka_unit_test(test_sparse_flow_beside_bulk),
 	    cmocka_unit_test(test_sparse_flow_beside_many),
 	    cmocka_unit_test(test_flows_share),
+	    cmocka_unit_test(test_small_frames_cost_packets),
 	    cmocka_unit_test(test_peers_share),
 	    cmocka_unit_test(test_flow_flood),
 	    cmocka_unit_test(test_broadcast_storm),
@@ -358,6 +394,7 @@ int main(void) {
 	    cmocka_unit_test(test_codel_drops),
 	    cmocka_unit_test(test_no_drops_without_a_standing_queue),
 	    cmocka_unit_test(test_slow_line),
+	    cmocka_unit_test(test_slow_line_small_frames),
 	    cmocka_unit_test(test_age_bounds_the_wait),
 	};
 

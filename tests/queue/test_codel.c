@@ -68,6 +68,19 @@ static void test_ends_at_once(void **state) {
 	assert_int_equal(run(&codel, &now, 50, SLOW), 2);
 }
 
+/* What counts is the last spell of dropping, not all before it: after a short one it begins anew. */
+static void test_remembers_one_spell(void **state) {
+	struct queue_codel codel = {0};
+	uint64_t now = 0;
+
+	(void)state;
+	assert_true(run(&codel, &now, 600, SLOW) > 5);
+	run(&codel, &now, 1, 0);
+	assert_int_equal(run(&codel, &now, 110, SLOW), 1);
+	run(&codel, &now, 1, 0);
+	assert_int_equal(run(&codel, &now, 150, SLOW), 1);
+}
+
 static void test_forgets(void **state) {
 	struct queue_codel codel = {0};
 	uint64_t now = 0;
@@ -106,6 +119,7 @@ int main(void) {
 	    cmocka_unit_test(test_bursts_drop_nothing),
 	    cmocka_unit_test(test_standing_queue),
 	    cmocka_unit_test(test_ends_at_once),
+	    cmocka_unit_test(test_remembers_one_spell),
 	    cmocka_unit_test(test_forgets),
 	    cmocka_unit_test(test_alone),
 	    cmocka_unit_test(test_long_pause),

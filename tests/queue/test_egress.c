@@ -183,6 +183,241 @@ static void test_one_frame_in_many_queues(void **state) {
 	queue_pool_free(pool);
 }
 
+struct queued {
+	struct queue_pool *pool;
+	struct queue_egress *queue;
+	uint64_t now;
+};
+
+static void queued_init(struct queued *queued, size_t frames_max, size_t bytes_max) {
+	const struct queue_egress_limits limits = {frames_max, bytes_max, 200 * BASE_MS};
+
+	*queued = (struct queued){.pool = queue_pool_new(1024), .queue = queue_egress_new(&limits, test_seed)};
+}
+
+static void queued_done(struct queued *queued) {
+	queue_egress_free(queued->queue);
+	queue_pool_free(queued->pool);
+}
+
+/* Frames of one flow of a peer; their mark is the flow. */
+static void add(struct queued *queued, uint32_t peer, uint16_t flow, uint16_t len, unsigned frames) {
+	for (unsigned i = 0; i < frames; i++) {
+		struct queue_frame *frame = frame_of(queued->pool, flow, len);
+
+		frame->source_peer = peer;
+		fill_udp(frame->data, flow);
+		assert_int_equal(queue_egress_push(queued->queue, frame, queued->now), 0);
+		queue_frame_unref(frame);
+	}
+}
+
+/* The next one's peer and flow; 0 when there is none. */
+static uint32_t take(struct queued *queued, uint32_t *ret_peer) {
+	struct queue_frame *frame = queue_egress_peek(queued->queue, queued->now);
+	uint32_t flow = frame != NULL ? mark_of(frame) : 0;
+
+	*ret_peer = frame != NULL ? frame->source_peer : 0;
+	if (frame != NULL)
+		queue_egress_pop(queued->queue, queued->now);
+	return flow;
+}
+
+static void take_all(struct queued *queued) {
+	uint32_t peer;
+
+	while (take(queued, &peer) != 0)
+		continue;
+}
+
+static void assert_flows(struct queued *queued, const uint32_t *flows, size_t count) {
+	uint32_t peer;
+
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(take(queued, &peer), flows[i]);
+}
+
+/* Who has left comes back as new, but not at once: a frame that arrives whenever the one before it has gone must not
+ * always be first. */
+static void test_new_again_starves_nobody(void **state) {
+	(void)state;
+	for (uint32_t peer = 1; peer <= 2; peer++) { /* another flow, another peer */
+		struct queued queued;
+		unsigned bulk = 0;
+
+		queued_init(&queued, 1000, 1 << 20);
+		add(&queued, 1, 1, 1400, 100);
+		for (unsigned i = 0; i < 200; i++) {
+			uint32_t from;
+
+			if (queue_egress_frames(queued.queue) + bulk == 100) {
+				queue_egress_peek(queued.queue, queued.now); /* sees that it is gone */
+				add(&queued, peer, 2, 100, 1);
+			}
+			bulk += take(&queued, &from) == 1;
+		}
+		assert_in_range(bulk, 50, 100);
+		queued_done(&queued);
+	}
+}
+
+/* The fattest flow of the fattest peer goes, not the fattest of all. */
+static void test_fattest_peer_pays(void **state) {
+	struct queued queued;
+	uint32_t peer;
+	unsigned thin = 0;
+
+	(void)state;
+	queued_init(&queued, 11, 1 << 20);
+	add(&queued, 1, 1, 100, 5);
+	for (uint16_t flow = 2; flow <= 4; flow++)
+		add(&queued, 2, flow, 100, 3);
+	assert_int_equal(queue_egress_stats(queued.queue)->dropped_full, 3);
+	while (take(&queued, &peer) != 0)
+		thin += peer == 1;
+	assert_int_equal(thin, 5);
+	queued_done(&queued);
+}
+
+/* Who has fewer frames, but more bytes in them, pays where bytes are what is too much. */
+static void test_large_frames_weigh_more(void **state) {
+	struct queued queued;
+	uint32_t peer;
+	unsigned small_frames = 0;
+
+	(void)state;
+	queued_init(&queued, 10, 10000);
+	add(&queued, 1, 1, 900, 5); /* weigh 1000 each */
+	add(&queued, 2, 2, 1400, 4);
+	assert_int_equal(queue_egress_stats(queued.queue)->dropped_full, 1);
+	while (take(&queued, &peer) != 0)
+		small_frames += peer == 1;
+	assert_int_equal(small_frames, 5);
+	queued_done(&queued);
+}
+
+/* Who opens flow after flow leaves slots to others, whose flows stay apart. */
+static void test_slots_are_left(void **state) {
+	struct queued queued;
+	uint32_t order[2], peer, seen = 0;
+
+	(void)state;
+	queued_init(&queued, 1000, 1 << 20);
+	for (uint16_t flow = 1; flow <= 300; flow++)
+		add(&queued, 2, flow, 100, 1);
+	add(&queued, 1, 1000, 1400, 3);
+	add(&queued, 1, 1001, 100, 1);
+	while (seen < 2) {
+		uint32_t flow = take(&queued, &peer);
+
+		assert_int_not_equal(flow, 0);
+		if (peer == 1)
+			order[seen++] = flow;
+	}
+	assert_int_equal(order[0], 1000);
+	assert_int_equal(order[1], 1001);
+	queued_done(&queued);
+}
+
+/* A flow that found no slot stays where it is when there are slots again: its frames are in order. */
+static void test_order_without_slots(void **state) {
+	struct queued queued;
+	uint32_t last = 0;
+
+	(void)state;
+	queued_init(&queued, 1000, 1 << 20);
+	for (uint16_t flow = 1; flow <= 128; flow++)
+		add(&queued, 1, flow, 100, 1);
+	for (uint32_t mark = 1000; mark < 1020; mark++) {
+		struct queue_frame *frame = frame_of(queued.pool, mark, 1400);
+		uint32_t peer, taken;
+
+		fill_udp(frame->data, 999);
+		assert_int_equal(queue_egress_push(queued.queue, frame, queued.now), 0);
+		queue_frame_unref(frame);
+		if (mark < 1010)
+			continue;
+		for (unsigned i = 0; i < 20 && (taken = take(&queued, &peer)) != 0; i++) {
+			unit_assert_true(taken < 1000 || taken > last, "order");
+			last = taken >= 1000 ? taken : last;
+		}
+	}
+	queued_done(&queued);
+}
+
+/* What CoDel knew of the frames that found no slot ends with them, even when their peer stays: a later burst is a
+ * burst. */
+static void test_no_slots_anew(void **state) {
+	struct queued queued;
+
+	(void)state;
+	queued_init(&queued, 1000, 1 << 20);
+	for (int times = 0; times < 2; times++) {
+		for (uint16_t flow = 1; flow <= 128; flow++)
+			add(&queued, 1, flow, 100, 1);
+		add(&queued, 1, 999, 1400, 10);
+		queued.now += 150 * BASE_MS; /* longer than any target */
+		for (unsigned i = 0; i < 130; i++) {
+			uint32_t peer;
+
+			assert_int_not_equal(take(&queued, &peer), 0);
+		}
+		queued.now += BASE_SECOND;
+		queue_egress_age(queued.queue, queued.now);
+		add(&queued, 1, 1, 1400, 5);
+		assert_flows(&queued, (const uint32_t[]){1, 1, 1, 1}, 4); /* all others see their turn and leave */
+	}
+	assert_int_equal(queue_egress_stats(queued.queue)->dropped_codel, 0);
+	queued_done(&queued);
+}
+
+/* Who has just one frame behind the one that waits has no queue, however long a turn of the others takes. */
+static void test_few_frames_are_no_queue(void **state) {
+	struct queued queued;
+	uint32_t peer, flow;
+	unsigned left = 0;
+
+	(void)state;
+	queued_init(&queued, 1000, 1 << 20);
+	add(&queued, 1, 99, 1400, 2);
+	for (unsigned i = 0; i < 1000; i++) {
+		for (uint16_t other = 1; other <= 20; other++) /* more than is taken */
+			add(&queued, 1, other, 1400, i % 10 == 0);
+		if (take(&queued, &peer) == 99)
+			add(&queued, 1, 99, 1400, 1);
+		queued.now += 600 * BASE_US;
+	}
+	assert_true(queue_egress_stats(queued.queue)->dropped_codel > 20);
+	while ((flow = take(&queued, &peer)) != 0)
+		left += flow == 99;
+	assert_int_equal(left, 2);
+	queued_done(&queued);
+}
+
+/* A newcomer's turn on a slow line ends with the first frame that is longer than 300 bytes, so that little is in front
+ * of a game, whose own frames are shorter. On a fast line it is a full frame. */
+static void test_turns(void **state) {
+	static const uint32_t slow[] = {1, 2, 3, 3, 1, 2}, fast[] = {1, 1, 2, 2, 3, 3};
+	struct queued queued;
+
+	(void)state;
+	queued_init(&queued, 1000, 1 << 20);
+	for (int times = 0; times < 2; times++) {
+		add(&queued, 1, 1, 350, 2);
+		add(&queued, 1, 2, 350, 2);
+		add(&queued, 1, 3, 299, 2);
+		assert_flows(&queued, times == 0 ? slow : fast, 6);
+		take_all(&queued);
+		add(&queued, 1, 1, 1400, 300);
+		for (unsigned i = 0; i < 300; i++) { /* 118 Mbit/s */
+			assert_flows(&queued, (const uint32_t[]){1}, 1);
+			queued.now += 100 * BASE_US;
+		}
+		take_all(&queued);
+	}
+	queued_done(&queued);
+}
+
 static uint64_t dropped(const struct queue_egress_stats *stats) {
 	return stats->dropped_full + stats->dropped_codel + stats->dropped_age + stats->dropped_flush;
 }
@@ -250,6 +485,14 @@ int main(void) {
 	    cmocka_unit_test(test_offer_may_be_overtaken),
 	    cmocka_unit_test(test_age),
 	    cmocka_unit_test(test_one_frame_in_many_queues),
+	    cmocka_unit_test(test_new_again_starves_nobody),
+	    cmocka_unit_test(test_fattest_peer_pays),
+	    cmocka_unit_test(test_large_frames_weigh_more),
+	    cmocka_unit_test(test_slots_are_left),
+	    cmocka_unit_test(test_order_without_slots),
+	    cmocka_unit_test(test_no_slots_anew),
+	    cmocka_unit_test(test_few_frames_are_no_queue),
+	    cmocka_unit_test(test_turns),
 	    cmocka_unit_test(test_counters_add_up),
 	    cmocka_unit_test(test_no_room_at_all),
 	};

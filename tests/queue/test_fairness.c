@@ -2,7 +2,7 @@
  * send too much. */
 #include "queue/egress.h"
 
-#include "base/rng.h"
+#include "queue/codel.h"
 #include "tests/queue/frames.h"
 #include "tests/unit.h"
 
@@ -351,19 +351,57 @@ static void test_slow_line(void **state) {
 	line_done(&line);
 }
 
-/* The rate is that of the line also where most of it is not frames: 40 ms are longer than two full frames take at
- * 1 Mbit/s, and so a standing queue. */
+/* A queue that stands for 22 ms, less than two full frames take at 1 Mbit/s, may; one of 40 ms may not, and the line's
+ * rate is known also where most of what it carries is not frames. */
 static void test_slow_line_small_frames(void **state) {
-	struct line line;
-	struct stream *tiny;
+	static const struct {
+		uint16_t len;
+		uint64_t stands;
+		bool drops;
+	} cases[] = {{GAME_BYTES, 22 * BASE_MS, false}, {TINY_BYTES, 40 * BASE_MS, true}};
 
 	(void)state;
-	line_init(&line, MBIT);
-	tiny = add(&line, 1, 1, TINY_BYTES, MBIT);
-	burst(&line, tiny, (unsigned)(40 * BASE_MS / tiny->every));
-	tiny->next = line.now;
-	run(&line, BASE_SECOND);
-	assert_true(queue_egress_stats(line.queue)->dropped_codel > 0);
+	for (size_t i = 0; i < 2; i++) {
+		struct line line;
+		struct stream *stream;
+
+		line_init(&line, MBIT);
+		stream = add(&line, 1, 1, cases[i].len, MBIT);
+		burst(&line, stream, (unsigned)(cases[i].stands / stream->every));
+		stream->next = line.now;
+		run(&line, BASE_SECOND);
+		unit_assert_int(queue_egress_stats(line.queue)->dropped_codel > 0, cases[i].drops, i == 0 ? "22 ms" : "40 ms");
+		line_done(&line);
+	}
+}
+
+/* Where two frames take nearly as long as a frame may wait, CoDel still comes before age. */
+static void test_very_slow_line(void **state) {
+	struct line line;
+
+	(void)state;
+	line_init(&line, 15000); /* 120 kbit/s: two full frames take 213 ms */
+	add(&line, 1, 1, 300, 15750);
+	run(&line, 20 * BASE_SECOND);
+	assert_true(queue_egress_stats(line.queue)->dropped_codel > 10);
+	assert_int_equal(queue_egress_stats(line.queue)->dropped_age, 0);
+	line_done(&line);
+}
+
+/* Who sent little before says nothing of the line: what stands then is seen after an interval, and not later. */
+static void test_quiet_line_is_not_slow(void **state) {
+	struct line line;
+	struct stream *bulk;
+
+	(void)state;
+	line_init(&line, 20 * MBIT);
+	bulk = add(&line, 1, 1, BULK_BYTES, MBIT);
+	bulk->next = BASE_NEVER;
+	add(&line, 1, 2, GAME_BYTES, (GAME_BYTES + PACKET_BYTES) * 64);
+	run(&line, 2 * BASE_SECOND);
+	burst(&line, bulk, 300); /* 177 ms */
+	run(&line, QUEUE_CODEL_INTERVAL_NS + QUEUE_CODEL_TARGET_NS + 2 * BASE_MS);
+	assert_int_equal(queue_egress_stats(line.queue)->dropped_codel, 1);
 	line_done(&line);
 }
 
@@ -395,6 +433,8 @@ int main(void) {
 	    cmocka_unit_test(test_no_drops_without_a_standing_queue),
 	    cmocka_unit_test(test_slow_line),
 	    cmocka_unit_test(test_slow_line_small_frames),
+	    cmocka_unit_test(test_very_slow_line),
+	    cmocka_unit_test(test_quiet_line_is_not_slow),
 	    cmocka_unit_test(test_age_bounds_the_wait),
 	};
 

@@ -104,10 +104,15 @@ static int gcm_new(const struct ipsec_mb *mb, enum seal_suite suite, const uint8
 
 /* --- ChaCha20-Poly1305 --- */
 
+/* The library's AVX2 functions load the key in halves of 32 bytes each and use 16 of the second: what lies behind the
+ * key is read, and must be there to be read. */
+#define CHACHA_LOADED_BEHIND 16
+
 struct chacha_key {
 	struct seal_key key;
 	const struct ipsec_mb *mb;
 	uint8_t bytes[SEAL_KEY_BYTES_MAX];
+	uint8_t behind[CHACHA_LOADED_BEHIND];
 };
 
 static void chacha_run(const struct chacha_key *key, chacha_poly_enc_dec_update_t update, const uint8_t *nonce,

@@ -127,12 +127,8 @@ static ngtcp2_ssize write_packet(struct quic_conn *conn, struct packet *packet, 
 	if (quic_control_has_unsent(&conn->control) && !conn->control.blocked) {
 		ngtcp2_ssize len = write_control(conn, packet);
 
-		if (len != 0)
+		if (len != 0 || !is_control_blocked(conn))
 			return len;
-		if (!is_control_blocked(conn)) {
-			conn->written_at = 0;
-			return 0;
-		}
 	}
 	if (next_datagram(conn, burst->budget, &payload)) {
 		ngtcp2_ssize len = is_restrained(conn, burst->budget - payload.len) ? write_rest(conn, packet)

@@ -84,7 +84,7 @@ struct relay_limits {
 	/* 1366 bytes of budget fit UDP payloads of 1406, which PPPoE, DS-Lite and common VPN paths still carry: a first   \
 	 * peer on a perfect path must not lock out the others. */                                                         \
 	.room_mtu_max = 1344,                                                                                              \
-	/* 13 MiB when all are used; a room may take at most half, a peer a third (egress.c). */                                       \
+	/* 13 MiB when all are used; a room may take at most half, a peer a third (egress.c). */                           \
 	.pool_frames = 8192,                                                                                               \
 	/* An older game frame is worthless, and TCP should hear early that the path is full. Four times as much in frames \
 	 * and bytes carried no more. */                                                                                   \

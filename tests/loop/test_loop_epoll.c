@@ -1,5 +1,4 @@
 /* What only the Linux loop has: hang-ups, descriptors to write to, more sources than a batch, fine timers, signals. */
-#include "loop/alarm.h"
 #include "loop/loop.h"
 #include "tests/unit.h"
 
@@ -190,42 +189,6 @@ static void test_deadline_that_moves(void **state) {
 	close_source(&source);
 }
 
-/* How often the alarm is set when `deadlines` follow each other at equal distances, again and again, for a second. */
-static unsigned count_settings(const uint64_t *deadlines, unsigned count, uint64_t distance) {
-	struct loop_alarm alarm = {.at = BASE_NEVER};
-	unsigned settings = 0, turn = 0;
-
-	for (uint64_t now = BASE_SECOND; now < 2 * BASE_SECOND; now += distance) {
-		uint64_t deadline = now + deadlines[turn++ % count], at;
-
-		assert_true(alarm.at > now);
-		if (!loop_alarm_moves(&alarm, now, deadline, &at))
-			at = alarm.at;
-		else
-			alarm = (struct loop_alarm){.at = at, .set_at = now}, settings++;
-		assert_true(at > now && at <= deadline);
-	}
-	return settings;
-}
-
-/* It is never late, does not ring between a game's packets, and is set once for one of them and its answer. */
-static void test_alarm(void **state) {
-	static const uint64_t game[] = {26 * BASE_MS, 20 * BASE_MS}, one[] = {BASE_SECOND};
-	struct loop_alarm alarm = {.at = BASE_NEVER};
-	uint64_t at = 0;
-
-	(void)state;
-	assert_in_range(count_settings(game, 2, 8 * BASE_MS), 62, 65);
-	assert_in_range(count_settings(game, 2, BASE_MS), 90, 101);
-	assert_int_equal(count_settings(one, 1, BASE_MS), 2);
-	/* What is due soon rings soon, and is put off as far as it goes only when it was not to ring soon before. */
-	assert_true(loop_alarm_moves(&alarm, 5 * BASE_MS, 7 * BASE_MS, &at) && at == 7 * BASE_MS);
-	alarm = (struct loop_alarm){.at = 7 * BASE_MS, .set_at = 5 * BASE_MS};
-	assert_true(loop_alarm_moves(&alarm, 5 * BASE_MS, 6 * BASE_MS, &at) && at == 6 * BASE_MS);
-	assert_false(loop_alarm_moves(&alarm, 5 * BASE_MS, 90 * BASE_MS, &at));
-	assert_true(loop_alarm_moves(&alarm, 6 * BASE_MS, 90 * BASE_MS, &at) && at == 14 * BASE_MS);
-}
-
 static void on_hangup(void *user) {
 	(void)user;
 	note('h');
@@ -285,15 +248,11 @@ static void test_hangup_without_a_use(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_hangup_of_a_source),
-	    TEST(test_writable),
-	    TEST(test_many_sources),
-	    TEST(test_timer_precision),
-	    cmocka_unit_test(test_alarm),
-	    TEST(test_deadline_that_moves),
-	    TEST(test_signal_nobody_reads),
-	    TEST(test_hangup_without_a_use),
-	    TEST(test_signals),
+	    TEST(test_hangup_of_a_source),   TEST(test_writable),
+	    TEST(test_many_sources),         TEST(test_timer_precision),
+
+	    TEST(test_deadline_that_moves),  TEST(test_signal_nobody_reads),
+	    TEST(test_hangup_without_a_use), TEST(test_signals),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -250,7 +250,6 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 	    TEST(test_hangup_of_a_source),   TEST(test_writable),
 	    TEST(test_many_sources),         TEST(test_timer_precision),
-
 	    TEST(test_deadline_that_moves),  TEST(test_signal_nobody_reads),
 	    TEST(test_hangup_without_a_use), TEST(test_signals),
 	};

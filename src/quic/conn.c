@@ -46,6 +46,7 @@ void quic_settings_to_ng(const struct quic_settings *settings, uint64_t now, ngt
 	ret->initial_rtt = INITIAL_RTT;
 	ret->max_tx_udp_payload_size = QUIC_UDP_PAYLOAD_MAX;
 	ret->ack_thresh = QUIC_ACK_THRESHOLD;
+	ret->rand_ctx.native_handle = settings->rng;
 	ret->handshake_timeout =
 	    settings->handshake_timeout_ns != 0 ? settings->handshake_timeout_ns : HANDSHAKE_TIMEOUT_DEFAULT;
 	if (obs_on(settings->log, OBS_TRACE))
@@ -231,8 +232,14 @@ static int on_stateless_reset(ngtcp2_conn *ng, const ngtcp2_pkt_stateless_reset 
 }
 
 static void on_random(uint8_t *dest, size_t len, const ngtcp2_rand_ctx *ctx) {
-	(void)ctx;
-	quic_random(dest, len);
+	struct base_rng *rng = ctx->native_handle;
+
+	if (rng == NULL) {
+		quic_random(dest, len);
+		return;
+	}
+	for (size_t i = 0; i < len; i++)
+		dest[i] = (uint8_t)base_rng_next(rng);
 }
 
 static int on_new_cid(ngtcp2_conn *ng, ngtcp2_cid *cid, uint8_t *token, size_t len, void *user) {

@@ -13,6 +13,7 @@
 #define QUIC_QUIC_H
 
 #include "base/addr.h"
+#include "base/rng.h"
 #include "base/slice.h"
 #include "base/time.h"
 #include "obs/log.h"
@@ -86,6 +87,8 @@ struct quic_settings {
 	enum quic_congestion congestion;
 	const struct seal_backend *seal; /* protects 1-RTT packets; outlives the connections. NULL: GnuTLS */
 	struct obs_log *log;             /* may be NULL */
+	/* What congestion control and probes draw from, so that a simulation's seed repeats it. NULL: quic_random() */
+	struct base_rng *rng;
 };
 
 struct quic_burst {

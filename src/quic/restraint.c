@@ -226,6 +226,7 @@ static void stand_by(struct quic_restraint *restraint, uint64_t rate_before) {
 	}
 	if (restraint->best_rate > rate_before + rate_before / BETTER_PART)
 		restraint->limit += restraint->limit / 2;
+	restraint->rtt_min = restraint->path_rtt;
 	restraint->limit = at_least(restraint->limit, 2 * bytes_in(restraint->rtt_min, restraint->best_rate));
 }
 

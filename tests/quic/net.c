@@ -149,10 +149,14 @@ static bool on_accept(void *user, struct quic_conn *conn, const struct base_addr
 
 /* --- set-up --- */
 
+uint64_t net_usual_seed;
+
 static uint64_t pick_seed(void) {
 	const char *text = getenv("QUIC_TEST_SEED");
 
-	return text != NULL ? strtoull(text, NULL, 10) : (uint64_t)time(NULL);
+	if (text != NULL)
+		return strtoull(text, NULL, 10);
+	return net_usual_seed != 0 ? net_usual_seed : (uint64_t)time(NULL);
 }
 
 static void print_line(void *user, struct slice line) {
@@ -170,6 +174,7 @@ void net_init(struct net *net) {
 
 	*net = (struct net){.seed = pick_seed(), .now = NET_START, .latency_ns = 10 * BASE_MS, .mtu = 1500};
 	base_rng_init(&net->rng, net->seed);
+	net->settings.rng = &net->rng;
 	print_message("seed %llu (QUIC_TEST_SEED repeats it)\n", (unsigned long long)net->seed);
 	if (getenv("QUIC_TEST_TRACE") != NULL)
 		net->settings.log = obs_log_new(OBS_TRACE, OBS_FORMAT_TEXT, print_line, no_clock, NULL);

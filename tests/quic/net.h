@@ -79,6 +79,7 @@ struct net {
 };
 
 extern const struct quic_events net_events;
+extern uint64_t net_usual_seed; /* where QUIC_TEST_SEED names none; 0: the time */
 
 void net_init(struct net *net); /* self-signed identity for "relay.test"; starts the server */
 void net_done(struct net *net);

@@ -429,6 +429,7 @@ struct sim_party *sim_party_new(const char *scenario, uint64_t seed, const struc
 	assert_non_null(party);
 	print_message("%s: seed %llu\n", scenario, (unsigned long long)seed);
 	sim_net_init(&party->net, scenario, seed);
+	party->quic.rng = &party->net.rng;
 	if (getenv("LANPARTY_SIM_LOG") != NULL)
 		party->log = obs_log_new(OBS_DEBUG, OBS_FORMAT_TEXT, print_line, no_clock, party);
 	party->limits = (struct relay_limits)RELAY_LIMITS_DEFAULT;

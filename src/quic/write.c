@@ -139,8 +139,8 @@ static ngtcp2_ssize write_packet(struct quic_conn *conn, struct packet *packet, 
 	}
 	conn->dry = true;
 	burst->dry = burst->count > 0;
-	/* Now already, although the call after the burst has left does the same. Without this one a transfer kept about a
-	 * millisecond more in the line's buffer beside a game (bench/run limited): seen, but not explained. */
+	/* Now already, not in the call after the burst has left: that we had no more to send counts for ngtcp2 only before
+	 * pacing is told, and where it does not count BBR takes a game's rate for the path's. */
 	return write_rest(conn, packet);
 }
 

@@ -57,3 +57,7 @@ bool queue_codel_drops(struct queue_codel *codel, uint64_t waited, bool alone, u
 	codel->drop_next += spacing(codel->count);
 	return true;
 }
+
+void queue_codel_empty(struct queue_codel *codel) {
+	codel->above_until = 0; /* that ends dropping, too */
+}

@@ -25,5 +25,7 @@ struct queue_codel {
  * drop this frame and ask about the next one. `waited` is the frame's time in the queue; `alone` that too little is
  * behind it to call it a queue. */
 bool queue_codel_drops(struct queue_codel *codel, uint64_t waited, bool alone, uint64_t target, uint64_t now);
+/* To be told when the flow has no frame left, however that came: nothing waits too long any more. */
+void queue_codel_empty(struct queue_codel *codel);
 
 #endif

@@ -35,11 +35,13 @@
 #define RATE_WINDOW_NS (20 * BASE_MS)
 
 #define NO_ENTRY UINT32_MAX
+#define PARTS 256 /* of the hashes in a spare flow */
 
 struct entry {
 	struct queue_frame *frame;
 	uint64_t queued_at; /* ns */
 	uint32_t next;
+	uint8_t part; /* of its hash */
 };
 
 struct flow {
@@ -88,7 +90,8 @@ struct queue_egress {
 	uint32_t flows; /* in use */
 	struct flow flow_slots[FLOWS_MAX];
 	struct source source_slots[SOURCES_MAX];
-	struct entry entries[]; /* frames_max, and one for a frame that makes room for itself */
+	uint16_t spare_parts[SOURCES_MAX][PARTS]; /* how many frames of each part wait in the source's spare flow */
+	struct entry entries[];                   /* frames_max, and one for a frame that makes room for itself */
 };
 
 struct queue_egress *queue_egress_new(const struct queue_egress_limits *limits, const uint64_t seed[static 2]) {
@@ -128,6 +131,13 @@ static void flow_init(struct flow *flow, struct source *source, uint64_t hash) {
 	queue_turn_init(&flow->turn);
 }
 
+static struct source *source_unused(struct queue_egress *queue) {
+	uint32_t index = queue->fresh_sources++;
+
+	memset(queue->spare_parts[index], 0, sizeof(queue->spare_parts[index]));
+	return &queue->source_slots[index];
+}
+
 static struct source *source_make(struct queue_egress *queue, uint32_t peer) {
 	struct source **bucket = &queue->source_buckets[peer % SOURCE_BUCKETS];
 	struct source *source = queue->free_sources;
@@ -135,7 +145,7 @@ static struct source *source_make(struct queue_egress *queue, uint32_t peer) {
 	if (source != NULL)
 		queue->free_sources = source->next;
 	else if (queue->fresh_sources < SOURCES_MAX)
-		source = &queue->source_slots[queue->fresh_sources++];
+		source = source_unused(queue);
 	else
 		return &queue->source_slots[peer % SOURCES_MAX]; /* all are in use */
 	*source = (struct source){.peer = peer, .next = *bucket};
@@ -165,9 +175,14 @@ static void source_release(struct queue_egress *queue, struct source *source) {
 	queue->free_sources = source;
 }
 
-/* The flow of a frame. A source may take a slot while it holds no more of them than there are free, so that a newcomer
- * always finds some. While frames wait in its spare flow, new flows go there too: one of them may be theirs, and must
- * stay in order. */
+/* How many frames of that part wait in the spare flow of the source. */
+static uint16_t *spare_part(struct queue_egress *queue, const struct source *source, uint8_t part) {
+	return &queue->spare_parts[source - queue->source_slots][part];
+}
+
+/* The flow of a frame. A source may take a slot while it holds no more of them than there are free, so that one, or a
+ * few, never hold all. A flow that still has frames in the spare flow goes on there, to stay in order; so does, now and
+ * then, one with the same part of the hash. */
 static struct flow *flow_of(struct queue_egress *queue, uint32_t peer, uint64_t hash) {
 	struct flow **bucket = &queue->flow_buckets[hash % FLOW_BUCKETS];
 	struct source *source;
@@ -178,7 +193,7 @@ static struct flow *flow_of(struct queue_egress *queue, uint32_t peer, uint64_t 
 	if (flow != NULL)
 		return flow;
 	source = source_of(queue, peer);
-	if (source->spare.frames > 0 || source->flows >= FLOWS_MAX - queue->flows)
+	if (*spare_part(queue, source, (uint8_t)hash) > 0 || source->flows >= FLOWS_MAX - queue->flows)
 		return &source->spare;
 	flow = queue->free_flows;
 	if (flow != NULL)
@@ -218,14 +233,18 @@ static size_t weight_of(const struct queue_egress *queue, size_t len) {
 	return len > queue->weight_min ? len : queue->weight_min;
 }
 
-static void append(struct queue_egress *queue, struct flow *flow, struct queue_frame *frame, uint64_t now) {
+static void append(struct queue_egress *queue, struct flow *flow, struct queue_frame *frame, uint8_t part,
+                   uint64_t now) {
 	uint32_t index = queue->free_entries;
 
 	if (index != NO_ENTRY)
 		queue->free_entries = queue->entries[index].next;
 	else
 		index = queue->fresh_entries++;
-	queue->entries[index] = (struct entry){.frame = queue_frame_ref(frame), .queued_at = now, .next = NO_ENTRY};
+	queue->entries[index] =
+	    (struct entry){.frame = queue_frame_ref(frame), .queued_at = now, .next = NO_ENTRY, .part = part};
+	if (flow == &flow->source->spare)
+		++*spare_part(queue, flow->source, part);
 	if (flow->frames == 0)
 		flow->head = index;
 	else
@@ -249,11 +268,18 @@ static void remove_head(struct queue_egress *queue, struct flow *flow) {
 		queue->offered = NULL;
 	flow->head = entry->next;
 	flow->frames--;
+	if (flow == &flow->source->spare)
+		--*spare_part(queue, flow->source, entry->part);
+	if (flow->frames == 0)
+		queue_codel_empty(&flow->codel);
 	flow->bytes -= len;
 	flow->weight -= weight_of(queue, len);
 	flow->source->weight -= weight_of(queue, len);
 	queue->frames--;
 	queue->bytes -= len;
+	/* A pause is no time in which there was more to send. */
+	if (queue->frames == 0)
+		queue->rate.running = false;
 	queue_frame_unref(entry->frame);
 	entry->next = queue->free_entries;
 	queue->free_entries = index;
@@ -309,13 +335,13 @@ int queue_egress_push(struct queue_egress *queue, struct queue_frame *frame, uin
 
 	assert(frame->len > 0); /* it begins with a header */
 	queue->stats.frames_in++;
-	if (queue->limits.frames_max == 0 || frame->len > queue->limits.bytes_max) {
+	if (frame->len > queue->limits.bytes_max) {
 		queue->stats.dropped_full++;
 		return BASE_E_FULL;
 	}
 	hash = queue_flow_hash(queue->seed, frame->source_peer, queue_frame_bytes(frame));
 	flow = flow_of(queue, frame->source_peer, hash);
-	append(queue, flow, frame, now);
+	append(queue, flow, frame, (uint8_t)hash, now);
 	queue_round_join(&flow->source->round, &flow->turn, quantum(queue));
 	queue_round_join(&queue->round, &flow->source->turn, quantum(queue));
 	while (is_over(queue)) {
@@ -344,7 +370,6 @@ static void measure_rate(struct queue_egress *queue, size_t len, uint64_t now) {
 	} else {
 		*rate = (struct rate){.running = true, .since = now, .per_second = rate->per_second};
 	}
-	rate->running = queue->bytes > len;
 }
 
 /* CoDel's target, which must not be shorter than two frames take (RFC 8289 section 4.4 asks for one). */

@@ -174,7 +174,6 @@ static void hold_back(struct quic_restraint *restraint, const struct quic_restra
 		restraint->limit = slow_limit(restraint, view, rate);
 	else
 		restraint->limit = at_least(view->window / 2, view->acknowledged_together);
-	restraint->rtt_min = restraint->path_rtt;
 	restraint->grown = 0;
 	start_round(restraint, now + view->rtt_smoothed);
 }
@@ -226,8 +225,7 @@ static void stand_by(struct quic_restraint *restraint, uint64_t rate_before) {
 	}
 	if (restraint->best_rate > rate_before + rate_before / BETTER_PART)
 		restraint->limit += restraint->limit / 2;
-	restraint->rtt_min = restraint->path_rtt;
-	restraint->limit = at_least(restraint->limit, 2 * bytes_in(restraint->rtt_min, restraint->best_rate));
+	restraint->limit = at_least(restraint->limit, 2 * bytes_in(restraint->path_rtt, restraint->best_rate));
 }
 
 static void give_up(struct quic_restraint *restraint, uint64_t now) {
@@ -303,7 +301,7 @@ void quic_restraint_update(struct quic_restraint *restraint, const struct quic_r
 	measure_rate(restraint, view, now);
 	if (now < restraint->round_start || now < restraint->off_until)
 		return;
-	if (view->rtt_latest < restraint->least_rtt || restraint->samples == 0)
+	if (view->rtt_latest < restraint->least_rtt)
 		restraint->least_rtt = view->rtt_latest;
 	restraint->samples++;
 	if (queue_stands(restraint, view)) {

@@ -49,8 +49,7 @@ struct quic_restraint {
 	unsigned poor; /* spans in a row in which the limit cost rate */
 	uint64_t off_until;
 
-	/* Pacing, of slow lines only: `limit` bytes in `rtt_min`, which was `path_rtt` when the limit was set. */
-	uint64_t rtt_min;
+	/* Pacing, of slow lines only: `limit` bytes in `path_rtt`. */
 	uint64_t next; /* when the next packet may leave; QUIC_RESTRAINT_BURST earlier is early enough */
 
 	uint64_t window, window_at; /* the controller's, and when it last was no less than half of that */
@@ -83,7 +82,7 @@ static inline bool quic_restraint_has_room(struct quic_restraint *restraint, uin
 
 /* How long a slow line takes for so many bytes, in ns. */
 static inline uint64_t quic_restraint_time(const struct quic_restraint *restraint, uint64_t bytes) {
-	return bytes * restraint->rtt_min / restraint->limit;
+	return bytes * restraint->path_rtt / restraint->limit;
 }
 
 /* When such a packet may leave, or BASE_NEVER: it may now. To a slow line they leave evenly: a burst is a queue while

@@ -201,7 +201,9 @@ static void update_restraint(struct quic_conn *conn) {
 	if (!conn->restrains || !conn->handshake_done)
 		return;
 	ngtcp2_conn_get_conn_info(conn->ng, &info);
-	if (info.min_rtt == UINT64_MAX) /* a new path, of which nothing is known */
+	if (info.latest_rtt == 0) /* a new path: what was learned on the old one says nothing about it */
+		conn->restraint = (struct quic_restraint){0};
+	if (info.min_rtt == UINT64_MAX) /* no round trip yet, there or after persistent congestion */
 		return;
 	view = (struct quic_restraint_view){
 	    .rtt_latest = info.latest_rtt,

@@ -3,7 +3,8 @@
  * All peers of a core share one pool. How much of it a room may hold is decided by what is left: never more than there
  * is free (dynamic thresholds, Choudhury and Hahne 1998, alpha 1). Rooms that are all greedy get a part each and leave
  * as much again, so that a newcomer always finds some. The same holds for a peer in what is left to its room: one that
- * sends to others who fetch nothing does not take the buffers of the rest. */
+ * sends to others who fetch nothing does not take the buffers of the rest. And for whoever a frame is for in what is
+ * left to its sender: those who fetch nothing do not take what an honest sender has for others. */
 #include "relay/internal.h"
 
 #include "obs/frame_event.h"
@@ -12,14 +13,18 @@
 #include <assert.h>
 #include <string.h>
 
-static bool may_hold_more(const struct relay_peer *source) {
+static bool may_hold_more(const struct relay_peer *source, const struct relay_peer *target) {
 	size_t available = queue_pool_available(source->core->pool), room = source->room->held.frames;
+	size_t sender = source->held.frames;
 
-	return room < available && source->held.frames < available - room;
+	if (room >= available || sender >= available - room)
+		return false;
+	return target == NULL || relay_peer_queued(target) < available - room - sender;
 }
 
-struct queue_frame *relay_egress_frame(struct relay_peer *source, struct slice datagram) {
-	struct queue_frame *frame = may_hold_more(source) ? queue_frame_new(source->core->pool) : NULL;
+struct queue_frame *relay_egress_frame(struct relay_peer *source, const struct relay_peer *target,
+                                       struct slice datagram) {
+	struct queue_frame *frame = may_hold_more(source, target) ? queue_frame_new(source->core->pool) : NULL;
 
 	if (frame == NULL)
 		return NULL;

@@ -201,7 +201,7 @@ static int switch_frame(struct ingress *in) {
 
 	if (drop != GO_ON)
 		return drop;
-	copy = relay_egress_frame(in->peer, in->datagram);
+	copy = relay_egress_frame(in->peer, target, in->datagram);
 	if (copy == NULL)
 		return OBS_DROP_NO_BUFFER;
 	copies = group ? in->room->peer_count - 1 : 1;

@@ -178,8 +178,10 @@ void relay_notify_left(struct relay_room *room, uint32_t id, enum ctrl_leave_rea
 bool relay_notify_end(struct relay_peer *peer, const struct relay_end *end);
 
 /* egress.c */
-/* A pool frame with the datagram's bytes and one reference, or NULL: no buffer for this peer or its room. */
-struct queue_frame *relay_egress_frame(struct relay_peer *source, struct slice datagram);
+/* A pool frame with the datagram's bytes and one reference, or NULL: no buffer for this peer, its room or `target`,
+ * which is NULL when it goes to more than one. */
+struct queue_frame *relay_egress_frame(struct relay_peer *source, const struct relay_peer *target,
+                                       struct slice datagram);
 /* Queues a copy for `target`, or books why not. */
 bool relay_egress_offer(struct relay_peer *target, struct queue_frame *frame, uint64_t now);
 /* Drops what is too old. */

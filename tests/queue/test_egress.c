@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/rng.h"
+#include "queue/codel.h"
 #include "tests/queue/frames.h"
 #include "tests/unit.h"
 
@@ -345,6 +346,24 @@ static void test_order_without_slots(void **state) {
 	queued_done(&queued);
 }
 
+/* Whoever once found no slot does not keep the others from theirs: a scan of a LAN leaves as many flows for a moment,
+ * and a download that begins in it may last for hours. */
+static void test_slots_again(void **state) {
+	struct queued queued;
+	uint32_t peer;
+
+	(void)state;
+	queued_init(&queued, 1000, 1 << 20);
+	for (uint16_t flow = 1; flow <= 128; flow++)
+		add(&queued, 1, flow, 100, 1);
+	add(&queued, 1, 999, 1400, 40);
+	for (unsigned i = 0; i < 148; i++)
+		assert_int_not_equal(take(&queued, &peer), 0);
+	add(&queued, 1, 5, 100, 1);
+	assert_flows(&queued, (const uint32_t[]){5, 999}, 2);
+	queued_done(&queued);
+}
+
 /* What CoDel knew of the frames that found no slot ends with them, even when their peer stays: a later burst is a
  * burst. */
 static void test_no_slots_anew(void **state) {
@@ -369,6 +388,36 @@ static void test_no_slots_anew(void **state) {
 	}
 	assert_int_equal(queue_egress_stats(queued.queue)->dropped_codel, 0);
 	queued_done(&queued);
+}
+
+/* A flow that was emptied, whatever emptied it, has no standing queue: its next burst is a burst. */
+static void test_emptied(void **state) {
+	struct queued queued;
+	uint32_t peer;
+
+	(void)state;
+	for (unsigned flush = 0; flush < 2; flush++) {
+		uint64_t dropped_before;
+
+		queued_init(&queued, 1000, 1 << 20);
+		add(&queued, 1, 1, 1400, 100);
+		queued.now += 6 * BASE_MS;
+		assert_int_equal(take(&queued, &peer), 1);
+		queued.now += QUEUE_CODEL_INTERVAL_NS;
+		assert_int_equal(take(&queued, &peer), 1);
+		dropped_before = queue_egress_stats(queued.queue)->dropped_codel;
+		assert_true(dropped_before > 0);
+		queued.now += 30 * BASE_SECOND;
+		if (flush)
+			queue_egress_flush(queued.queue);
+		else
+			queue_egress_age(queued.queue, queued.now);
+		add(&queued, 1, 1, 1400, 100);
+		queued.now += 101 * BASE_MS; /* longer than any target, and seen for the first time */
+		assert_int_equal(take(&queued, &peer), 1);
+		assert_int_equal(queue_egress_stats(queued.queue)->dropped_codel, dropped_before);
+		queued_done(&queued);
+	}
 }
 
 /* Who has just one frame behind the one that waits has no queue, however long a turn of the others takes. */
@@ -413,6 +462,12 @@ static void test_turns(void **state) {
 			assert_flows(&queued, (const uint32_t[]){1}, 1);
 			queued.now += 100 * BASE_US;
 		}
+		for (unsigned i = 0; i < 5; i++) { /* a pause is not slow */
+			add(&queued, 1, 1, 1400, 2);
+			assert_flows(&queued, (const uint32_t[]){1}, 1);
+			queue_egress_flush(queued.queue);
+			queued.now += BASE_SECOND;
+		}
 		take_all(&queued);
 	}
 	queued_done(&queued);
@@ -456,8 +511,11 @@ static void test_counters_add_up(void **state) {
 		assert_true(queue_egress_frames(queue) <= 700 && queue_egress_bytes(queue) <= 100000);
 		assert_int_equal(queue_pool_available(pool), 800 - queue_egress_frames(queue));
 	}
+	print_message("%llu %llu %llu %llu %llu\n", (unsigned long long)stats->frames_out,
+	              (unsigned long long)stats->dropped_full, (unsigned long long)stats->dropped_age,
+	              (unsigned long long)stats->dropped_codel, (unsigned long long)stats->dropped_flush);
 	assert_true(stats->frames_out > 10000 && stats->dropped_full > 100 && stats->dropped_age > 100 &&
-	            stats->dropped_codel > 100 && stats->dropped_flush > 100);
+	            stats->dropped_codel > 50 && stats->dropped_flush > 100);
 	while (queue_egress_peek(queue, now) != NULL)
 		queue_egress_pop(queue, now);
 	assert_int_equal(queue_egress_bytes(queue), 0);
@@ -490,7 +548,9 @@ int main(void) {
 	    cmocka_unit_test(test_large_frames_weigh_more),
 	    cmocka_unit_test(test_slots_are_left),
 	    cmocka_unit_test(test_order_without_slots),
+	    cmocka_unit_test(test_slots_again),
 	    cmocka_unit_test(test_no_slots_anew),
+	    cmocka_unit_test(test_emptied),
 	    cmocka_unit_test(test_few_frames_are_no_queue),
 	    cmocka_unit_test(test_turns),
 	    cmocka_unit_test(test_counters_add_up),

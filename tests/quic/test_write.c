@@ -418,7 +418,7 @@ static int compare_ns(const void *a, const void *b) {
 	return (*left > *right) - (*left < *right);
 }
 
-static struct line_result measure_line(struct net *net, bool to_server, unsigned seconds) {
+static struct line_result measure(struct net *net, bool to_server, unsigned seconds, size_t len) {
 	struct net_peer *from = to_server ? &net->client[0] : &net->at_server[0];
 	struct net_peer *to = to_server ? &net->at_server[0] : &net->client[0];
 	uint64_t *queue = calloc(1000 * seconds, sizeof(*queue));
@@ -426,7 +426,7 @@ static struct line_result measure_line(struct net *net, bool to_server, unsigned
 	uint64_t before;
 
 	assert_non_null(queue);
-	net_send(from, 1000000, BULK_BYTES);
+	net_send(from, 1000000, len);
 	net_run(net, 2 * BASE_SECOND);
 	before = to->heard;
 	for (unsigned ms = 0; ms < 1000 * seconds; ms++) {
@@ -434,10 +434,14 @@ static struct line_result measure_line(struct net *net, bool to_server, unsigned
 		queue[ms] = in_queue(net, to_server);
 	}
 	qsort(queue, 1000 * seconds, sizeof(*queue), compare_ns);
-	result.percent = (to->heard - before) * BULK_BYTES * 100 / (net->rate * seconds);
+	result.percent = (to->heard - before) * len * 100 / (net->rate * seconds);
 	result.queue_ns = queue[970 * seconds];
 	free(queue);
 	return result;
+}
+
+static struct line_result measure_line(struct net *net, bool to_server, unsigned seconds) {
+	return measure(net, to_server, seconds, BULK_BYTES);
 }
 
 static void start_line(struct net *net, uint64_t kbit_per_second, uint64_t latency_ns) {
@@ -495,18 +499,54 @@ static void test_radios(void **state) {
 
 /* A phone leaves a bad cell: nothing learned on the slow line may hold back for long on the fast one. */
 static void test_line_becomes_fast(void **state) {
-	struct line_result result;
-	struct net net;
+	static const unsigned rates[][2] = {{2000, 20000}, {500, 50000}};
 
 	(void)state;
-	start_line(&net, 2000, 10 * BASE_MS);
-	result = measure_line(&net, true, 5);
-	assert_true(result.percent >= 88);
-	net.rate *= 10;
-	result = measure_line(&net, true, 5);
-	print_message("%llu %%\n", (unsigned long long)result.percent);
-	assert_true(result.percent >= 80);
-	net_done(&net);
+	for (size_t i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) {
+		struct line_result result;
+		struct net net;
+
+		start_line(&net, rates[i][0], 10 * BASE_MS);
+		result = measure_line(&net, true, 5);
+		assert_true(result.percent >= 88);
+		net.rate = rates[i][1] * 1000 / 8;
+		result = measure_line(&net, true, 5);
+		print_message("%u kbit/s, then %u: %llu %%\n", rates[i][0], rates[i][1], (unsigned long long)result.percent);
+		assert_true(result.percent >= 80);
+		net_done(&net);
+	}
+}
+
+/* Nor does it hold on a new path, to a slower line or a faster one: a phone moves from one network to another. */
+static void test_new_path(void **state) {
+	static const struct {
+		unsigned kbit_before, ms_before, kbit, ms;
+	} cases[] = {{10000, 20, 1000, 2}, {50000, 10, 1000, 10}, {500, 10, 50000, 10}};
+	const size_t len = 1100; /* a new path begins with small packets */
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct line_result result;
+		struct base_path path;
+		struct net net;
+
+		start_line(&net, cases[i].kbit_before, cases[i].ms_before * BASE_MS);
+		net_send(&net.client[0], 1000000, len);
+		net_run(&net, 10 * BASE_SECOND);
+		net.rate = cases[i].kbit * 1000 / 8;
+		net.latency_ns = cases[i].ms * BASE_MS;
+		net.free_at[0] = net.free_at[1] = 0;
+		net.client[0].local.ip[3]++;
+		path = net_path(&net, &net.client[0]);
+		assert_int_equal(quic_conn_migrate(net.client[0].conn, &path, net.now), 0);
+		result = measure(&net, true, 5, len);
+		print_message("%u kbit/s and %u ms, then %u and %u: %llu %%, queue %llu us\n", cases[i].kbit_before,
+		              cases[i].ms_before, cases[i].kbit, cases[i].ms, (unsigned long long)result.percent,
+		              (unsigned long long)(result.queue_ns / BASE_US));
+		assert_true(result.percent >= 80);
+		assert_true(result.queue_ns < 75 * BASE_MS);
+		net_done(&net);
+	}
 }
 
 /* Nor may what was learned on a short path hold back on a long one: another route, a worse cell. Until the shortest
@@ -602,6 +642,7 @@ int main(int argc, char **argv) {
 	    cmocka_unit_test(test_slow_lines),
 	    cmocka_unit_test(test_radios),
 	    cmocka_unit_test(test_line_becomes_fast),
+	    cmocka_unit_test(test_new_path),
 	    cmocka_unit_test(test_path_becomes_long),
 	    cmocka_unit_test(test_long_transfer),
 	    cmocka_unit_test(test_line_becomes_slow),

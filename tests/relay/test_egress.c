@@ -229,14 +229,14 @@ static void test_broadcast_takes_one_buffer(void **state) {
 static void test_pool_is_shared_fairly(void **state) {
 	struct relay_limits limits = RELAY_LIMITS_DEFAULT;
 	struct party *party;
-	struct conn *greedy[3], *late;
-	static const char *const rooms[] = {"A", "B", "C"};
-	static const size_t held[] = {34, 22, 15}; /* a third of what is left each time */
+	struct conn *greedy[5], *late;
+	static const char *const rooms[] = {"A", "B", "C", "D", "E"};
+	static const size_t held[] = {25, 19, 14, 11, 8}; /* a quarter of what is left each time */
 
 	(void)state;
 	limits.pool_frames = 100;
 	party = party_new(&limits);
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < 5; i++) {
 		greedy[i] = party_join(party, rooms[i], 1, 0);
 		party_join(party, rooms[i], 2, 0);
 		for (int n = 0; n < 200; n++)
@@ -244,6 +244,9 @@ static void test_pool_is_shared_fairly(void **state) {
 		assert_int_equal(party_room(party, rooms[i])->held.frames, held[i]);
 		assert_int_equal(party_drops(greedy[i], OBS_DROP_NO_BUFFER), 200 - held[i]);
 	}
+	/* Less is left now than this room holds. */
+	party_send(greedy[0], party_mac(2), party_mac(1), 100);
+	assert_int_equal(party_room(party, "A")->held.frames, held[0]);
 	late = party_join(party, "LATE", 1, 0);
 	party_join(party, "LATE", 2, 0);
 	party_send(late, party_mac(2), party_mac(1), 100);
@@ -285,6 +288,25 @@ static void test_buffers_of_a_peer(void **state) {
 	party_free(party);
 }
 
+/* Nor can those who fetch nothing take the buffers of an honest sender: it goes on talking to the others. */
+static void test_buffers_for_others(void **state) {
+	struct party *party = party_new(NULL);
+	struct conn *sender = party_join(party, "R", 1, 0), *honest = party_join(party, "R", 2, 0);
+
+	(void)state;
+	for (unsigned i = 3; i < 11; i++)
+		party_join(party, "R", i, 0);
+	for (unsigned n = 0; n < 1024; n++) {
+		for (unsigned i = 3; i < 11; i++)
+			party_send(sender, party_mac(i), party_mac(1), 14);
+		party_send(sender, party_mac(2), party_mac(1), 200);
+		assert_int_equal(party_drain(honest), 1);
+	}
+	assert_true(party_drops(sender, OBS_DROP_NO_BUFFER) > 1000);
+	party_assert_balance(party, "for others");
+	party_free(party);
+}
+
 /* A relay that ends while frames wait frees them with whoever sent them. */
 static void test_end_with_frames(void **state) {
 	struct party *party = party_new(NULL);
@@ -312,6 +334,7 @@ int main(void) {
 	    cmocka_unit_test(test_broadcast_takes_one_buffer),
 	    cmocka_unit_test(test_pool_is_shared_fairly),
 	    cmocka_unit_test(test_buffers_of_a_peer),
+	    cmocka_unit_test(test_buffers_for_others),
 	    cmocka_unit_test(test_end_with_frames),
 	};
 

@@ -90,7 +90,7 @@ struct queue_egress {
 	uint32_t flows; /* in use */
 	struct flow flow_slots[FLOWS_MAX];
 	struct source source_slots[SOURCES_MAX];
-	uint16_t spare_parts[SOURCES_MAX][PARTS]; /* how many frames of each part wait in the source's spare flow */
+	uint32_t spare_parts[SOURCES_MAX][PARTS]; /* how many frames of each part wait in the source's spare flow */
 	struct entry entries[];                   /* frames_max, and one for a frame that makes room for itself */
 };
 
@@ -176,7 +176,7 @@ static void source_release(struct queue_egress *queue, struct source *source) {
 }
 
 /* How many frames of that part wait in the spare flow of the source. */
-static uint16_t *spare_part(struct queue_egress *queue, const struct source *source, uint8_t part) {
+static uint32_t *spare_part(struct queue_egress *queue, const struct source *source, uint8_t part) {
 	return &queue->spare_parts[source - queue->source_slots][part];
 }
 
@@ -193,7 +193,8 @@ static struct flow *flow_of(struct queue_egress *queue, uint32_t peer, uint64_t 
 	if (flow != NULL)
 		return flow;
 	source = source_of(queue, peer);
-	if (*spare_part(queue, source, (uint8_t)hash) > 0 || source->flows >= FLOWS_MAX - queue->flows)
+	if ((source->spare.frames > 0 && *spare_part(queue, source, (uint8_t)hash) > 0) ||
+	    source->flows >= FLOWS_MAX - queue->flows)
 		return &source->spare;
 	flow = queue->free_flows;
 	if (flow != NULL)

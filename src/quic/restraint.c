@@ -41,10 +41,10 @@
  * would look like a queue from then on. BBR empties the path every 5 s, unless it has seen a round trip as short
  * meanwhile. */
 #define SHORTEST_NS (6 * BASE_SECOND)
-#define LOOK_RTTS 2
+#define DRAIN_RTTS 2
 
-/* Longer than BBR looks at a path (0.2 s and the round trips before and after); a window that stays narrow is one. */
-#define LOOK_NS BASE_SECOND
+/* Longer than BBR's ProbeRTT (0.2 s and the round trips before and after); a window that stays narrow is one. */
+#define PROBE_RTT_MAX_NS BASE_SECOND
 
 static uint64_t clamp(uint64_t value, uint64_t min, uint64_t max) {
 	return value < min ? min : value < max ? value : max;
@@ -85,16 +85,16 @@ static bool is_telling(const struct quic_restraint *restraint, const struct quic
 
 /* BBR's narrowest window, four packets, does not empty a slow line. So that our own queue is not taken for the path
  * there, one packet at a time leaves for a round trip and another. */
-static void start_look(struct quic_restraint *restraint, const struct quic_restraint_view *view, uint64_t now) {
-	restraint->look_until = now + LOOK_RTTS * view->rtt_smoothed;
-	restraint->looking = true;
+static void start_drain(struct quic_restraint *restraint, const struct quic_restraint_view *view, uint64_t now) {
+	restraint->drain_until = now + DRAIN_RTTS * view->rtt_smoothed;
+	restraint->draining = true;
 }
 
 /* Without the time that a full packet takes on a slow line, for which its limit has room anyway. */
 static uint64_t path_sample(const struct quic_restraint *restraint, const struct quic_restraint_view *view) {
 	uint64_t packet_ns;
 
-	if (!restraint->looking || restraint->line_rate == 0)
+	if (!restraint->draining || restraint->line_rate == 0)
 		return view->rtt_latest;
 	packet_ns = view->packet * BASE_SECOND / restraint->line_rate;
 	return view->rtt_latest - base_time_min(packet_ns, view->rtt_latest);
@@ -108,7 +108,7 @@ static void note_shortest(struct quic_restraint *restraint, const struct quic_re
 		restraint->shortest[1] = restraint->shortest[0];
 		restraint->shortest[0] = view->rtt_latest;
 		if (restraint->slow && is_telling(restraint, view))
-			start_look(restraint, view, now);
+			start_drain(restraint, view, now);
 	}
 	restraint->shortest[0] = base_time_min(restraint->shortest[0], path_sample(restraint, view));
 	/* The shortest ever is more than ours when it was forgotten because the path is another. */
@@ -123,16 +123,14 @@ static bool queue_stands(const struct quic_restraint *restraint, const struct qu
 	return restraint->samples >= SAMPLES_MIN && is_telling(restraint, view) && is_long(restraint, restraint->least_rtt);
 }
 
-/* BBR narrows its window for a moment, to see the path without a queue. Half of that window is no measure of the path,
- * and it is not us who then cost rate. */
-static bool is_looking(struct quic_restraint *restraint, const struct quic_restraint_view *view, uint64_t now) {
-	restraint->looking = restraint->looking && now < restraint->look_until;
-	if (view->window >= restraint->window / 2 || now >= restraint->window_at + LOOK_NS) {
-		restraint->window = view->window;
-		restraint->window_at = now;
-		return restraint->looking;
-	}
-	return true;
+/* BBR narrows its window for a moment (ProbeRTT), to see the path without a queue. Half of that window is no measure of
+ * the path, and it is not us who then cost rate. */
+static bool is_probing_rtt(struct quic_restraint *restraint, const struct quic_restraint_view *view, uint64_t now) {
+	if (view->window < restraint->window / 2 && now < restraint->window_at + PROBE_RTT_MAX_NS)
+		return true;
+	restraint->window = view->window;
+	restraint->window_at = now;
+	return false;
 }
 
 /* --- the limit --- */
@@ -234,7 +232,7 @@ static void give_up(struct quic_restraint *restraint, uint64_t now) {
 	restraint->poor = 0;
 }
 
-/* The best fades with time, however long the spans are: the longer a queue, the longer they are. */
+/* The best fades with time, by a quarter at most in one span: the longer a queue, the longer the spans are. */
 static void learn_rates(struct quic_restraint *restraint, uint64_t rate, uint64_t span) {
 	restraint->best_rate -= restraint->best_rate / FADE_PART * clamp(span / SPAN_MIN, 1, FADE_PART / 4);
 	if (rate > restraint->best_rate)
@@ -284,14 +282,17 @@ static bool note_sample(struct quic_restraint *restraint, const struct quic_rest
 
 void quic_restraint_update(struct quic_restraint *restraint, const struct quic_restraint_view *view, uint64_t now) {
 	const uint64_t before = restraint->seen_rtt;
-	const bool looking = is_looking(restraint, view, now);
+	const bool probing = is_probing_rtt(restraint, view, now);
+	bool emptied;
 
+	restraint->draining = restraint->draining && now < restraint->drain_until;
+	emptied = probing || restraint->draining;
 	if (view->in_flight == 0 && !restraint->slow)
 		restraint->limit = 0;
 	if (!note_sample(restraint, view))
 		return;
 	note_shortest(restraint, view, now);
-	if (looking) {
+	if (emptied) {
 		start_span(restraint, view, now);
 		start_round(restraint, now);
 		return;

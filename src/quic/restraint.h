@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 /* While one full packet at a time leaves, small ones pass it all the same, some of them. */
-#define QUIC_RESTRAINT_LOOK_SPARES 4
+#define QUIC_RESTRAINT_DRAIN_SPARES 4
 #define QUIC_RESTRAINT_BURST BASE_MS /* what a slow line carries in this time may leave together */
 
 /* All zero: nothing is known yet. */
@@ -37,8 +37,8 @@ struct quic_restraint {
 	uint64_t path_rtt;    /* the path's, without a queue: the shortest of late */
 	uint64_t shortest[2]; /* since `shortest_at`, and of the time before; 0: of all times */
 	uint64_t shortest_at;
-	bool looking; /* one packet at a time leaves, until `look_until` */
-	uint64_t look_until;
+	bool draining; /* one packet at a time leaves, until `drain_until` */
+	uint64_t drain_until;
 
 	/* The rate at which bytes left the path, by spans of some round trips. */
 	uint64_t span_start, span_left;
@@ -72,7 +72,7 @@ void quic_restraint_update(struct quic_restraint *restraint, const struct quic_r
 
 /* Whether such a packet more may be in flight. */
 static inline bool quic_restraint_has_room(struct quic_restraint *restraint, uint64_t in_flight, uint64_t spare) {
-	const uint64_t room = restraint->looking ? 1 + QUIC_RESTRAINT_LOOK_SPARES * spare : restraint->limit + spare;
+	const uint64_t room = restraint->draining ? 1 + QUIC_RESTRAINT_DRAIN_SPARES * spare : restraint->limit + spare;
 
 	if (restraint->limit == 0 || in_flight < room)
 		return true;

@@ -156,7 +156,7 @@ static void test_queue_of_others(void **state) {
 
 /* The controller narrows its window for a moment to see the path without a queue: that costs rate, but not by our
  * doing, and half of it is no limit. */
-static void test_look_at_the_path(void **state) {
+static void test_probe_rtt(void **state) {
 	struct line line;
 	uint64_t before, longest = 0;
 
@@ -351,9 +351,9 @@ static void test_path(void **state) {
 }
 
 /* A slow line is emptied now and then to see the path behind our own queue: one packet at a time, for a moment. */
-static void test_look(void **state) {
+static void test_drain(void **state) {
 	struct line line;
-	unsigned looks = 0, looked_ms = 0;
+	unsigned drains = 0, drained_ms = 0;
 
 	(void)state;
 	init(&line);
@@ -363,19 +363,19 @@ static void test_look(void **state) {
 	run(&line, 3000, 3 * RATE);
 	assert_true(line.restraint.slow);
 	for (unsigned ms = 0; ms < 30000; ms++) {
-		bool before = line.restraint.looking;
+		bool before = line.restraint.draining;
 
 		step(&line, 3 * RATE);
-		looks += line.restraint.looking && !before;
-		looked_ms += line.restraint.looking;
-		if (line.restraint.looking && line.view.in_flight > 0) {
+		drains += line.restraint.draining && !before;
+		drained_ms += line.restraint.draining;
+		if (line.restraint.draining && line.view.in_flight > 0) {
 			assert_false(quic_restraint_has_room(&line.restraint, line.view.in_flight, 0));
 			assert_true(quic_restraint_has_room(&line.restraint, PACKET, PACKET - 100));
 		}
 		assert_true(line.restraint.path_rtt < RTT + 2 * PACKET * BASE_MS / 125);
 	}
-	assert_in_range(looks, 4, 6);
-	assert_in_range(looked_ms, looks * 60, looks * 90);
+	assert_in_range(drains, 4, 6);
+	assert_in_range(drained_ms, drains * 60, drains * 90);
 }
 
 int main(void) {
@@ -387,7 +387,7 @@ int main(void) {
 	    cmocka_unit_test(test_least),
 	    cmocka_unit_test(test_jitter),
 	    cmocka_unit_test(test_queue_of_others),
-	    cmocka_unit_test(test_look_at_the_path),
+	    cmocka_unit_test(test_probe_rtt),
 	    cmocka_unit_test(test_narrow_for_good),
 	    cmocka_unit_test(test_slow_line),
 	    cmocka_unit_test(test_slow_line_rests),
@@ -395,7 +395,7 @@ int main(void) {
 	    cmocka_unit_test(test_pacing),
 	    cmocka_unit_test(test_small_packets),
 	    cmocka_unit_test(test_path),
-	    cmocka_unit_test(test_look),
+	    cmocka_unit_test(test_drain),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

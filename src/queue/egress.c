@@ -18,8 +18,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FLOWS_MAX 256  /* one source gets at most half of them */
-#define SOURCES_MAX 64 /* with frames at the same time; more share */
+#define SOURCES_MAX 64   /* with frames at the same time; more share */
+#define FLOWS_OWN 4      /* of each source, whatever others do: its game and its download stay apart */
+#define FLOWS_SHARED 256 /* on top of them; one source gets at most half */
+#define FLOWS_MAX (SOURCES_MAX * FLOWS_OWN + FLOWS_SHARED)
 #define FLOW_BUCKETS 256
 #define SOURCE_BUCKETS 64
 
@@ -87,7 +89,7 @@ struct queue_egress {
 	struct flow *free_flows;
 	struct source *free_sources;
 	uint32_t fresh_flows, fresh_sources, fresh_entries, free_entries;
-	uint32_t flows; /* in use */
+	uint32_t shared_flows; /* in use */
 	struct flow flow_slots[FLOWS_MAX];
 	struct source source_slots[SOURCES_MAX];
 	uint32_t spare_parts[SOURCES_MAX][PARTS]; /* how many frames of each part wait in the source's spare flow */
@@ -180,8 +182,12 @@ static uint32_t *spare_part(struct queue_egress *queue, const struct source *sou
 	return &queue->spare_parts[source - queue->source_slots][part];
 }
 
-/* The flow of a frame. A source may take a slot while it holds no more of them than there are free, so that one, or a
- * few, never hold all. A flow that still has frames in the spare flow goes on there, to stay in order; so does, now and
+/* Beyond its own, a source may hold no more slots than are left to all. */
+static bool has_slot(const struct queue_egress *queue, const struct source *source) {
+	return source->flows < FLOWS_OWN || source->flows - FLOWS_OWN < FLOWS_SHARED - queue->shared_flows;
+}
+
+/* The flow of a frame. A flow that still has frames in the spare flow goes on there, to stay in order; so does, now and
  * then, one with the same part of the hash. */
 static struct flow *flow_of(struct queue_egress *queue, uint32_t peer, uint64_t hash) {
 	struct flow **bucket = &queue->flow_buckets[hash % FLOW_BUCKETS];
@@ -194,7 +200,7 @@ static struct flow *flow_of(struct queue_egress *queue, uint32_t peer, uint64_t 
 		return flow;
 	source = source_of(queue, peer);
 	if ((source->spare.frames > 0 && *spare_part(queue, source, (uint8_t)hash) > 0) ||
-	    source->flows >= FLOWS_MAX - queue->flows)
+	    !has_slot(queue, source))
 		return &source->spare;
 	flow = queue->free_flows;
 	if (flow != NULL)
@@ -204,8 +210,9 @@ static struct flow *flow_of(struct queue_egress *queue, uint32_t peer, uint64_t 
 	flow_init(flow, source, hash);
 	flow->next = *bucket;
 	*bucket = flow;
+	if (source->flows >= FLOWS_OWN)
+		queue->shared_flows++;
 	source->flows++;
-	queue->flows++;
 	return flow;
 }
 
@@ -223,7 +230,8 @@ static void flow_release(struct queue_egress *queue, struct flow *flow) {
 	flow->next = queue->free_flows;
 	queue->free_flows = flow;
 	flow->source->flows--;
-	queue->flows--;
+	if (flow->source->flows >= FLOWS_OWN)
+		queue->shared_flows--;
 }
 
 /* --- frames in a flow --- */

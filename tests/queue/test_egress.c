@@ -6,6 +6,7 @@
 #include "tests/queue/frames.h"
 #include "tests/unit.h"
 
+#define ONE_PEERS_FLOWS 132
 #define MARK_AT (QUEUE_FRAME_BYTES_MAX - 4) /* behind every frame here: tells them apart */
 
 static const struct queue_egress_limits small = {.frames_max = 3, .bytes_max = 1000, .age_ns_max = 10};
@@ -193,7 +194,7 @@ struct queued {
 static void queued_init(struct queued *queued, size_t frames_max, size_t bytes_max) {
 	const struct queue_egress_limits limits = {frames_max, bytes_max, 200 * BASE_MS};
 
-	*queued = (struct queued){.pool = queue_pool_new(1024), .queue = queue_egress_new(&limits, test_seed)};
+	*queued = (struct queued){.pool = queue_pool_new(frames_max + 24), .queue = queue_egress_new(&limits, test_seed)};
 }
 
 static void queued_done(struct queued *queued) {
@@ -297,15 +298,17 @@ static void test_large_frames_weigh_more(void **state) {
 	queued_done(&queued);
 }
 
-/* Who opens flow after flow leaves slots to others, whose flows stay apart. */
+/* Who opens flow after flow leaves slots to others, whose flows stay apart; so do as many peers as there can be. */
 static void test_slots_are_left(void **state) {
 	struct queued queued;
 	uint32_t order[2], peer, seen = 0;
 
 	(void)state;
-	queued_init(&queued, 1000, 1 << 20);
-	for (uint16_t flow = 1; flow <= 300; flow++)
-		add(&queued, 2, flow, 100, 1);
+	queued_init(&queued, 10000, 10 << 20);
+	for (peer = 2; peer <= 64; peer++) {
+		for (uint16_t flow = 1; flow <= 150; flow++)
+			add(&queued, peer, flow, 100, 1);
+	}
 	add(&queued, 1, 1000, 1400, 3);
 	add(&queued, 1, 1001, 100, 1);
 	while (seen < 2) {
@@ -327,7 +330,7 @@ static void test_order_without_slots(void **state) {
 
 	(void)state;
 	queued_init(&queued, 1000, 1 << 20);
-	for (uint16_t flow = 1; flow <= 128; flow++)
+	for (uint16_t flow = 1; flow <= ONE_PEERS_FLOWS; flow++)
 		add(&queued, 1, flow, 100, 1);
 	for (uint32_t mark = 1000; mark < 1020; mark++) {
 		struct queue_frame *frame = frame_of(queued.pool, mark, 1400);
@@ -354,10 +357,10 @@ static void test_slots_again(void **state) {
 
 	(void)state;
 	queued_init(&queued, 1000, 1 << 20);
-	for (uint16_t flow = 1; flow <= 128; flow++)
+	for (uint16_t flow = 1; flow <= ONE_PEERS_FLOWS; flow++)
 		add(&queued, 1, flow, 100, 1);
 	add(&queued, 1, 999, 1400, 40);
-	for (unsigned i = 0; i < 148; i++)
+	for (unsigned i = 0; i < ONE_PEERS_FLOWS + 20; i++)
 		assert_int_not_equal(take(&queued, &peer), 0);
 	add(&queued, 1, 5, 100, 1);
 	assert_flows(&queued, (const uint32_t[]){5, 999}, 2);
@@ -372,11 +375,11 @@ static void test_no_slots_anew(void **state) {
 	(void)state;
 	queued_init(&queued, 1000, 1 << 20);
 	for (int times = 0; times < 2; times++) {
-		for (uint16_t flow = 1; flow <= 128; flow++)
+		for (uint16_t flow = 1; flow <= ONE_PEERS_FLOWS; flow++)
 			add(&queued, 1, flow, 100, 1);
 		add(&queued, 1, 999, 1400, 10);
 		queued.now += 150 * BASE_MS; /* longer than any target */
-		for (unsigned i = 0; i < 130; i++) {
+		for (unsigned i = 0; i < ONE_PEERS_FLOWS + 2; i++) {
 			uint32_t peer;
 
 			assert_int_not_equal(take(&queued, &peer), 0);
@@ -481,7 +484,7 @@ static uint64_t dropped(const struct queue_egress_stats *stats) {
  * that both run out of slots. */
 static void test_counters_add_up(void **state) {
 	struct queue_pool *pool = queue_pool_new(800);
-	struct queue_egress *queue = queue_egress_new(&(struct queue_egress_limits){700, 100000, 150 * BASE_MS}, test_seed);
+	struct queue_egress *queue = queue_egress_new(&(struct queue_egress_limits){700, 350000, 150 * BASE_MS}, test_seed);
 	const struct queue_egress_stats *stats = queue_egress_stats(queue);
 	struct base_rng rng;
 	uint64_t now = 0;
@@ -498,7 +501,7 @@ static void test_counters_add_up(void **state) {
 		} else if (what == 1) {
 			queue_egress_age(queue, now);
 		} else if (what % 10 >= 2 + 3 * phase) {
-			struct queue_frame *frame = frame_of(pool, i, (uint16_t)(1 + base_rng_below(&rng, 400)));
+			struct queue_frame *frame = frame_of(pool, i, (uint16_t)(1 + base_rng_below(&rng, 1400)));
 
 			frame->source_peer = (uint32_t)base_rng_below(&rng, 90);
 			fill_udp(frame->data, (uint16_t)base_rng_below(&rng, phase == 2 ? 2 : 1 + i / 1000));
@@ -508,7 +511,7 @@ static void test_counters_add_up(void **state) {
 			queue_egress_pop(queue, now);
 		}
 		assert_int_equal(stats->frames_in, stats->frames_out + dropped(stats) + queue_egress_frames(queue));
-		assert_true(queue_egress_frames(queue) <= 700 && queue_egress_bytes(queue) <= 100000);
+		assert_true(queue_egress_frames(queue) <= 700 && queue_egress_bytes(queue) <= 350000);
 		assert_int_equal(queue_pool_available(pool), 800 - queue_egress_frames(queue));
 	}
 	print_message("%llu %llu %llu %llu %llu\n", (unsigned long long)stats->frames_out,

@@ -7,7 +7,7 @@ import subprocess
 import time
 
 from package import PROGRAM, package, remove_package
-from winlab import FAKES, PREFIX, STATE, TOOL, WineCase, environment, windows_path, wine, wine_binary
+from winlab import FAKES, PREFIX, STATE, TOOL, WineCase, environment, has_not_begun, windows_path, wine, wine_binary
 
 DRIVE_C = os.path.join(PREFIX, 'drive_c')
 HOME = os.path.join(DRIVE_C, 'Program Files', 'lanparty')
@@ -29,14 +29,32 @@ def tearDownModule():
 def registry(key):
     """Values of a key, or None."""
     status, out, _ = wine('reg', 'query', key)
-    return None if status != 0 else dict(re.findall(r'(?m)^\s+(\S+)\s+REG_\w+\s+(.*?)\s*$', out))
+    if 'Unable to find' in out:
+        return None
+    assert status == 0, out
+    return dict(re.findall(r'(?m)^\s+(\S+)\s+REG_\w+\s+(.*?)\s*$', out))
 
 
 def service_state():
     """The number of Windows for it: 1 stopped, 4 running; None without a service."""
-    status, out, _ = wine('sc', 'query', 'lanparty-client')
-    found = re.search(r'STATE\s*:\s*(\d+)', out)
-    return int(found.group(1)) if status == 0 and found else None
+    def failed(*result):  # sc says nothing when there is no service
+        return has_not_begun(*result) and registry(SERVICE_KEY)
+    found = re.search(r'STATE\s*:\s*(\d+)', wine('sc', 'query', 'lanparty-client', failed=failed)[1])
+    return int(found.group(1)) if found else None
+
+
+def last_temporary_file():
+    """When the folder for temporary files, which Wine 8 and 10 have in different places, was last used."""
+    folders = [path for part in ('Temp', 'AppData/Local/Temp') for path in glob.glob(os.path.join(DRIVE_C, 'users', '*', part))]
+    return max(os.stat(path).st_mtime_ns for path in folders)
+
+
+def run_setup(*command, status):
+    """An installer or uninstaller; it says nothing, but first unpacks itself to the folder for temporary files."""
+    def failed(got, *_):
+        return got == 1 != status and last_temporary_file() == before
+    before = last_temporary_file()
+    return wine(*command, failed=failed)[0]
 
 
 def read(*path):
@@ -66,7 +84,8 @@ class TestInstaller(WineCase):
     @staticmethod
     def clear():
         """Also what a failed or killed test left."""
-        if wine('sc', 'delete', 'lanparty-client')[0] == 0:
+        if registry(SERVICE_KEY):
+            wine('sc', 'delete', 'lanparty-client')
             wine('net', 'stop', 'lanparty-client')
         wine('reg', 'delete', UNINSTALL_KEY, '/f')
         for folder in (HOME, MENU, *glob.glob(STATE + '*')):
@@ -79,16 +98,16 @@ class TestInstaller(WineCase):
             time.sleep(0.1)
 
     def install(self, *options, status=0):
-        self.assertEqual(wine(package().setup, '/S', *options)[0], status)
+        self.assertEqual(run_setup(package().setup, '/S', *options, status=status), status)
 
     def uninstall(self, *options, home=HOME):
-        self.assertEqual(wine(os.path.join(home, 'uninstall.exe'), '/S', *options)[0], 0)
+        self.assertEqual(run_setup(os.path.join(home, 'uninstall.exe'), '/S', *options, status=0), 0)
         self.wait('the uninstaller, which goes on as a copy of itself', lambda: not os.path.exists(home))
         self.wait('its last steps', lambda: registry(UNINSTALL_KEY) is None)
 
     def uninstall_in_place(self, *options):
         """(A path in two parts: it must not come in quotes.) The status of a removal that is refused; this way it is the uninstaller itself that ends."""
-        return wine(os.path.join(HOME, 'uninstall.exe'), '/S', *options, '_?=C:\\Program', 'Files\\lanparty')[0]
+        return run_setup(os.path.join(HOME, 'uninstall.exe'), '/S', *options, '_?=C:\\Program', 'Files\\lanparty', status=1)
 
     def assert_installed(self, home=HOME):
         self.assertEqual(sorted(os.listdir(home)), INSTALLED)

@@ -34,7 +34,7 @@ struct quic_restraint {
 	uint64_t least_rtt;   /* of this round */
 	unsigned samples;     /* in this round */
 
-	uint64_t path_rtt;    /* the path's, without a queue: the shortest of late */
+	uint64_t path_rtt;    /* the path's, without a queue: the shortest of late, and not below the view's rtt_min */
 	uint64_t shortest[2]; /* since `shortest_at`, and of the time before; 0: of all times */
 	uint64_t shortest_at;
 	bool draining; /* one packet at a time leaves, until `drain_until` */
@@ -42,11 +42,11 @@ struct quic_restraint {
 
 	/* The rate at which bytes left the path, by spans of some round trips. */
 	uint64_t span_start, span_left;
-	bool stood;         /* the queue did, all through this span */
-	uint64_t best_rate; /* bytes a second; fades */
-	uint64_t
-	    line_rate; /* bytes a second that the line carries: what left while the queue stood; fades faster; 0: unknown */
-	unsigned poor; /* spans in a row in which the limit cost rate */
+	bool stood; /* the queue did, all through this span */
+	/* In bytes a second; both fade, the second one faster. */
+	uint64_t best_rate; /* the most that left */
+	uint64_t line_rate; /* what the line carries: the most that left once a queue stood; 0: not known */
+	unsigned poor;      /* spans in a row in which the limit cost rate */
 	uint64_t off_until;
 
 	/* Pacing, of slow lines only: `limit` bytes in `path_rtt`. */

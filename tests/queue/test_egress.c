@@ -298,29 +298,49 @@ static void test_large_frames_weigh_more(void **state) {
 	queued_done(&queued);
 }
 
-/* Who opens flow after flow leaves slots to others, whose flows stay apart; so do as many peers as there can be. */
-static void test_slots_are_left(void **state) {
-	struct queued queued;
-	uint32_t order[2], peer, seen = 0;
+/* Flows from `first` on, each with three large frames, and one with a small one after them: all apart. */
+static void assert_apart(struct queued *queued, uint32_t peer, uint16_t first, uint16_t flows) {
+	uint32_t from;
 
-	(void)state;
-	queued_init(&queued, 10000, 10 << 20);
-	for (peer = 2; peer <= 64; peer++) {
-		for (uint16_t flow = 1; flow <= 150; flow++)
-			add(&queued, peer, flow, 100, 1);
-	}
-	add(&queued, 1, 1000, 1400, 3);
-	add(&queued, 1, 1001, 100, 1);
-	while (seen < 2) {
-		uint32_t flow = take(&queued, &peer);
+	for (uint16_t i = 0; i < flows - 1; i++)
+		add(queued, peer, (uint16_t)(first + i), 1400, 3);
+	add(queued, peer, (uint16_t)(first + flows - 1), 100, 1);
+	for (uint32_t i = 0; i < flows;) {
+		uint32_t flow = take(queued, &from);
 
 		assert_int_not_equal(flow, 0);
-		if (peer == 1)
-			order[seen++] = flow;
+		if (from == peer)
+			assert_int_equal(flow, first + i++);
 	}
-	assert_int_equal(order[0], 1000);
-	assert_int_equal(order[1], 1001);
+}
+
+/* One peer has many slots, and has them again after they were in use. */
+static void test_slots(void **state) {
+	struct queued queued;
+
+	(void)state;
+	queued_init(&queued, 1000, 2 << 20);
+	for (unsigned times = 0; times < 5; times++) {
+		assert_apart(&queued, 1, 1, ONE_PEERS_FLOWS);
+		take_all(&queued);
+	}
 	queued_done(&queued);
+}
+
+/* Who opens flow after flow leaves slots to others, whose flows stay apart; so do as many peers as there can be. */
+static void test_slots_are_left(void **state) {
+	(void)state;
+	for (uint32_t others = 1; others <= 63; others += 62) {
+		struct queued queued;
+
+		queued_init(&queued, 10000, 10 << 20);
+		for (uint32_t peer = 2; peer < 2 + others; peer++) {
+			for (uint16_t flow = 1; flow <= (others == 1 ? 300 : 150); flow++)
+				add(&queued, peer, flow, 100, 1);
+		}
+		assert_apart(&queued, 1, 1000, others == 1 ? 60 : 4);
+		queued_done(&queued);
+	}
 }
 
 /* A flow that found no slot stays where it is when there are slots again: its frames are in order. */
@@ -549,6 +569,7 @@ int main(void) {
 	    cmocka_unit_test(test_new_again_starves_nobody),
 	    cmocka_unit_test(test_fattest_peer_pays),
 	    cmocka_unit_test(test_large_frames_weigh_more),
+	    cmocka_unit_test(test_slots),
 	    cmocka_unit_test(test_slots_are_left),
 	    cmocka_unit_test(test_order_without_slots),
 	    cmocka_unit_test(test_slots_again),

@@ -413,6 +413,44 @@ static void test_no_slots_anew(void **state) {
 	queued_done(&queued);
 }
 
+/* Frames that find no slot, one more and one sent in each of so many milliseconds; how many CoDel dropped. Then others
+ * of the peer are sent, so that it stays and what these frames waited in sees its turn. */
+static uint64_t stand(struct queued *queued, unsigned ms) {
+	uint64_t before = queue_egress_stats(queued->queue)->dropped_codel, dropped;
+	uint32_t peer;
+
+	for (uint16_t flow = 1; flow <= ONE_PEERS_FLOWS; flow++)
+		add(queued, 1, flow, 100, 1);
+	add(queued, 1, 999, 1400, 50);
+	while (ms-- > 0) {
+		queued->now += BASE_MS;
+		add(queued, 1, 999, 1400, 1);
+		for (unsigned i = 0; i < 10 && take(queued, &peer) != 999; i++)
+			continue;
+	}
+	dropped = queue_egress_stats(queued->queue)->dropped_codel - before;
+	add(queued, 1, 5, 100, 500);
+	while (queue_egress_frames(queued->queue) > 10)
+		assert_int_not_equal(take(queued, &peer), 0);
+	return dropped;
+}
+
+/* Nor does it drop more often at once because it dropped much a moment ago. */
+static void test_no_slots_forgotten(void **state) {
+	struct queued queued;
+	uint64_t fresh;
+
+	(void)state;
+	queued_init(&queued, 1000, 2 << 20);
+	stand(&queued, 50);
+	fresh = stand(&queued, 300);
+	queued_done(&queued);
+	queued_init(&queued, 1000, 2 << 20);
+	assert_true(stand(&queued, 700) > fresh + 2);
+	assert_true(stand(&queued, 300) <= fresh);
+	queued_done(&queued);
+}
+
 /* A flow that was emptied, whatever emptied it, has no standing queue: its next burst is a burst. */
 static void test_emptied(void **state) {
 	struct queued queued;
@@ -574,6 +612,7 @@ int main(void) {
 	    cmocka_unit_test(test_order_without_slots),
 	    cmocka_unit_test(test_slots_again),
 	    cmocka_unit_test(test_no_slots_anew),
+	    cmocka_unit_test(test_no_slots_forgotten),
 	    cmocka_unit_test(test_emptied),
 	    cmocka_unit_test(test_few_frames_are_no_queue),
 	    cmocka_unit_test(test_turns),

@@ -424,6 +424,15 @@ static void test_costs_rate(void **state) {
 	samples(&probe, 6, RTT, FAST);
 	span(&probe, BEST / 2, true);
 	assert_false(is_off(&probe));
+	/* Two spans again after a pause as well. */
+	init_best(&probe, false);
+	for (unsigned i = 0; i < 2; i++) {
+		span(&probe, BEST / 2, true);
+		span(&probe, BEST / 2, true);
+		assert_true(is_off(&probe));
+		probe.now += 20 * BASE_SECOND;
+		probe.restraint.best_rate = BEST;
+	}
 	/* And no queue is limited in that time. */
 	init_best(&probe, false);
 	probe.restraint.off_until = probe.now + 10 * BASE_SECOND;

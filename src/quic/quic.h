@@ -122,9 +122,7 @@ void quic_conn_recv(struct quic_conn *conn, const struct base_path *path, uint8_
                     uint64_t now);
 /* Fills `buf` (cap: at least QUIC_UDP_PAYLOAD_MAX, better QUIC_BURST_BYTES) with a burst for one path. 1 with *ret, or
  * 0 when there is nothing (more) to send now. Call until 0, also after a dry burst: that is how the congestion
- * controller learns that we had no more to send, and not that it was too slow. And a pacing time that is over when it is
- * set (ngtcp2 pays it with what earlier packets were late) is taken back by that call alone; left there until the next
- * packet it becomes credit, and after minutes of a game a transfer would begin without any pacing. */
+ * controller learns that we had no more to send, and not that it was too slow. */
 int quic_conn_write(struct quic_conn *conn, uint8_t *buf, size_t cap, struct quic_burst *ret, uint64_t now);
 /* When quic_conn_tick must run next (and quic_conn_write after it), or BASE_NEVER. Changes with every recv and write.
  * Covers the moment at which quic_conn_budget_settled turns true. */

@@ -15,7 +15,8 @@ struct burst_state {
 	ngtcp2_path_storage path;
 	uint8_t ecn;
 	size_t budget;
-	bool dry;
+	bool drained; /* the source had nothing more */
+	bool dry;     /* the same, and there is a packet that should leave before anything else is done */
 };
 
 struct packet {
@@ -45,11 +46,14 @@ static size_t quantum(const struct quic_conn *conn) {
 	return rate < max ? (size_t)rate : max;
 }
 
-/* Tells the controller what left since it was last told; the next packet then waits for its pacing time. */
-static void end_round(struct quic_conn *conn) {
-	if (conn->round_bytes > 0)
-		ngtcp2_conn_update_pkt_tx_time(conn->ng, conn->now);
+/* Tells the controller what left since it was last told; the next packet then waits for its pacing time. False: nothing
+ * did. */
+static bool end_round(struct quic_conn *conn) {
+	if (conn->round_bytes == 0)
+		return false;
+	ngtcp2_conn_update_pkt_tx_time(conn->ng, conn->now);
 	conn->round_bytes = 0;
+	return true;
 }
 
 /* 0: nothing left, and nothing else was due either. */
@@ -139,9 +143,8 @@ static ngtcp2_ssize write_packet(struct quic_conn *conn, struct packet *packet, 
 	}
 	conn->dry = true;
 	burst->dry = burst->count > 0;
-	/* Now already, not in the call after the burst has left: that we had no more to send counts for ngtcp2 only before
-	 * pacing is told, and where it does not count BBR takes a game's rate for the path's. */
-	return write_rest(conn, packet);
+	burst->drained = true;
+	return burst->dry ? 0 : write_rest(conn, packet);
 }
 
 /* A packet that leaves takes along what is to be acknowledged, but not what came a moment ago: an eighth of the round
@@ -218,6 +221,14 @@ static void update_restraint(struct quic_conn *conn) {
 	quic_restraint_update(&conn->restraint, &view, conn->now);
 }
 
+/* ngtcp2 has nothing to write now. That we had no more to send counts for it only before it hears of pacing, and where
+ * it does not count BBR takes a game's rate for the path's: hence pacing is told here, and not when the packets left.
+ * After that ngtcp2 is asked once more (true), which takes back a pacing time that is over already. Left there it would
+ * become credit when the next packet comes, and after minutes of a game a transfer would begin without any pacing. */
+static bool end_burst(struct quic_conn *conn, const struct burst_state *burst) {
+	return !burst->dry && end_round(conn) && burst->drained;
+}
+
 static void fill(struct quic_conn *conn, struct burst_state *burst) {
 	struct packet packet = {.cap = QUIC_UDP_PAYLOAD_MAX};
 
@@ -238,11 +249,10 @@ static void fill(struct quic_conn *conn, struct burst_state *burst) {
 		len = write_packet(conn, &packet, burst);
 		if (len < 0)
 			quic_close_liberr(conn, (int)len);
-		if (len <= 0) {
-			if (len == 0)
-				end_round(conn);
+		if (len == 0 && end_burst(conn, burst))
+			continue;
+		if (len <= 0)
 			return;
-		}
 		conn->round_bytes += (size_t)len;
 		conn->sent += (size_t)len;
 		quic_restraint_sent(&conn->restraint, (size_t)len, conn->now);

@@ -15,7 +15,8 @@
 #define ROUNDS 600000 /* of PBKDF2: what OWASP's password storage guide asks for with SHA-256 */
 #define ROOM_BYTES_MAX 64
 #define PAST_PEERS_FIRST 64
-#define PAST_PEERS_MAX 16384      /* 400 KB: a hundred players, each here anew 160 times */
+#define PAST_PEERS_MAX 16384      /* 512 KB: a hundred players, each here anew 160 times */
+#define SENDER_BYTES (1 + PROTO_MAC_BYTES + ROOMKEY_SALT_BYTES)
 #ifndef ROOMKEY_EPOCH_FRAMES_LOG2 /* tests turn keys sooner */
 /* After so many frames a sender's key changes, long before AES-GCM would tell its packets from noise (RFC 9001 appendix
  * B.1.1 allows 2^28 of our length). */
@@ -32,9 +33,10 @@ struct stream {
 	struct seal_key *key; /* of the epoch */
 };
 
-/* A peer that is gone. Without this its frames could be sent again to whom it is announced anew. */
+/* A peer that is gone. Without this its frames could be sent again to whom it is announced anew. By all that its keys
+ * come of: the salt alone is any member's to choose, who could count on in another's place. */
 struct past {
-	uint8_t salt[ROOMKEY_SALT_BYTES];
+	uint8_t sender[SENDER_BYTES];
 	uint64_t highest;
 };
 
@@ -53,7 +55,7 @@ struct roomkey {
 struct roomkey_peer {
 	struct roomkey *key;
 	struct stream stream;
-	uint8_t salt[ROOMKEY_SALT_BYTES];
+	uint8_t sender[SENDER_BYTES];
 	bool heard; /* something of it was opened */
 	struct roomkey_window window;
 };
@@ -78,12 +80,17 @@ static void stream_done(struct stream *stream) {
 	base_wipe(stream->secret, sizeof(stream->secret));
 }
 
+static void sender_bytes(const struct roomkey_sender *sender, uint8_t ret[static SENDER_BYTES]) {
+	ret[0] = sender->is_gateway;
+	memcpy(ret + 1, sender->mac.b, PROTO_MAC_BYTES);
+	memcpy(ret + 1 + PROTO_MAC_BYTES, sender->salt, ROOMKEY_SALT_BYTES);
+}
+
 static int stream_init(struct stream *stream, const struct roomkey *key, const struct roomkey_sender *sender) {
-	uint8_t info[6 + 1 + PROTO_MAC_BYTES + ROOMKEY_SALT_BYTES] = {'s', 'e', 'n', 'd', 'e', 'r', sender->is_gateway};
+	uint8_t info[6 + SENDER_BYTES] = {'s', 'e', 'n', 'd', 'e', 'r'};
 	int err;
 
-	memcpy(info + 7, sender->mac.b, PROTO_MAC_BYTES);
-	memcpy(info + 7 + PROTO_MAC_BYTES, sender->salt, ROOMKEY_SALT_BYTES);
+	sender_bytes(sender, info + 6);
 	*stream = (struct stream){.backend = key->backend};
 	err = seal_expand(key->secret, slice_of(info, sizeof(info)), stream->secret, sizeof(stream->secret));
 	if (err == 0)
@@ -221,16 +228,16 @@ int roomkey_seal(struct roomkey *key, uint32_t source_peer, struct slice frame, 
 
 /* --- others' frames --- */
 
-static struct past *find_past(struct roomkey *key, const uint8_t salt[static ROOMKEY_SALT_BYTES]) {
+static struct past *find_past(struct roomkey *key, const uint8_t sender[static SENDER_BYTES]) {
 	for (size_t i = 0; i < key->past_count; i++) {
-		if (memcmp(key->past[i].salt, salt, ROOMKEY_SALT_BYTES) == 0)
+		if (memcmp(key->past[i].sender, sender, SENDER_BYTES) == 0)
 			return &key->past[i];
 	}
 	return NULL;
 }
 
 /* NULL: there are too many, or no memory. */
-static struct past *add_past(struct roomkey *key, const uint8_t salt[static ROOMKEY_SALT_BYTES]) {
+static struct past *add_past(struct roomkey *key, const uint8_t sender[static SENDER_BYTES]) {
 	if (key->past_count == key->past_cap) {
 		size_t cap = key->past_cap == 0 ? PAST_PEERS_FIRST : 2 * key->past_cap;
 		struct past *grown = cap <= PAST_PEERS_MAX ? realloc(key->past, cap * sizeof(*grown)) : NULL;
@@ -241,16 +248,16 @@ static struct past *add_past(struct roomkey *key, const uint8_t salt[static ROOM
 		key->past_cap = cap;
 	}
 	key->past[key->past_count] = (struct past){0};
-	memcpy(key->past[key->past_count].salt, salt, ROOMKEY_SALT_BYTES);
+	memcpy(key->past[key->past_count].sender, sender, SENDER_BYTES);
 	return &key->past[key->past_count++];
 }
 
-/* One entry a salt, and nobody is ever forgotten: who is could be played to us again. */
+/* One entry a sender, and nobody is ever forgotten: who is could be played to us again. */
 static void remember(struct roomkey *key, const struct roomkey_peer *peer) {
-	struct past *past = find_past(key, peer->salt);
+	struct past *past = find_past(key, peer->sender);
 
 	if (past == NULL)
-		past = add_past(key, peer->salt);
+		past = add_past(key, peer->sender);
 	if (past == NULL)
 		key->past_full = true;
 	else if (peer->window.highest > past->highest)
@@ -259,18 +266,19 @@ static void remember(struct roomkey *key, const struct roomkey_peer *peer) {
 
 int roomkey_peer_new(struct roomkey *key, const struct roomkey_sender *sender, struct roomkey_peer **ret) {
 	struct roomkey_peer *peer = calloc(1, sizeof(*peer));
-	const struct past *past = find_past(key, sender->salt);
+	const struct past *past;
 	int err;
 
 	if (peer == NULL)
 		return BASE_E_NOMEM;
+	sender_bytes(sender, peer->sender);
+	past = find_past(key, peer->sender);
 	err = past == NULL && key->past_full ? BASE_E_FULL : stream_init(&peer->stream, key, sender);
 	if (err != 0) {
 		free(peer);
 		return err;
 	}
 	peer->key = key;
-	memcpy(peer->salt, sender->salt, sizeof(peer->salt));
 	if (past != NULL) {
 		roomkey_window_close(&peer->window, past->highest);
 		peer->heard = true;

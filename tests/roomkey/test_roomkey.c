@@ -222,6 +222,28 @@ static void test_replay_to_who_is_told_anew(void **state) {
 	assert_int_equal(open_frame(pair->peer, datagram, pair->opened), 0);
 }
 
+/* Salts are no secret, and each peer chooses its own: who takes another's must not count on in its place. */
+static void test_another_with_the_same_salt(void **state) {
+	struct pair *pair = *state;
+	struct roomkey_sender other = {.mac = {{2, 0, 0, 0, 0, 0x66}}};
+	struct roomkey *third = new_key("ROOM1", PASSPHRASE);
+	struct roomkey_peer *peer;
+	uint8_t ahead[BYTES_MAX];
+
+	assert_int_equal(open_frame(pair->peer, seal_frame(pair, 60), pair->opened), 0);
+	assert_int_equal(roomkey_begin(third, fresh, &other), 0);
+	assert_memory_equal(other.salt, pair->sender.salt, sizeof(other.salt));
+	for (int i = 0; i < 1000; i++)
+		assert_int_equal(roomkey_seal(third, 6, slice_of(pair->frame, 60), 0, sizeof(ahead), ahead), 0);
+	assert_int_equal(roomkey_peer_new(pair->other_key, &other, &peer), 0);
+	assert_int_equal(open_frame(peer, slice_of(ahead, 92), pair->opened), 0);
+	roomkey_peer_free(peer);
+	roomkey_peer_free(pair->peer);
+	roomkey_free(third);
+	assert_int_equal(roomkey_peer_new(pair->other_key, &pair->sender, &pair->peer), 0);
+	assert_int_equal(open_frame(pair->peer, seal_frame(pair, 60), pair->opened), 0);
+}
+
 /* The relay can announce as many as it likes: who says nothing is not remembered, and nobody twice. */
 static void test_nobody_is_pushed_out(void **state) {
 	struct pair *pair = *state;
@@ -389,6 +411,7 @@ int main(int argc, char **argv) {
 	    WITH_PAIR(test_any_changed_bit_is_refused),
 	    WITH_PAIR(test_replay),
 	    WITH_PAIR(test_replay_to_who_is_told_anew),
+	    WITH_PAIR(test_another_with_the_same_salt),
 	    WITH_PAIR(test_nobody_is_forgotten),
 	    WITH_PAIR(test_nobody_is_pushed_out),
 	    WITH_PAIR(test_keys_are_bound_to_the_sender),

@@ -187,7 +187,7 @@ static int on_stream_window(ngtcp2_conn *ng, int64_t stream_id, uint64_t max, vo
 	return 0;
 }
 
-static void control_broken(struct quic_conn *conn) {
+void quic_control_broken(struct quic_conn *conn) {
 	quic_close_application(conn, QUIC_CLOSED_ERROR, QUIC_APP_PROTOCOL, "the peer broke the control stream off");
 }
 
@@ -198,16 +198,7 @@ static int on_stream_reset(ngtcp2_conn *ng, int64_t stream_id, uint64_t final_si
 	(void)final_size;
 	(void)code;
 	(void)stream_user;
-	control_broken(user);
-	return 0;
-}
-
-static int on_stop_sending(ngtcp2_conn *ng, int64_t stream_id, uint64_t code, void *user, void *stream_user) {
-	(void)ng;
-	(void)stream_id;
-	(void)code;
-	(void)stream_user;
-	control_broken(user);
+	quic_control_broken(user);
 	return 0;
 }
 
@@ -287,7 +278,6 @@ const ngtcp2_callbacks quic_callbacks = {
     .delete_crypto_cipher_ctx = quic_protect_delete_mask,
     .recv_datagram = on_datagram,
     .get_path_challenge_data = ngtcp2_crypto_get_path_challenge_data_cb,
-    .stream_stop_sending = on_stop_sending,
     .version_negotiation = ngtcp2_crypto_version_negotiation_cb,
 };
 

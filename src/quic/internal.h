@@ -81,6 +81,7 @@ struct quic_conn {
 	uint8_t close_packet[QUIC_UDP_PAYLOAD_MIN];
 	struct base_path close_path;
 
+	bool has_rx_secret, has_tx_secret; /* of 1-RTT */
 	bool handshake_done;
 	bool reset_heard;
 	bool settle_told;
@@ -183,6 +184,7 @@ void quic_conn_read_failed(struct quic_conn *conn, int code);
 void quic_conn_enter(struct quic_conn *conn, uint64_t now);
 void quic_conn_leave(struct quic_conn *conn);
 void quic_conn_clock(struct quic_conn *conn, uint64_t now);
+void quic_control_broken(struct quic_conn *conn); /* closes: the peer sends or reads no more of the control stream */
 
 /* close.c: the first call wins. */
 void quic_close_application(struct quic_conn *conn, enum quic_close_kind kind, uint64_t code, const char *text);

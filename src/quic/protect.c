@@ -127,6 +127,11 @@ static int suite_of(const struct quic_conn *conn, enum seal_suite *ret) {
 	return BASE_E_UNSUPPORTED;
 }
 
+/* Of RFC 9001 section 5.1, or of RFC 9369 section 3.3.2. */
+static const char *label_of(const struct quic_conn *conn, const char *v1, const char *v2) {
+	return ngtcp2_conn_get_negotiated_version(conn->ng) == NGTCP2_PROTO_VER_V2 ? v2 : v1;
+}
+
 /* The key and the initialization vector of RFC 9001 section 5.1. */
 static int derive_packet_key(struct quic_conn *conn, struct slice secret, ngtcp2_crypto_aead_ctx *ret,
                              uint8_t ret_vector[static SEAL_NONCE_BYTES]) {
@@ -137,9 +142,9 @@ static int derive_packet_key(struct quic_conn *conn, struct slice secret, ngtcp2
 	int err = key != NULL ? suite_of(conn, &suite) : BASE_E_NOMEM;
 
 	if (err == 0)
-		err = quic_expand_label(hash, secret, "quic key", bytes, seal_key_bytes(suite));
+		err = quic_expand_label(hash, secret, label_of(conn, "quic key", "quicv2 key"), bytes, seal_key_bytes(suite));
 	if (err == 0)
-		err = quic_expand_label(hash, secret, "quic iv", ret_vector, SEAL_NONCE_BYTES);
+		err = quic_expand_label(hash, secret, label_of(conn, "quic iv", "quicv2 iv"), ret_vector, SEAL_NONCE_BYTES);
 	if (err == 0)
 		err = seal_key_new(conn->seal, suite, bytes, &key->seal);
 	gnutls_memset(bytes, 0, sizeof(bytes));
@@ -160,7 +165,7 @@ static int derive_mask(struct quic_conn *conn, struct slice secret, ngtcp2_crypt
 	int err = suite_of(conn, &suite);
 
 	if (err == 0)
-		err = quic_expand_label(hash, secret, "quic hp", bytes, seal_key_bytes(suite));
+		err = quic_expand_label(hash, secret, label_of(conn, "quic hp", "quicv2 hp"), bytes, seal_key_bytes(suite));
 	if (err == 0)
 		err = seal_mask_new(conn->seal, suite, bytes, &mask);
 	gnutls_memset(bytes, 0, sizeof(bytes));
@@ -202,6 +207,11 @@ static int on_secret(gnutls_session_t session, gnutls_record_encryption_level_t 
 			return -1;
 		return tx == NULL ? 0 : ngtcp2_crypto_derive_and_install_tx_key(conn->ng, NULL, NULL, NULL, ng_level, tx, len);
 	}
+	/* There is one pair; another one comes of TLS's KeyUpdate, which QUIC forbids (RFC 9001 section 6). */
+	if ((rx != NULL && conn->has_rx_secret) || (tx != NULL && conn->has_tx_secret))
+		return GNUTLS_E_UNEXPECTED_HANDSHAKE_PACKET;
+	conn->has_rx_secret = conn->has_rx_secret || rx != NULL;
+	conn->has_tx_secret = conn->has_tx_secret || tx != NULL;
 	if (rx != NULL && install(conn, slice_of(rx, len), ngtcp2_conn_install_rx_key) != 0)
 		return -1;
 	return tx == NULL || install(conn, slice_of(tx, len), ngtcp2_conn_install_tx_key) == 0 ? 0 : -1;
@@ -217,9 +227,10 @@ int quic_protect_update(ngtcp2_conn *ng, uint8_t *rx_secret, uint8_t *tx_secret,
                         const uint8_t *current_rx, const uint8_t *current_tx, size_t len, void *user) {
 	const ngtcp2_crypto_md *hash = &ngtcp2_conn_get_crypto_ctx(ng)->md;
 	struct quic_conn *conn = user;
+	const char *label = label_of(conn, "quic ku", "quicv2 ku");
 
-	if (quic_expand_label(hash, slice_of(current_rx, len), "quic ku", rx_secret, len) != 0 ||
-	    quic_expand_label(hash, slice_of(current_tx, len), "quic ku", tx_secret, len) != 0 ||
+	if (quic_expand_label(hash, slice_of(current_rx, len), label, rx_secret, len) != 0 ||
+	    quic_expand_label(hash, slice_of(current_tx, len), label, tx_secret, len) != 0 ||
 	    derive_packet_key(conn, slice_of(rx_secret, len), rx_key, rx_vector) != 0)
 		return NGTCP2_ERR_CALLBACK_FAILURE;
 	if (derive_packet_key(conn, slice_of(tx_secret, len), tx_key, tx_vector) != 0) {

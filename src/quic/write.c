@@ -70,6 +70,10 @@ static ngtcp2_ssize write_control(struct quic_conn *conn, struct packet *packet)
 		conn->control.blocked = true;
 		return 0;
 	}
+	if (len == NGTCP2_ERR_STREAM_SHUT_WR || len == NGTCP2_ERR_STREAM_NOT_FOUND) { /* STOP_SENDING: nobody reads it */
+		quic_control_broken(conn);
+		return 0;
+	}
 	return len;
 }
 

@@ -512,8 +512,36 @@ static void test_key_update(void **state) {
 	net_done(&net);
 }
 
+static bool server_heard_one(const struct net *net) {
+	return net->at_server[0].heard == 1;
+}
+
+/* RFC 9000 section 3.5: the peer reads the control stream no more. ngtcp2 tells so when more of it is to be sent. */
+static void test_control_not_read(void **state) {
+	struct net_peer *client;
+	struct net net;
+
+	(void)state;
+	net_init(&net);
+	client = net_connect_pinned(&net);
+	assert_true(net_run_until(&net, net_all_connected, BASE_SECOND));
+	assert_int_equal(ngtcp2_conn_shutdown_stream_read(client->conn->ng, 0, client->conn->control.stream_id, 9), 0);
+	net_send(client, 1, 10); /* makes it write */
+	assert_true(net_run_until(&net, server_heard_one, BASE_SECOND));
+	net.cut = true; /* or the client hears that its wish is granted */
+	net_run(&net, BASE_SECOND);
+	assert_int_equal(net.at_server[0].closed, 0);
+	net_say(&net.at_server[0], 100);
+	net_run(&net, BASE_SECOND);
+	assert_int_equal(net.at_server[0].closed, 1);
+	assert_int_equal(net.at_server[0].why.code, QUIC_APP_PROTOCOL);
+	assert_string_equal(net.at_server[0].why.text, "the peer broke the control stream off");
+	net_done(&net);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_control_not_read),
 	    cmocka_unit_test(test_handshake),         cmocka_unit_test(test_control_stream),
 	    cmocka_unit_test(test_datagrams),         cmocka_unit_test(test_small_window),
 	    cmocka_unit_test(test_no_control_stream), cmocka_unit_test(test_bad_network),

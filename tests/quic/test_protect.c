@@ -114,6 +114,58 @@ static void test_helper(void **state) {
 	}
 }
 
+/* QUIC version 2 has labels of its own (RFC 9369 section 3.3.2). */
+static void test_version_2(void **state) {
+	struct net_peer *client;
+	struct net net;
+
+	(void)state;
+	net_init(&net);
+	client = odd_connect(
+	    &net, &(struct odd){.alpn = QUIC_ALPN, .max_datagram_frame_size = 65535, .version = NGTCP2_PROTO_VER_V2});
+	(void)ngtcp2_crypto_gnutls_configure_client_session(client->conn->tls); /* as in test_helper */
+	assert_true(net_run_until(&net, net_all_connected, 2 * BASE_SECOND));
+	net_send(client, 100, 1000);
+	net_send(&net.at_server[0], 100, 1000);
+	net_run(&net, BASE_SECOND);
+	assert_int_equal(client->heard, 100);
+	assert_int_equal(net.at_server[0].heard, 100);
+	net_done(&net);
+}
+
+/* TLS messages after the handshake. TLS has its own change of keys, which QUIC forbids (RFC 9001 section 6); ngtcp2
+ * asserts that keys are installed once. */
+static void test_tls_message(bool by_server, uint8_t type, bool has_body) {
+	const uint8_t message[] = {type, 0, 0, has_body, 0};
+	struct net_peer *from, *to;
+	struct net net;
+
+	net_init(&net);
+	connect_one(&net);
+	net_run(&net, BASE_SECOND);
+	from = by_server ? &net.at_server[0] : &net.client[0];
+	to = by_server ? &net.client[0] : &net.at_server[0];
+	assert_int_equal(ngtcp2_conn_submit_crypto_data(from->conn->ng, NGTCP2_ENCRYPTION_LEVEL_1RTT, message,
+	                                                has_body ? 5 : 4),
+	                 0);
+	net_send(from, 1, 10); /* makes it write */
+	net_run(&net, 2 * BASE_SECOND);
+	if (type == GNUTLS_HANDSHAKE_KEY_UPDATE) {
+		assert_int_equal(to->closed, 1);
+		assert_int_equal(to->why.kind, QUIC_CLOSED_TLS);
+		assert_int_equal(to->why.code, has_body ? 0x100 + GNUTLS_A_UNEXPECTED_MESSAGE : 0x100 + GNUTLS_A_DECODE_ERROR);
+	}
+	net_done(&net);
+}
+
+static void test_tls_messages(void **state) {
+	(void)state;
+	for (unsigned type = 0; type < 32; type++) {
+		for (int variant = 0; variant < 4; variant++)
+			test_tls_message(variant & 1, (uint8_t)type, variant & 2);
+	}
+}
+
 /* --- each cipher --- */
 
 static const char *cipher; /* of the next connection */
@@ -431,7 +483,8 @@ int main(void) {
 	    cmocka_unit_test(test_calm_key_update), cmocka_unit_test(test_broken),
 	    cmocka_unit_test(test_garbage),         cmocka_unit_test(test_limits),
 	    cmocka_unit_test(test_labels),          cmocka_unit_test(test_too_much_garbage),
-	    cmocka_unit_test(test_used_up),
+	    cmocka_unit_test(test_used_up),         cmocka_unit_test(test_version_2),
+	    cmocka_unit_test(test_tls_messages),
 	};
 
 	return cmocka_run_group_tests(tests, open_backends, close_backends);

@@ -163,8 +163,9 @@ static bool may_merge(const struct offload_merger *merger, struct slice frame, c
 
 	if (layout->payload_len == 0 || frame.len > merger->frame_bytes_max)
 		return false;
+	/* Not what goes to groups: DHCP clients read packet sockets, where nobody takes super-frames apart. */
 	if (layout->gso == OFFLOAD_GSO_UDP)
-		return (merger->kinds & OFFLOAD_MERGE_UDP) != 0 &&
+		return (merger->kinds & OFFLOAD_MERGE_UDP) != 0 && (frame.data[0] & 1) == 0 &&
 		       base_get_u16(l4 + 4) == UDP_HEADER_BYTES + layout->payload_len;
 	return (merger->kinds & OFFLOAD_MERGE_TCP) != 0 && (l4[12] & 0x0f) == 0 && (l4[13] & ~TCP_PSH) == TCP_ACK;
 }

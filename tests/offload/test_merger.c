@@ -268,6 +268,22 @@ static void test_only_what_is_allowed(void **state) {
 	offload_merger_free(merger);
 }
 
+/* DHCP clients read packet sockets: what is for a group stays as it is. */
+static void test_groups(void **state) {
+	static const struct shape udp = {"UDP", OFFLOAD_GSO_UDP, false, 0, 0, 0, 0, 100};
+	struct offload_merger *merger = new_merger(ALL);
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		struct frame frame = build(&udp, i, 100, i, 0, true);
+
+		memset(frame.bytes, 0xff, 6);
+		push(merger, frame);
+	}
+	assert_int_equal(offload_merger_count(merger), 3);
+	offload_merger_free(merger);
+}
+
 static void test_full(void **state) {
 	struct offload_merger *merger = new_merger(ALL);
 	uint8_t largest[UINT16_MAX] = {0};
@@ -323,6 +339,7 @@ int main(void) {
 	    cmocka_unit_test(test_runs),
 	    cmocka_unit_test(test_bad_first_checksum),
 	    cmocka_unit_test(test_only_what_is_allowed),
+	    cmocka_unit_test(test_groups),
 	    cmocka_unit_test(test_full),
 	    cmocka_unit_test(test_stories),
 	};

@@ -22,7 +22,19 @@
 #define TCP_FIN_PSH 0x09
 #define TCP_CWR 0x80
 
-enum ip_protocol { IP_HOP_BY_HOP = 0, IP_TCP = 6, IP_UDP = 17, IP_ROUTING = 43, IP_DESTINATION_OPTIONS = 60 };
+enum ip_protocol {
+	IP_HOP_BY_HOP = 0,
+	IP_IPV4 = 4,
+	IP_TCP = 6,
+	IP_UDP = 17,
+	IP_IPV6 = 41,
+	IP_ROUTING = 43,
+	IP_GRE = 47,
+	IP_DESTINATION_OPTIONS = 60
+};
+
+#define GRE_HEADER_MIN 4
+#define GRE_KEY 0x2000
 
 /* The wire's numbers for enum offload_gso; 3 was UFO. */
 static const uint8_t gso_numbers[] = {
@@ -134,6 +146,8 @@ static int find_payload(struct offload_splitter *s) {
 
 	if (l4_len < (udp ? UDP_HEADER_BYTES : TCP_HEADER_MIN))
 		return BASE_E_INVALID;
+	if (udp && base_get_u16(s->frame + s->l4_offset + 4) != l4_len)
+		return BASE_E_INVALID;
 	if (!udp) {
 		header_len = (size_t)(s->frame[s->l4_offset + 12] >> 4) * 4;
 		if (header_len < TCP_HEADER_MIN || header_len > l4_len)
@@ -143,29 +157,65 @@ static int find_payload(struct offload_splitter *s) {
 	return 0;
 }
 
-static int find_headers(struct offload_splitter *s) {
-	struct proto_ether ether;
+/* What a tunnel's packet carries. GRE with a key or without; its checksum and sequence numbers would differ between
+ * segments. */
+static int enter_tunnel(struct slice *packet, uint8_t protocol, size_t *at, uint16_t *ret_type) {
+	size_t header_len = GRE_HEADER_MIN;
+
+	if (protocol != IP_GRE) {
+		*ret_type = protocol == IP_IPV4 ? PROTO_ETHERTYPE_IPV4 : PROTO_ETHERTYPE_IPV6;
+		return 0;
+	}
+	if (packet->len < GRE_HEADER_MIN || (base_get_u16(packet->data) & ~GRE_KEY) != 0)
+		return BASE_E_UNSUPPORTED;
+	header_len += base_get_u16(packet->data) != 0 ? 4 : 0;
+	if (packet->len < header_len)
+		return BASE_E_INVALID;
+	*ret_type = base_get_u16(packet->data + 2);
+	*packet = slice_of(packet->data + header_len, packet->len - header_len);
+	*at += header_len;
+	return 0;
+}
+
+/* From one IP header to the next, down to TCP or UDP. */
+static int find_transport(struct offload_splitter *s, struct slice packet, size_t at, uint16_t type) {
+	enum offload_gso gso = s->vnet.gso;
 	uint8_t protocol;
 	size_t offset;
+	int err = 0;
+
+	while (err == 0 && s->l3_count < OFFLOAD_IP_HEADERS_MAX) {
+		if (type != PROTO_ETHERTYPE_IPV4 && type != PROTO_ETHERTYPE_IPV6)
+			return BASE_E_UNSUPPORTED;
+		err = type == PROTO_ETHERTYPE_IPV4 ? find_ipv4_payload(packet, &protocol, &offset)
+		                                   : find_ipv6_payload(packet, &protocol, &offset);
+		if (err != 0)
+			return err;
+		s->l3_offsets[s->l3_count++] = at;
+		at += offset;
+		packet = slice_of(packet.data + offset, packet.len - offset);
+		if (protocol == IP_TCP || protocol == IP_UDP) {
+			s->l4_offset = at;
+			return protocol != (gso == OFFLOAD_GSO_UDP ? IP_UDP : IP_TCP) ||
+			               gso == (type == PROTO_ETHERTYPE_IPV4 ? OFFLOAD_GSO_TCP6 : OFFLOAD_GSO_TCP4)
+			           ? BASE_E_INVALID
+			           : 0;
+		}
+		if (protocol != IP_IPV4 && protocol != IP_IPV6 && protocol != IP_GRE)
+			return BASE_E_UNSUPPORTED;
+		err = enter_tunnel(&packet, protocol, &at, &type);
+	}
+	return err != 0 ? err : BASE_E_UNSUPPORTED;
+}
+
+static int find_headers(struct offload_splitter *s) {
+	struct proto_ether ether;
 	int err;
 
 	if (proto_ether_parse(slice_of(s->frame, s->frame_len), &ether) != 0)
 		return BASE_E_INVALID;
-	if (ether.type == PROTO_ETHERTYPE_IPV4)
-		err = s->vnet.gso == OFFLOAD_GSO_TCP6 ? BASE_E_INVALID : find_ipv4_payload(ether.payload, &protocol, &offset);
-	else if (ether.type == PROTO_ETHERTYPE_IPV6)
-		err = s->vnet.gso == OFFLOAD_GSO_TCP4 ? BASE_E_INVALID : find_ipv6_payload(ether.payload, &protocol, &offset);
-	else
-		err = BASE_E_UNSUPPORTED;
-	if (err != 0)
-		return err;
-	if (protocol != IP_TCP && protocol != IP_UDP)
-		return BASE_E_UNSUPPORTED;
-	if (protocol != (s->vnet.gso == OFFLOAD_GSO_UDP ? IP_UDP : IP_TCP))
-		return BASE_E_INVALID;
-	s->l3_offset = ether.payload_offset;
-	s->l4_offset = ether.payload_offset + offset;
-	return find_payload(s);
+	err = find_transport(s, ether.payload, ether.payload_offset, ether.type);
+	return err != 0 ? err : find_payload(s);
 }
 
 static size_t checksum_offset(const struct offload_splitter *s) {
@@ -175,7 +225,7 @@ static size_t checksum_offset(const struct offload_splitter *s) {
 /* The pseudo header's sum without the length, which differs between segments. The kernel left it in the checksum field,
  * with the super-frame's length; take that, since a routing header may have changed the address that counts. */
 static uint16_t sum_pseudo_header(const struct offload_splitter *s) {
-	const uint8_t *l3 = s->frame + s->l3_offset;
+	const uint8_t *l3 = s->frame + s->l3_offsets[s->l3_count - 1];
 	uint8_t minus[2];
 
 	if (!s->vnet.needs_csum) {
@@ -210,9 +260,9 @@ int offload_splitter_init(struct offload_splitter *splitter, uint8_t *frame, siz
 }
 
 /* Lengths, identification and header checksum of the network layer. Extension headers stay as they are. */
-static void finish_l3(const struct offload_splitter *s, uint8_t *segment, size_t segment_len) {
-	uint8_t *l3 = segment + s->l3_offset;
-	uint16_t l3_len = (uint16_t)(segment_len - s->l3_offset);
+static void finish_l3(const struct offload_splitter *s, uint8_t *segment, size_t segment_len, size_t at) {
+	uint8_t *l3 = segment + at;
+	uint16_t l3_len = (uint16_t)(segment_len - at);
 
 	if (l3[0] >> 4 == 6) {
 		base_put_u16(l3 + 4, (uint16_t)(l3_len - IPV6_HEADER_BYTES));
@@ -272,7 +322,8 @@ int offload_splitter_next(struct offload_splitter *splitter, uint8_t *buf, size_
 	}
 	memcpy(buf, s->frame, s->header_len);
 	memcpy(buf + s->header_len, s->frame + s->next_payload, payload_len);
-	finish_l3(s, buf, segment_len);
+	for (size_t i = 0; i < s->l3_count; i++)
+		finish_l3(s, buf, segment_len, s->l3_offsets[i]);
 	finish_l4(s, buf, segment_len, s->done);
 	s->next_payload += payload_len;
 	s->segment_index++;

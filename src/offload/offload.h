@@ -12,6 +12,8 @@
 #define OFFLOAD_VNET_HEADER_BYTES 10 /* the legacy header both TAP and PACKET_VNET_HDR use; little endian on the wire */
 #define OFFLOAD_SUPER_FRAME_MAX 65550 /* 14 + 65535 and one byte to see an overrun */
 
+#define OFFLOAD_IP_HEADERS_MAX 4 /* a tunnel's, and of what it carries; GRO goes no deeper */
+
 enum offload_gso { OFFLOAD_GSO_NONE, OFFLOAD_GSO_TCP4, OFFLOAD_GSO_TCP6, OFFLOAD_GSO_UDP };
 
 struct offload_vnet {
@@ -34,7 +36,8 @@ struct offload_splitter {
 	uint8_t *frame;
 	size_t frame_len;
 	struct offload_vnet vnet;
-	size_t l3_offset, l4_offset, header_len; /* header_len: Ethernet + IP + TCP/UDP */
+	size_t l3_offsets[OFFLOAD_IP_HEADERS_MAX], l3_count; /* outermost first: tunnels have several */
+	size_t l4_offset, header_len;                        /* header_len: all up to the payload */
 	size_t next_payload;                     /* offset of the next segment's payload */
 	uint16_t segment_index;
 	uint16_t pseudo_sum;                     /* see offload.c */

@@ -253,6 +253,7 @@ static void test_refuses(void **state) {
 	    {"IPv6 extension header one step past the end", 22, 41, 7, BASE_E_INVALID},
 	    {"UDP in TCP6", 13, 6, 17, BASE_E_INVALID},
 	    {"TCP in UDP", 17, 9, 6, BASE_E_INVALID},
+	    {"UDP length", 17, 1005, 0x13, BASE_E_INVALID},
 	};
 
 	(void)state;
@@ -329,6 +330,61 @@ static void test_prefixes(void **state) {
 	}
 }
 
+/* Puts the header of a tunnel around a frame's packet: GRO merges what is within. */
+static struct frame in_tunnel(struct frame inner, const struct shape *shape, uint8_t protocol, uint16_t id) {
+	struct shape outer = {"outer", shape->gso, false, 0, 0, 0, 0, 0};
+	size_t gre = protocol == 47 ? 4 : 0, packet_len = inner.len - inner.l3;
+	struct frame f = {.bytes = calloc(1, FRAME_MAX), .vnet = inner.vnet, .l3 = 14};
+
+	assert_non_null(f.bytes);
+	(void)put_ether(f.bytes, &outer);
+	(void)put_ip(f.bytes + 14, &outer, gre + packet_len, id);
+	f.bytes[14 + 9] = protocol;
+	base_put_u16(f.bytes + 14 + 10, 0);
+	base_put_u16(f.bytes + 14 + 10, (uint16_t)~fold(sum_words(0, f.bytes + 14, 20)));
+	if (gre > 0)
+		base_put_u16(f.bytes + 34 + 2, shape->ipv6 ? 0x86dd : 0x0800);
+	memcpy(f.bytes + 34 + gre, inner.bytes + inner.l3, packet_len);
+	f.len = 34 + gre + packet_len;
+	f.vnet.csum_start = (uint16_t)(inner.vnet.csum_start + 20 + gre);
+	free(inner.bytes);
+	return f;
+}
+
+static void test_tunnels(void **state) {
+	static const struct {
+		size_t shape;
+		uint8_t protocol;
+	} cases[] = {{0, 4}, {0, 47}, {13, 41}, {13, 47}, {17, 4}};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		const struct shape *shape = &shapes[cases[i].shape];
+		struct frame super =
+		    in_tunnel(build(shape, 0, shape->payload, 0, ACK, false), shape, cases[i].protocol, 0xffff);
+		struct offload_splitter splitter;
+		unsigned index = 0;
+		uint8_t buf[2048];
+		size_t first = 0;
+		struct slice out;
+		int len;
+
+		unit_assert_int(offload_splitter_init(&splitter, super.bytes, super.len, &super.vnet), 0, shape->label);
+		for (; (len = offload_splitter_next(&splitter, buf, sizeof(buf), &out)) > 0; index++) {
+			size_t left = shape->payload - first, payload = left < shape->gso_size ? left : shape->gso_size;
+			struct frame expected = in_tunnel(build(shape, first, payload, index, ACK, true), shape, cases[i].protocol,
+			                                  (uint16_t)(0xffff + index));
+
+			unit_assert_int(len, expected.len, shape->label);
+			unit_assert_true(memcmp(buf, expected.bytes, expected.len) == 0, shape->label);
+			free(expected.bytes);
+			first += payload;
+		}
+		unit_assert_int(first, shape->payload, shape->label);
+		free(super.bytes);
+	}
+}
+
 static void test_small_buffer(void **state) {
 	struct frame super = build(&shapes[0], 0, shapes[0].payload, 0, ACK, false);
 	struct offload_splitter splitter;
@@ -358,6 +414,7 @@ int main(void) {
 	    cmocka_unit_test(test_refuses_header),
 	    cmocka_unit_test(test_extension_header_behind_the_end),
 	    cmocka_unit_test(test_prefixes),
+	    cmocka_unit_test(test_tunnels),
 	    cmocka_unit_test(test_small_buffer),
 	};
 

@@ -61,7 +61,7 @@ struct source {
 	struct queue_round round; /* its flows */
 	struct source *next;      /* in its bucket, or among the free ones */
 	uint32_t peer;
-	uint32_t flows;
+	uint32_t flows, frames;
 	size_t weight; /* of all its frames */
 	struct flow spare;
 };
@@ -158,11 +158,17 @@ static struct source *source_make(struct queue_egress *queue, uint32_t peer) {
 	return source;
 }
 
-static struct source *source_of(struct queue_egress *queue, uint32_t peer) {
+static struct source *source_find(const struct queue_egress *queue, uint32_t peer) {
 	struct source *source = queue->source_buckets[peer % SOURCE_BUCKETS];
 
 	while (source != NULL && source->peer != peer)
 		source = source->next;
+	return source;
+}
+
+static struct source *source_of(struct queue_egress *queue, uint32_t peer) {
+	struct source *source = source_find(queue, peer);
+
 	return source != NULL ? source : source_make(queue, peer);
 }
 
@@ -263,6 +269,7 @@ static void append(struct queue_egress *queue, struct flow *flow, struct queue_f
 	flow->bytes += frame->len;
 	flow->weight += weight_of(queue, frame->len);
 	flow->source->weight += weight_of(queue, frame->len);
+	flow->source->frames++;
 	queue->frames++;
 	queue->bytes += frame->len;
 }
@@ -284,6 +291,7 @@ static void remove_head(struct queue_egress *queue, struct flow *flow) {
 	flow->bytes -= len;
 	flow->weight -= weight_of(queue, len);
 	flow->source->weight -= weight_of(queue, len);
+	flow->source->frames--;
 	queue->frames--;
 	queue->bytes -= len;
 	/* A pause is no time in which there was more to send. */
@@ -484,6 +492,14 @@ size_t queue_egress_bytes(const struct queue_egress *queue) {
 
 size_t queue_egress_frames(const struct queue_egress *queue) {
 	return queue->frames;
+}
+
+size_t queue_egress_frames_of(const struct queue_egress *queue, uint32_t source_peer) {
+	const struct source *source = source_find(queue, source_peer);
+
+	if (source == NULL && queue->free_sources == NULL && queue->fresh_sources == SOURCES_MAX)
+		source = &queue->source_slots[source_peer % SOURCES_MAX];
+	return source != NULL ? source->frames : 0;
 }
 
 const struct queue_egress_stats *queue_egress_stats(const struct queue_egress *queue) {

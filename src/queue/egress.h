@@ -52,6 +52,8 @@ void queue_egress_flush(struct queue_egress *queue);
 bool queue_egress_empty(const struct queue_egress *queue);
 size_t queue_egress_bytes(const struct queue_egress *queue);
 size_t queue_egress_frames(const struct queue_egress *queue);
+/* Those of one source peer; when 64 others have some, those of the one whose place it would share. */
+size_t queue_egress_frames_of(const struct queue_egress *queue, uint32_t source_peer);
 const struct queue_egress_stats *queue_egress_stats(const struct queue_egress *queue);
 
 #endif

@@ -1,10 +1,10 @@
 /* relay/egress.c: the frames on their way to each peer, and the buffers they lie in.
  *
- * All peers of a core share one pool. How much of it a room may hold is decided by what is left: never more than there
- * is free (dynamic thresholds, Choudhury and Hahne 1998, alpha 1). Rooms that are all greedy get a part each and leave
- * as much again, so that a newcomer always finds some. The same holds for a peer in what is left to its room: one that
- * sends to others who fetch nothing does not take the buffers of the rest. And for whoever a frame is for in what is
- * left to its sender: those who fetch nothing do not take what an honest sender has for others. */
+ * All peers of a core share one pool. One half of it goes to whoever needs it; how much, is decided by what is left of
+ * that half: a room never holds more than there is free (dynamic thresholds, Choudhury and Hahne 1998, alpha 1), nor
+ * does a peer in what is left to its room, nor whoever a frame is for in what is left to its sender. One greedy room,
+ * sender or receiver leaves some to others so, but a dozen that come one after the other and give nothing back leave
+ * nothing. So the other half is a reserve, in even parts that nobody else can take. */
 #include "relay/internal.h"
 
 #include "obs/frame_event.h"
@@ -13,13 +13,28 @@
 #include <assert.h>
 #include <string.h>
 
-static bool may_hold_more(const struct relay_peer *source, const struct relay_peer *target) {
-	size_t available = queue_pool_available(source->core->pool), room = source->room->held.frames;
-	size_t sender = source->held.frames;
+/* Every peer that is in has its even part of half of the reserve for what is for one peer (where that is enough, an
+ * even part of it for each of its room, so that those who fetch nothing take nothing from those who do), and as much
+ * again for broadcasts. */
+static bool is_reserved(const struct relay_peer *source, const struct relay_peer *target) {
+	const struct relay_core *core = source->core;
+	uint64_t half = core->limits.pool_frames / 4, peers = core->joined_count, each = peers * source->room->peer_count;
 
+	if (target != NULL && each <= half)
+		return (queue_egress_frames_of(target->egress, source->id) + 1) * each <= half;
+	return source->held.frames == 0 || (source->held.frames + 1) * peers <= half;
+}
+
+static bool may_hold_more(const struct relay_peer *source, const struct relay_peer *target) {
+	size_t available = queue_pool_available(source->core->pool), reserve = source->core->limits.pool_frames / 2;
+	size_t room = source->room->held.frames, sender = source->held.frames;
+
+	if (is_reserved(source, target))
+		return true;
+	available = available > reserve ? available - reserve : 0;
 	if (room >= available || sender >= available - room)
 		return false;
-	return target == NULL || relay_peer_queued(target) < available - room - sender;
+	return target == NULL || queue_egress_frames_of(target->egress, source->id) < available - room - sender;
 }
 
 struct queue_frame *relay_egress_frame(struct relay_peer *source, const struct relay_peer *target,

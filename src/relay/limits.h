@@ -84,8 +84,9 @@ struct relay_limits {
 	/* 1366 bytes of budget fit UDP payloads of 1406, which PPPoE, DS-Lite and common VPN paths still carry: a first   \
 	 * peer on a perfect path must not lock out the others. */                                                         \
 	.room_mtu_max = 1344,                                                                                              \
-	/* 13 MiB when all are used; a room may take at most half, a peer a third (egress.c). */                           \
-	.pool_frames = 8192,                                                                                               \
+	/* 26 MiB when all are used. Half is a reserve in even parts; of the other half a room may take at most half, a    \
+	 * peer a third (egress.c). */                                                                                     \
+	.pool_frames = 16384,                                                                                              \
 	/* An older game frame is worthless, and TCP should hear early that the path is full. Four times as much in frames \
 	 * and bytes carried no more. */                                                                                   \
 	.egress = {.frames_max = 1024, .bytes_max = 1024 * 1024, .age_ns_max = 200 * BASE_MS},                             \

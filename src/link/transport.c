@@ -68,16 +68,27 @@ static const enum client_loss loss_of_kind[] = {
     [QUIC_CLOSED_ERROR] = CLIENT_LOSS_PROTOCOL,
 };
 
+/* Any acknowledgement: what fails after one is not for want of a relay, or of a way to it. */
+static bool was_answered(const struct quic_conn *conn) {
+	struct quic_info info;
+
+	quic_conn_info(conn, &info);
+	return info.rtt_ns != 0;
+}
+
 static void on_closed(void *user, struct quic_conn *conn, const struct quic_close *why, uint64_t now) {
 	struct link_transport *transport = user;
 	enum client_loss loss = loss_of_kind[why->kind];
 
 	if (conn != transport->conn)
 		return;
+	const char *text = why->text;
+	if (why->kind == QUIC_CLOSED_HANDSHAKE_TIMEOUT && !was_answered(conn))
+		text = "the relay does not answer";
 	if (why->kind == QUIC_CLOSED_BY_PEER && why->code == QUIC_APP_REPLACED)
 		loss = CLIENT_LOSS_REPLACED;
 	retire(transport);
-	client_session_lost(transport->session, loss, why->text, now);
+	client_session_lost(transport->session, loss, text, now);
 }
 
 static bool on_next(void *user, struct slice *ret_payload, uint64_t now) {

@@ -39,6 +39,7 @@ static struct world {
 	struct quic_trust *trust;
 	uint64_t now;
 	bool cut;
+	bool initials_only; /* of each datagram from the relay its first packet, if that is an Initial */
 	struct packet packets[PACKETS_MAX];
 	size_t packet_count;
 } world;
@@ -151,8 +152,26 @@ static void write_everything(void) {
 	}
 }
 
+/* The Initial packet at the front of a datagram, or nothing (RFC 9000 section 17.2.2; the relay's have no token). */
+static size_t initial_len(const struct packet *packet) {
+	const uint8_t *b = packet->bytes;
+	size_t at = 5;
+
+	if ((b[0] & 0xf0) != 0xc0)
+		return 0;
+	at += 1 + (size_t)b[at];
+	at += 1 + (size_t)b[at];
+	assert_int_equal(b[at], 0);
+	at++;
+	size_t varint = (size_t)1 << (b[at] >> 6), len = b[at] & 0x3f;
+	for (size_t i = 1; i < varint; i++)
+		len = len << 8 | b[at + i];
+	return at + varint + len;
+}
+
 static void deliver(const struct packet *packet) {
-	struct slice bytes = slice_of(packet->bytes, packet->len);
+	size_t len = world.initials_only && !packet->to_relay ? initial_len(packet) : packet->len;
+	struct slice bytes = slice_of(packet->bytes, len);
 	struct base_path at_relay = {.local = relay_addr, .remote = packet->client->addr};
 	struct base_path at_client = {.local = packet->client->addr, .remote = relay_addr};
 
@@ -369,6 +388,21 @@ static void test_nobody_answers(void **state) {
 	client = start(0, &config);
 	assert_true(run_until_state(client, CLIENT_FAILED, 11 * BASE_SECOND));
 	assert_int_equal(client->owner.status, CLIENT_EXIT_UNREACHABLE);
+	assert_string_equal(client->owner.why, "the relay does not answer");
+}
+
+/* Then there is a relay, and its address is right: another trouble, which is not to be sought at the address. */
+static void test_handshake_is_not_finished(void **state) {
+	struct client_config config = owner_config(1);
+	struct client *client;
+
+	(void)state;
+	world.initials_only = true;
+	config.retry = false;
+	client = start(0, &config);
+	assert_true(run_until_state(client, CLIENT_FAILED, 11 * BASE_SECOND));
+	assert_int_equal(client->owner.status, CLIENT_EXIT_UNREACHABLE);
+	assert_string_equal(client->owner.why, "the handshake was not finished in time");
 }
 
 static void test_hello_is_not_answered(void **state) {
@@ -480,6 +514,7 @@ int main(void) {
 	    TEST(test_dead_address_first),
 	    TEST(test_local_address_changes),
 	    TEST(test_nobody_answers),
+	    TEST(test_handshake_is_not_finished),
 	    TEST(test_hello_is_not_answered),
 	    TEST(test_closed_by_the_relay),
 	    TEST(test_protocol_error_is_told_to_the_relay),

@@ -43,6 +43,11 @@ static bool is_self_assigned(const struct base_addr *addr) {
 	return addr->family == BASE_FAMILY_V4 && addr->ip[0] == 169 && addr->ip[1] == 254;
 }
 
+/* RFC 4291 section 2.5.6: fe80::/10, which every interface with IPv6 has. */
+static bool is_link_local(const struct base_addr *addr) {
+	return addr->family == BASE_FAMILY_V6 && addr->ip[0] == 0xfe && (addr->ip[1] & 0xc0) == 0x80;
+}
+
 /* The address without its port and brackets. */
 static void add_ip(struct base_text *text, const struct base_addr *addr) {
 	char buf[BASE_ADDR_TEXT_BYTES];
@@ -67,6 +72,8 @@ static void add_address(struct lines *lines, const struct obs_diagnostics *diagn
 	add_ip(text, addr);
 	if (is_self_assigned(addr))
 		base_text_add(text, " (self-assigned: the LAN's DHCP server has not answered)");
+	else if (is_link_local(addr))
+		base_text_add(text, " only (waiting for the LAN's DHCP server)");
 	else if (addr->family == BASE_FAMILY_V4 && !diagnostics->tap_address_fixed)
 		base_text_add(text, " (from DHCP)");
 }

@@ -58,6 +58,10 @@ static const struct diagnostics_case cases[] = {
      {.tap_address = V4(169, 254, 3, 4), .tap_address_fixed = true},
      "relay: not connected\ngateway: not connected\n"
      "address: 169.254.3.4 (self-assigned: the LAN's DHCP server has not answered)\nbroadcasts: none yet\n"},
+    {"IPv6 without a router",
+     {.tap_ready = OBS_YES, .tap_address = {.family = BASE_FAMILY_V6, .ip = {0xfe, 0x80, [15] = 1}}},
+     "relay: not connected\ngateway: not connected\ntunnel adapter: ready\n"
+     "address: fe80::1 only (waiting for the LAN's DHCP server)\nbroadcasts: none yet\n"},
     {"IPv6 address",
      {.tap_address = {.family = BASE_FAMILY_V6, .ip = {0x20, 1, 0xd, 0xb8, [15] = 0x77}, .port = 1}},
      "relay: not connected\ngateway: not connected\naddress: 2001:db8::77\nbroadcasts: none yet\n"},

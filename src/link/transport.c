@@ -85,8 +85,10 @@ static void on_closed(void *user, struct quic_conn *conn, const struct quic_clos
 	const char *text = why->text;
 	if (why->kind == QUIC_CLOSED_HANDSHAKE_TIMEOUT && !was_answered(conn))
 		text = "the relay does not answer";
-	if (why->kind == QUIC_CLOSED_BY_PEER && why->code == QUIC_APP_REPLACED)
+	if (why->kind == QUIC_CLOSED_BY_PEER && why->code == QUIC_APP_REPLACED) {
 		loss = CLIENT_LOSS_REPLACED;
+		text = "another process with this identity took the seat (a copy of the --identity file?)";
+	}
 	retire(transport);
 	client_session_lost(transport->session, loss, text, now);
 }

@@ -436,6 +436,9 @@ static void test_closed_by_the_relay(void **state) {
 		assert_true(run_until_state(client, cases[i].then, 100 * BASE_MS));
 		assert_int_equal(client->owner.losses, 1);
 	}
+	/* The last one: what a person can do about it. */
+	assert_int_equal(world.client[0].owner.status, CLIENT_EXIT_REJECTED);
+	assert_non_null(strstr(world.client[0].owner.why, "another process with this identity took the seat"));
 }
 
 static void test_protocol_error_is_told_to_the_relay(void **state) {

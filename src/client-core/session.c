@@ -199,9 +199,7 @@ void client_session_rejected(struct client_session *session, const struct ctrl_r
 		return;
 	base_text_init(&text, why, sizeof(why));
 	base_text_addf(&text, "rejected by the relay: %s (%s)", ctrl_reject_name(reject->code),
-	               ctrl_reject_text(reject->code));
-	if (reject->text[0] != '\0')
-		base_text_addf(&text, ": %s", reject->text);
+	               reject->text[0] != '\0' ? reject->text : ctrl_reject_text(reject->code));
 	keep_why(session, why);
 	close_connection(session, CLIENT_CLOSE_DONE, "rejected", now);
 	retry_or_end(session, CLIENT_EXIT_REJECTED, !ctrl_reject_is_transient(reject->code), now);

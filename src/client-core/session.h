@@ -128,7 +128,7 @@ struct client_config {
 	bool retry;                             /* false: the first loss or refusal ends the session */
 	uint64_t seed;                          /* for the backoff jitter */
 	uint64_t stats_interval_ns;             /* 0: 10 s */
-	struct queue_egress_limits egress;      /* zeros: 1024 frames, 1 MiB, 200 ms */
+	struct queue_egress_limits egress;      /* zeros: 1024 frames, 1 MiB, 200 ms, 1024 flows */
 	size_t pool_frames;                     /* 0: 2048 */
 	struct obs_log *log;
 };

@@ -13,6 +13,7 @@
 #define POOL_FRAMES 2048
 #define EGRESS_FRAMES 1024
 #define EGRESS_BYTES ((size_t)1 << 20)
+#define EGRESS_FLOWS 1024              /* all are of one peer, which gets half of them */
 #define EGRESS_AGE_NS (200 * BASE_MS) /* an older game packet is worth nothing */
 
 _Static_assert(PROTO_OVERLAY_HEADER_BYTES + PROTO_ETHER_HEADER_BYTES + PROTO_ETHER_VLAN_TAG_BYTES + PROTO_TAP_MTU_MAX +
@@ -33,6 +34,8 @@ int client_data_init(struct client_session *session) {
 		limits.bytes_max = EGRESS_BYTES;
 	if (limits.age_ns_max == 0)
 		limits.age_ns_max = EGRESS_AGE_NS;
+	if (limits.flows_shared_max == 0)
+		limits.flows_shared_max = EGRESS_FLOWS;
 	session->pool = queue_pool_new(pool_frames > 0 ? pool_frames : POOL_FRAMES);
 	session->egress = queue_egress_new(&limits, seed);
 	return session->pool != NULL && session->egress != NULL ? 0 : BASE_E_NOMEM;

@@ -20,8 +20,8 @@
 
 #define SOURCES_MAX 64   /* with frames at the same time; more share */
 #define FLOWS_OWN 4      /* of each source, whatever others do: its game and its download stay apart */
-#define FLOWS_SHARED 256 /* on top of them; one source gets at most half */
-#define FLOWS_MAX (SOURCES_MAX * FLOWS_OWN + FLOWS_SHARED)
+#define FLOWS_SHARED 256 /* on top of them, where the limits do not say */
+#define FLOWS_SHARED_MAX 65536
 #define FLOW_BUCKETS 256
 #define SOURCE_BUCKETS 64
 
@@ -90,24 +90,28 @@ struct queue_egress {
 	struct source *free_sources;
 	uint32_t fresh_flows, fresh_sources, fresh_entries, free_entries;
 	uint32_t shared_flows; /* in use */
-	struct flow flow_slots[FLOWS_MAX];
+	struct entry *entries; /* behind the slots: frames_max, and one for a frame that makes room for itself */
 	struct source source_slots[SOURCES_MAX];
 	uint32_t spare_parts[SOURCES_MAX][PARTS]; /* how many frames of each part wait in the source's spare flow */
-	struct entry entries[];                   /* frames_max, and one for a frame that makes room for itself */
+	struct flow flow_slots[];                 /* FLOWS_OWN for each source, and those that are shared */
 };
 
 struct queue_egress *queue_egress_new(const struct queue_egress_limits *limits, const uint64_t seed[static 2]) {
 	struct queue_egress *queue;
+	uint32_t shared = limits->flows_shared_max > 0 ? limits->flows_shared_max : FLOWS_SHARED;
+	size_t flows = (size_t)SOURCES_MAX * FLOWS_OWN + shared, bytes = sizeof(*queue) + flows * sizeof(struct flow);
 
-	if (limits->frames_max >= NO_ENTRY - 1 ||
-	    limits->frames_max + 1 > (SIZE_MAX - sizeof(*queue)) / sizeof(queue->entries[0]))
+	if (shared > FLOWS_SHARED_MAX || limits->frames_max >= NO_ENTRY - 1 ||
+	    limits->frames_max + 1 > (SIZE_MAX - bytes) / sizeof(queue->entries[0]))
 		return NULL;
 	/* No calloc: slots and entries are written when they are first used. */
-	queue = malloc(sizeof(*queue) + (limits->frames_max + 1) * sizeof(queue->entries[0]));
+	queue = malloc(bytes + (limits->frames_max + 1) * sizeof(queue->entries[0]));
 	if (queue == NULL)
 		return NULL;
-	memset(queue, 0, offsetof(struct queue_egress, flow_slots));
+	memset(queue, 0, offsetof(struct queue_egress, source_slots));
 	queue->limits = *limits;
+	queue->limits.flows_shared_max = shared;
+	queue->entries = (struct entry *)(void *)&queue->flow_slots[flows];
 	queue->weight_min = limits->bytes_max / (limits->frames_max > 0 ? limits->frames_max : 1);
 	memcpy(queue->seed, seed, sizeof(queue->seed));
 	queue->free_entries = NO_ENTRY;
@@ -190,7 +194,7 @@ static uint32_t *spare_part(struct queue_egress *queue, const struct source *sou
 
 /* Beyond its own, a source may hold no more slots than are left to all. */
 static bool has_slot(const struct queue_egress *queue, const struct source *source) {
-	return source->flows < FLOWS_OWN || source->flows - FLOWS_OWN < FLOWS_SHARED - queue->shared_flows;
+	return source->flows < FLOWS_OWN || source->flows - FLOWS_OWN < queue->limits.flows_shared_max - queue->shared_flows;
 }
 
 /* The flow of a frame. A flow that still has frames in the spare flow goes on there, to stay in order; so does, now and

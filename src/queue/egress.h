@@ -16,6 +16,8 @@ struct queue_egress_limits {
 	size_t frames_max;
 	size_t bytes_max;    /* sum of frame lengths */
 	uint64_t age_ns_max; /* a frame that waited longer is dropped when its turn has come */
+	/* Flows that are kept apart beyond four of each source peer; of these, one peer gets at most half. 0: 256. */
+	uint32_t flows_shared_max;
 };
 
 struct queue_egress_stats {

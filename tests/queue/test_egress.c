@@ -125,7 +125,7 @@ static void test_offer_may_be_dropped(void **state) {
 /* Who sends little need not wait for a frame that was offered, but did not leave. */
 static void test_offer_may_be_overtaken(void **state) {
 	struct queue_pool *pool = queue_pool_new(8);
-	struct queue_egress *queue = queue_egress_new(&(struct queue_egress_limits){8, 10000, BASE_SECOND}, test_seed);
+	struct queue_egress *queue = queue_egress_new(&(struct queue_egress_limits){8, 10000, BASE_SECOND, 0}, test_seed);
 	struct queue_frame *game;
 
 	(void)state;
@@ -192,7 +192,7 @@ struct queued {
 };
 
 static void queued_init(struct queued *queued, size_t frames_max, size_t bytes_max) {
-	const struct queue_egress_limits limits = {frames_max, bytes_max, 200 * BASE_MS};
+	const struct queue_egress_limits limits = {frames_max, bytes_max, 200 * BASE_MS, 0};
 
 	*queued = (struct queued){.pool = queue_pool_new(frames_max + 24), .queue = queue_egress_new(&limits, test_seed)};
 }
@@ -542,7 +542,7 @@ static uint64_t dropped(const struct queue_egress_stats *stats) {
  * that both run out of slots. */
 static void test_counters_add_up(void **state) {
 	struct queue_pool *pool = queue_pool_new(800);
-	struct queue_egress *queue = queue_egress_new(&(struct queue_egress_limits){700, 350000, 150 * BASE_MS}, test_seed);
+	struct queue_egress *queue = queue_egress_new(&(struct queue_egress_limits){700, 350000, 150 * BASE_MS, 0}, test_seed);
 	const struct queue_egress_stats *stats = queue_egress_stats(queue);
 	struct base_rng rng;
 	uint64_t now = 0;
@@ -586,14 +586,15 @@ static void test_counters_add_up(void **state) {
 
 static void test_no_room_at_all(void **state) {
 	struct queue_pool *pool = queue_pool_new(1);
-	struct queue_egress *queue = queue_egress_new(&(struct queue_egress_limits){0, 100, 1}, test_seed);
+	struct queue_egress *queue = queue_egress_new(&(struct queue_egress_limits){0, 100, 1, 0}, test_seed);
 
 	(void)state;
 	assert_non_null(queue);
 	assert_int_equal(push_new(queue, pool, 1, 10, 0), BASE_E_FULL);
 	queue_egress_free(queue);
 	queue_pool_free(pool);
-	assert_null(queue_egress_new(&(struct queue_egress_limits){SIZE_MAX, 100, 1}, test_seed));
+	assert_null(queue_egress_new(&(struct queue_egress_limits){SIZE_MAX, 100, 1, 0}, test_seed));
+	assert_null(queue_egress_new(&(struct queue_egress_limits){1, 100, 1, UINT32_MAX}, test_seed));
 }
 
 int main(void) {

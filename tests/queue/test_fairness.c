@@ -6,7 +6,7 @@
 #include "tests/queue/frames.h"
 #include "tests/unit.h"
 
-#define STREAMS_MAX 128
+#define STREAMS_MAX 512
 #define MBIT (1000 * 1000 / 8)
 #define BULK_BYTES 1400
 #define GAME_BYTES 200
@@ -37,10 +37,17 @@ struct line {
 static const struct queue_egress_limits limits = {
     .frames_max = 1024, .bytes_max = 1 << 20, .age_ns_max = 200 * BASE_MS};
 
-static void line_init(struct line *line, uint64_t rate) {
-	*line = (struct line){.rate = rate, .pool = queue_pool_new(2048), .queue = queue_egress_new(&limits, test_seed)};
+static void line_init_flows(struct line *line, uint64_t rate, uint32_t flows_shared_max) {
+	struct queue_egress_limits own = limits;
+
+	own.flows_shared_max = flows_shared_max;
+	*line = (struct line){.rate = rate, .pool = queue_pool_new(2048), .queue = queue_egress_new(&own, test_seed)};
 	assert_non_null(line->pool);
 	assert_non_null(line->queue);
+}
+
+static void line_init(struct line *line, uint64_t rate) {
+	line_init_flows(line, rate, 0);
 }
 
 static void line_done(struct line *line) {
@@ -375,6 +382,26 @@ static void test_slow_line_small_frames(void **state) {
 	}
 }
 
+/* A game beside a download of many connections, all of one peer, as in clients and gateways. */
+static void test_game_beside_connections(void **state) {
+	(void)state;
+	for (uint16_t count = 20; count <= 320; count += 60) {
+		struct line line;
+		struct stream *game;
+
+		line_init_flows(&line, 50 * MBIT, 1024);
+		for (uint16_t i = 0; i < count; i++)
+			add(&line, 1, (uint16_t)(100 + i), BULK_BYTES, (uint64_t)100 * MBIT / count);
+		game = add(&line, 1, 6, GAME_BYTES, GAME_BYTES * 64);
+		run(&line, 2 * BASE_SECOND); /* all of them are new at first */
+		game->sent = game->received = game->delay_sum = 0;
+		run(&line, 5 * BASE_SECOND);
+		assert_in_range(game->received + 4, game->sent, game->sent + 8); /* the last ones may be under way */
+		assert_true(game->delay_sum / game->received < 25 * BASE_MS);
+		line_done(&line);
+	}
+}
+
 /* Where two frames take nearly as long as a frame may wait, CoDel still comes before age. */
 static void test_very_slow_line(void **state) {
 	struct line line;
@@ -433,6 +460,7 @@ int main(void) {
 	    cmocka_unit_test(test_no_drops_without_a_standing_queue),
 	    cmocka_unit_test(test_slow_line),
 	    cmocka_unit_test(test_slow_line_small_frames),
+	    cmocka_unit_test(test_game_beside_connections),
 	    cmocka_unit_test(test_very_slow_line),
 	    cmocka_unit_test(test_quiet_line_is_not_slow),
 	    cmocka_unit_test(test_age_bounds_the_wait),

@@ -89,6 +89,7 @@ struct queue_egress {
 	struct flow *free_flows;
 	struct source *free_sources;
 	uint32_t fresh_flows, fresh_sources, fresh_entries, free_entries;
+	uint32_t known_sources; /* whose spare_parts are in use, or zeros again */
 	uint32_t shared_flows; /* in use */
 	struct entry *entries; /* behind the slots: frames_max, and one for a frame that makes room for itself */
 	struct source source_slots[SOURCES_MAX];
@@ -140,7 +141,10 @@ static void flow_init(struct flow *flow, struct source *source, uint64_t hash) {
 static struct source *source_unused(struct queue_egress *queue) {
 	uint32_t index = queue->fresh_sources++;
 
-	memset(queue->spare_parts[index], 0, sizeof(queue->spare_parts[index]));
+	if (index == queue->known_sources) {
+		memset(queue->spare_parts[index], 0, sizeof(queue->spare_parts[index]));
+		queue->known_sources++;
+	}
 	return &queue->source_slots[index];
 }
 
@@ -419,6 +423,15 @@ static bool has_wanted(struct queue_egress *queue, struct flow *flow, uint64_t n
 	return false;
 }
 
+/* Nothing is in use: looks at every slot that was (fattest, queue_egress_age) are short again. */
+static void forget_slots(struct queue_egress *queue) {
+	assert(queue->frames == 0 && queue->shared_flows == 0);
+	queue->free_flows = NULL;
+	queue->free_sources = NULL;
+	queue->free_entries = NO_ENTRY;
+	queue->fresh_flows = queue->fresh_sources = queue->fresh_entries = 0;
+}
+
 /* Whose turn it is, or NULL. Whoever has nothing left when the turn comes leaves; so an empty queue ends up without
  * sources. */
 static struct flow *choose(struct queue_egress *queue, uint64_t now) {
@@ -441,6 +454,7 @@ static struct flow *choose(struct queue_egress *queue, uint64_t now) {
 		if (queue_round_leave(&source->round, flow_turn))
 			flow_release(queue, flow);
 	}
+	forget_slots(queue);
 	return NULL;
 }
 
@@ -467,6 +481,8 @@ void queue_egress_pop(struct queue_egress *queue, uint64_t now) {
 }
 
 void queue_egress_age(struct queue_egress *queue, uint64_t now) {
+	if (queue->frames == 0)
+		return;
 	for (uint32_t i = 0; i < queue->fresh_flows; i++)
 		drop_aged(queue, &queue->flow_slots[i], now);
 	for (uint32_t i = 0; i < queue->fresh_sources; i++)

@@ -6,6 +6,7 @@
 #include "tests/queue/frames.h"
 #include "tests/unit.h"
 
+
 #define ONE_PEERS_FLOWS 132
 #define MARK_AT (QUEUE_FRAME_BYTES_MAX - 4) /* behind every frame here: tells them apart */
 

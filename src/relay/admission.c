@@ -147,9 +147,11 @@ static void reject_kept(struct relay_peer *peer) {
 
 /* Whether the seat this peer wants, of which nobody sits in now, is to be had; false after a reject. */
 static bool is_seat_free(struct relay_peer *peer, const struct relay_room *room, uint64_t now) {
-	if (relay_holds_ask(room->holds, &peer->hello, now) == RELAY_HOLD_OTHER)
+	enum relay_hold hold = relay_holds_ask(room->holds, &peer->hello, now);
+
+	if (hold == RELAY_HOLD_OTHER)
 		reject_kept(peer);
-	else if (is_lan_station(room, &peer->hello, now))
+	else if (hold != RELAY_HOLD_OWN && is_lan_station(room, &peer->hello, now)) /* its own was none when it came */
 		relay_peer_reject(peer, CTRL_REJECT_DUPLICATE_MAC, "a station of the LAN has this MAC address");
 	else if (room->peer_count >= room->core->limits.room_peers_max)
 		reject(peer, CTRL_REJECT_ROOM_FULL);

@@ -165,11 +165,13 @@ int relay_room_open(struct relay_core *core, const struct ctrl_hello *hello, uin
 	return 0;
 }
 
-static int take_seat(struct relay_room *room, struct relay_peer *peer) {
+static int take_seat(struct relay_room *room, struct relay_peer *peer, uint64_t now) {
 	if (peer->hello.role == CTRL_ROLE_CLIENT)
 		return base_map_insert(&room->clients, &peer->mac_node, slice_of(peer->hello.mac.b, PROTO_MAC_BYTES));
 	if (room->stations == NULL && (room->stations = relay_stations_new(room->core->seed)) == NULL)
 		return BASE_E_NOMEM;
+	if (relay_holds_ask(room->holds, &peer->hello, now) != RELAY_HOLD_OWN)
+		relay_stations_clear(room->stations); /* another gateway, another LAN */
 	room->gateway = peer;
 	return 0;
 }
@@ -183,7 +185,7 @@ int relay_room_enter(struct relay_room *room, struct relay_peer *peer, uint64_t 
 	peer->egress = queue_egress_new(&room->core->limits.egress, room->core->seed);
 	if (peer->egress == NULL)
 		return BASE_E_NOMEM;
-	if ((result = take_seat(room, peer)) != 0) {
+	if ((result = take_seat(room, peer, now)) != 0) {
 		assert(result == BASE_E_NOMEM);
 		queue_egress_free(peer->egress);
 		peer->egress = NULL;

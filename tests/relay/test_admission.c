@@ -569,6 +569,40 @@ static void test_mac_of_a_lan_station(void **state) {
 	party_free(party);
 }
 
+/* The stations of a gateway's LAN go with it: another one has another LAN. Its own, when it is back, are the same. */
+static void test_stations_of_a_former_gateway(void **state) {
+	struct party *party = party_new(NULL);
+	struct conn *gateway = party_join(party, "R", 0, 7);
+
+	(void)state;
+	party_join(party, "R", 9, 0);
+	party_send(gateway, party_broadcast, party_mac(5), 60);
+	party_hang_up(gateway, CTRL_LEAVE_TIMEOUT);
+	gateway = party_join(party, "R", 0, 7);
+	party_assert_rejected(party_join(party, "R", 5, 5), CTRL_REJECT_DUPLICATE_MAC, "the same gateway");
+	gateway = party_join(party, "R", 0, 7); /* on a connection of its own, before the old one is gone */
+	party_assert_rejected(party_join(party, "R", 5, 5), CTRL_REJECT_DUPLICATE_MAC, "taken over");
+	party_hang_up(gateway, CTRL_LEAVE_TIMEOUT);
+	party_run(party, RELAY_GATEWAY_HOLD_NS);
+	welcome_of(party_join(party, "R", 0, 8), "another gateway");
+	welcome_of(party_join(party, "R", 5, 5), "a client");
+	party_free(party);
+}
+
+/* Whoever has a seat of its own that is kept was no station when it came, so it is none when it is back: a loop of the
+ * LAN, or who sat in the gateway's place for a moment, does not keep it out. */
+static void test_kept_seat_is_no_station(void **state) {
+	struct party *party = party_new(NULL);
+	struct conn *gateway = party_join(party, "R", 0, 7);
+
+	(void)state;
+	party_hang_up(party_join(party, "R", 5, 5), CTRL_LEAVE_TIMEOUT);
+	party_send(gateway, party_broadcast, party_mac(5), 60);
+	party_assert_rejected(party_join(party, "R", 5, 6), CTRL_REJECT_DUPLICATE_MAC, "another key");
+	welcome_of(party_join(party, "R", 5, 5), "its own");
+	party_free(party);
+}
+
 /* Whoever is the gateway can be everybody's router: a lost connection is no chance for a guest. */
 static void test_gateway_seat_is_kept(void **state) {
 	struct ctrl_message quit = {.type = CTRL_DISCONNECT, .disconnect.reason = CTRL_LEAVE_QUIT};
@@ -684,6 +718,8 @@ int main(void) {
 	    cmocka_unit_test(test_ids_run_out),
 	    cmocka_unit_test(test_bad_limits),
 	    cmocka_unit_test(test_mac_of_a_lan_station),
+	    cmocka_unit_test(test_stations_of_a_former_gateway),
+	    cmocka_unit_test(test_kept_seat_is_no_station),
 	    cmocka_unit_test(test_gateway_seat_is_kept),
 	    cmocka_unit_test(test_client_seat_is_kept),
 	    cmocka_unit_test(test_kept_seat_is_not_new),

@@ -62,7 +62,8 @@ struct source {
 	struct source *next;      /* in its bucket, or among the free ones */
 	uint32_t peer;
 	uint32_t flows, frames;
-	size_t weight; /* of all its frames */
+	uint32_t guests; /* frames of other peers, that came when all places were in use */
+	size_t weight;   /* of all its frames */
 	struct flow spare;
 };
 
@@ -205,13 +206,17 @@ static bool has_slot(const struct queue_egress *queue, const struct source *sour
  * then, one with the same part of the hash. */
 static struct flow *flow_of(struct queue_egress *queue, uint32_t peer, uint64_t hash) {
 	struct flow **bucket = &queue->flow_buckets[hash % FLOW_BUCKETS];
-	struct source *source;
+	struct source *source = &queue->source_slots[peer % SOURCES_MAX];
 	struct flow *flow = *bucket;
 
 	while (flow != NULL && flow->hash != hash)
 		flow = flow->next;
 	if (flow != NULL)
 		return flow;
+	/* The same for one that came when all places were in use, and waits in that of another. */
+	if (queue->fresh_sources == SOURCES_MAX && source->guests > 0 && source->peer != peer &&
+	    *spare_part(queue, source, (uint8_t)hash) > 0)
+		return &source->spare;
 	source = source_of(queue, peer);
 	if ((source->spare.frames > 0 && *spare_part(queue, source, (uint8_t)hash) > 0) ||
 	    !has_slot(queue, source))
@@ -278,6 +283,7 @@ static void append(struct queue_egress *queue, struct flow *flow, struct queue_f
 	flow->weight += weight_of(queue, frame->len);
 	flow->source->weight += weight_of(queue, frame->len);
 	flow->source->frames++;
+	flow->source->guests += frame->source_peer != flow->source->peer;
 	queue->frames++;
 	queue->bytes += frame->len;
 }
@@ -300,6 +306,7 @@ static void remove_head(struct queue_egress *queue, struct flow *flow) {
 	flow->weight -= weight_of(queue, len);
 	flow->source->weight -= weight_of(queue, len);
 	flow->source->frames--;
+	flow->source->guests -= entry->frame->source_peer != flow->source->peer;
 	queue->frames--;
 	queue->bytes -= len;
 	/* A pause is no time in which there was more to send. */

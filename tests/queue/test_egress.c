@@ -543,7 +543,8 @@ static uint64_t dropped(const struct queue_egress_stats *stats) {
  * that both run out of slots. */
 static void test_counters_add_up(void **state) {
 	struct queue_pool *pool = queue_pool_new(800);
-	struct queue_egress *queue = queue_egress_new(&(struct queue_egress_limits){700, 350000, 150 * BASE_MS, 0}, test_seed);
+	struct queue_egress *queue =
+	    queue_egress_new(&(struct queue_egress_limits){700, 350000, 150 * BASE_MS, 0}, test_seed);
 	const struct queue_egress_stats *stats = queue_egress_stats(queue);
 	struct base_rng rng;
 	uint64_t now = 0;
@@ -598,6 +599,39 @@ static void test_no_room_at_all(void **state) {
 	assert_null(queue_egress_new(&(struct queue_egress_limits){1, 100, 1, UINT32_MAX}, test_seed));
 }
 
+/* A flow of a peer that came when all places were in use waits in that of another, and stays there when there is a place
+ * again: its frames are in order. */
+static void test_order_of_a_guest(void **state) {
+	enum { PEERS = 64, GUEST = 2 * PEERS, HOST = PEERS };
+	struct queued queued;
+	uint32_t last = 0, mark = 1000, peer;
+
+	(void)state;
+	queued_init(&queued, 2000, 2 << 20);
+	for (uint32_t other = HOST; other < HOST + PEERS; other++) {
+		for (uint16_t flow = 1; flow <= (other == HOST ? 200 : 8); flow++)
+			add(&queued, other, flow, 100, 1);
+	}
+	for (unsigned i = 0; i < 2000; i++) {
+		struct queue_frame *frame = frame_of(queued.pool, mark++, 100);
+		uint32_t taken;
+
+		fill_udp(frame->data, 999);
+		frame->source_peer = GUEST;
+		assert_int_equal(queue_egress_push(queued.queue, frame, queued.now), 0);
+		queue_frame_unref(frame);
+		if (i < 20)
+			continue;
+		taken = take(&queued, &peer);
+		if (peer == GUEST) {
+			assert_true(taken > last);
+			last = taken;
+		}
+	}
+	assert_int_not_equal(last, 0);
+	queued_done(&queued);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_first_in_first_out),
@@ -619,6 +653,7 @@ int main(void) {
 	    cmocka_unit_test(test_few_frames_are_no_queue),
 	    cmocka_unit_test(test_turns),
 	    cmocka_unit_test(test_counters_add_up),
+	    cmocka_unit_test(test_order_of_a_guest),
 	    cmocka_unit_test(test_no_room_at_all),
 	};
 

@@ -213,6 +213,25 @@ static int on_datagram(ngtcp2_conn *ng, uint32_t flags, const uint8_t *data, siz
 	return 0;
 }
 
+/* The number of a datagram is its length. */
+static int on_datagram_acked(ngtcp2_conn *ng, uint64_t len, void *user) {
+	struct quic_conn *conn = user;
+
+	(void)ng;
+	quic_narrowing_acked(&conn->narrowing, (size_t)len);
+	return 0;
+}
+
+static int on_datagram_lost(ngtcp2_conn *ng, uint64_t len, void *user) {
+	struct quic_conn *conn = user;
+
+	(void)ng;
+	if (len > QUIC_DATAGRAM_ALWAYS && quic_narrowing_lost(&conn->narrowing, (size_t)len, conn->now))
+		quic_close_application(conn, QUIC_CLOSED_NARROWED, QUIC_APP_PATH,
+		                       "the path carries no large packets any more");
+	return 0;
+}
+
 static int on_stateless_reset(ngtcp2_conn *ng, const ngtcp2_pkt_stateless_reset *reset, void *user) {
 	struct quic_conn *conn = user;
 
@@ -277,6 +296,8 @@ const ngtcp2_callbacks quic_callbacks = {
     .delete_crypto_aead_ctx = quic_protect_delete_key,
     .delete_crypto_cipher_ctx = quic_protect_delete_mask,
     .recv_datagram = on_datagram,
+    .ack_datagram = on_datagram_acked,
+    .lost_datagram = on_datagram_lost,
     .get_path_challenge_data = ngtcp2_crypto_get_path_challenge_data_cb,
     .version_negotiation = ngtcp2_crypto_version_negotiation_cb,
 };

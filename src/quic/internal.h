@@ -6,6 +6,7 @@
 #include "base/heap.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "quic/narrowing.h"
 #include "quic/quic.h"
 #include "quic/restraint.h"
 #include "quic/server.h"
@@ -32,6 +33,10 @@
  * waiting would stand there as a queue. */
 #define QUIC_PROMPT_INTERVAL_NS BASE_SECOND
 #define QUIC_MAX_ACK_DELAY_NS (25 * BASE_MS)
+
+/* A datagram of so many bytes fits every path: less the first byte, connection ID, longest packet number, frame type
+ * and length, AEAD tag. */
+#define QUIC_DATAGRAM_ALWAYS (QUIC_UDP_PAYLOAD_MIN - 1 - QUIC_CID_BYTES - 4 - 3 - 16)
 
 /* The life of a connection. Only OPEN calls into ngtcp2 for anything but the close. */
 enum quic_phase {
@@ -87,6 +92,7 @@ struct quic_conn {
 	bool settle_told;
 	uint64_t settle_at; /* path MTU discovery counts as settled from here on */
 	size_t udp_payload; /* as last seen */
+	struct quic_narrowing narrowing;
 
 	unsigned busy; /* inside recv or tick: events may be running */
 	bool doomed;   /* freed by an event; happens when busy falls to 0 */

@@ -39,6 +39,7 @@ enum quic_close_kind {
 	QUIC_CLOSED_RESET,       /* stateless reset: the relay forgot us */
 	QUIC_CLOSED_TLS,         /* certificate or handshake refused; `text` says why */
 	QUIC_CLOSED_NO_DATAGRAM, /* the peer does not support DATAGRAM frames */
+	QUIC_CLOSED_NARROWED,    /* the path no longer carries packets as large as it did: a new connection measures it */
 	QUIC_CLOSED_ERROR        /* protocol violation or local failure; `code` is a QUIC transport error or 0 */
 };
 
@@ -50,7 +51,8 @@ enum quic_app_code {
 	QUIC_APP_REPLACED = 3,
 	QUIC_APP_HELLO_TIMEOUT = 4,
 	QUIC_APP_LIMIT = 5,
-	QUIC_APP_SHUTDOWN = 6
+	QUIC_APP_SHUTDOWN = 6,
+	QUIC_APP_PATH = 7
 };
 
 struct quic_close {

@@ -83,10 +83,10 @@ static ngtcp2_ssize write_datagram(struct quic_conn *conn, struct packet *packet
 	ngtcp2_vec vec = {.len = payload.len};
 	ngtcp2_ssize len;
 
-	/* ngtcp2 only reads it. */
+	/* ngtcp2 only reads it. The number by which it tells what became of the datagram is its length. */
 	memcpy(&vec.base, &payload.data, sizeof(vec.base));
 	len = ngtcp2_conn_writev_datagram(conn->ng, &packet->path.path, &packet->info, packet->dest, packet->cap, &accepted,
-	                                  NGTCP2_WRITE_DATAGRAM_FLAG_NONE, 0, &vec, 1, conn->now);
+	                                  NGTCP2_WRITE_DATAGRAM_FLAG_NONE, payload.len, &vec, 1, conn->now);
 	if (accepted)
 		conn->events->taken(conn->user, true, conn->now);
 	return len;

@@ -422,8 +422,10 @@ static void test_closed_by_the_relay(void **state) {
 	static const struct {
 		enum quic_app_code code;
 		enum client_state then;
-	} cases[] = {
-	    {QUIC_APP_SHUTDOWN, CLIENT_WAITING}, {QUIC_APP_LIMIT, CLIENT_WAITING}, {QUIC_APP_REPLACED, CLIENT_FAILED}};
+	} cases[] = {{QUIC_APP_SHUTDOWN, CLIENT_WAITING},
+	             {QUIC_APP_PATH, CLIENT_WAITING},
+	             {QUIC_APP_LIMIT, CLIENT_WAITING},
+	             {QUIC_APP_REPLACED, CLIENT_FAILED}};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct client *client;

@@ -89,6 +89,26 @@ class TestFaults(unittest.TestCase):
             self.assertIn(moved, after['remote'])
             self.assertEqual(after['id'], before['id'], 'migrated, not reconnected')
 
+    def test_uplink_becomes_narrower(self):
+        """Large frames would vanish for good: the client comes back, and learns whether the room still fits its path."""
+        def set_mtu(mtu):
+            lab.ip('client1', 'link', 'set', 'up0', 'mtu', mtu)
+            lab.ip('inet', 'link', 'set', 'client1', 'mtu', mtu)
+
+        def told():
+            lab.ping('client1', HOST_ADDRESS, 5, size=1300, check=False, deadline=2)
+            return "the path carries no large packets any more" in party.clients['client1'].log()
+
+        with Lab() as lab:
+            party = self.party(lab)
+            self.assertIsNotNone(lab.ping('client1', HOST_ADDRESS, size=1300))
+            set_mtu('1380')
+            wait_for(told, 30, 'the word of a narrow path')
+            wait_for(lambda: 'mtu' in party.clients['client1'].log().split('no large packets any more')[1], 10, 'a reject')
+            set_mtu('1500')
+            self.goes_on(lab, party, hosts=('client1',))
+            self.assertIsNotNone(lab.ping('client1', HOST_ADDRESS, size=1300))
+
     def test_network_gone_for_a_while(self):
         with Lab() as lab:
             party = self.party(lab)

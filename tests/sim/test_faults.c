@@ -288,11 +288,48 @@ static void run_rebinding(const char *name, uint64_t seed) {
 }
 SIM_TEST(rebinding, 3)
 
+/* --- a narrower path --- */
+
+/* A path that becomes too narrow for the room: the client leaves it rather than that its large frames vanish, says why,
+ * and is back when the path is wide again, or when the room has been empty and can have its width. */
+static void run_narrower(const char *name, uint64_t seed) {
+	struct sim_party *party = one_room(name, seed, &sim_good_link, 1);
+	struct sim_member *gateway = party->members[0], *client = party->members[1];
+	struct sim_link narrow = sim_good_link;
+
+	narrow.mtu = 1300;
+	for (int round = 0; round < 2; round++) {
+		sim_member_set_link(client, &narrow);
+		for (unsigned i = 0; i < 100; i++) {
+			if (client->seat != NULL)
+				sim_send(client, SIM_PLAIN, gateway->station[0], 1300);
+			sim_net_run(&party->net, 100 * BASE_MS);
+		}
+		sim_check(&party->net, client->losses == 1 + (size_t)round, "%zu losses", client->losses);
+		assert_null(client->seat);
+		assert_false(client->ended);
+		assert_true(sim_totals(party).rejected[CTRL_REJECT_MTU] > 0);
+		if (round == 1)
+			sim_member_leave(gateway);
+		else
+			sim_member_set_link(client, &sim_good_link);
+		sim_settle(party, 150 * BASE_SECOND);
+		assert_non_null(client->seat);
+	}
+	assert_int_equal(client->seat->mtu, 1178);
+	sim_member_start(gateway);
+	sim_settle(party, 10 * BASE_SECOND);
+	party->lossless = true;
+	sim_exact_round(party);
+	sim_party_finish(party);
+}
+SIM_TEST(narrower, 1)
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(lossy),          cmocka_unit_test(slow_line),
     cmocka_unit_test(relay_restart),  cmocka_unit_test(relay_away),
     cmocka_unit_test(relay_shutdown), cmocka_unit_test(gateway_crash),
     cmocka_unit_test(vanish),         cmocka_unit_test(cut),
-    cmocka_unit_test(rebinding),
+    cmocka_unit_test(rebinding),      cmocka_unit_test(narrower),
 };
 SIM_MAIN(tests)

@@ -28,6 +28,7 @@ struct lintap {
 	struct loop_source route_source; /* news about routes */
 	struct lintap_route_pin pin;
 	struct loop_timer route_timer, diagnostics_timer, carrier_timer;
+	uint64_t route_due; /* when route_timer looks */
 };
 
 static void note_errno(struct lintap *client, enum obs_level level, const char *event, int err) {
@@ -156,11 +157,16 @@ static void on_diagnostics_due(void *user, uint64_t now) {
 	(void)loop_timer_set(client->process.loop, &client->diagnostics_timer, now + LINTAP_DIAGNOSTICS_NS);
 }
 
+static void look_at_routes(struct lintap *client, uint64_t when) {
+	client->route_due = when;
+	(void)loop_timer_set(client->process.loop, &client->route_timer, when);
+}
+
 static void on_route_due(void *user, uint64_t now) {
 	struct lintap *client = user;
 
 	lintap_route_pin_check(&client->pin);
-	(void)loop_timer_set(client->process.loop, &client->route_timer, now + LINTAP_ROUTE_CHECK_NS);
+	look_at_routes(client, now + LINTAP_ROUTE_CHECK_NS);
 }
 
 static void on_route_news(void *user, unsigned events, uint64_t now) {
@@ -168,7 +174,9 @@ static void on_route_news(void *user, unsigned events, uint64_t now) {
 
 	(void)events;
 	rtnl_watch_drain(client->route_source.fd);
-	(void)loop_timer_set(client->process.loop, &client->route_timer, now + LINTAP_ROUTE_SETTLE_NS);
+	/* News that keep coming do not put it off. */
+	if (client->route_due > now + LINTAP_ROUTE_SETTLE_NS)
+		look_at_routes(client, now + LINTAP_ROUTE_SETTLE_NS);
 }
 
 /* ---- the session ---- */
@@ -263,7 +271,7 @@ static bool open_tap(struct lintap *client) {
 }
 
 static void start_route_pin(struct lintap *client, uint64_t now) {
-	(void)loop_timer_set(client->process.loop, &client->route_timer, now + LINTAP_ROUTE_CHECK_NS);
+	look_at_routes(client, now + LINTAP_ROUTE_CHECK_NS);
 	client->route_source = (struct loop_source){.ready = on_route_news, .user = client};
 	int fd = rtnl_watch_open();
 	if (fd >= 0 && loop_add(client->process.loop, &client->route_source, fd, LOOP_READ) < 0)

@@ -1,10 +1,25 @@
 """The relay stays reachable when the tunnel becomes the default route, and the pin is gone afterwards (LNX-1)."""
+import time
 import unittest
 
 from lab import HOST_ADDRESS, ROUTER_ADDRESS, UPLINKS, Lab, wait_for
 from party import CLIENT_ADDRESSES, TAP, Party
 
 RELAY = UPLINKS['relay'][0]
+PIN = '76'  # lanparty's own routes
+SECOND_ROUTER = '192.0.2.3'
+# A route of no importance comes and goes: rtnetlink by hand, as a program for each change would be too slow.
+NOISE = """
+import os, socket, struct, time
+os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(5))
+news = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
+body = struct.pack('=8BI', socket.AF_INET, 24, 0, 0, 254, 4, 253, 1, 0)
+body += struct.pack('=HH4s', 8, 1, socket.inet_aton('198.18.0.0')) + struct.pack('=HHI', 8, 4, socket.if_nametoindex('lo'))
+while True:
+    for kind, flags in ((24, 0x401), (25, 1)):  # RTM_NEWROUTE, RTM_DELROUTE
+        news.send(struct.pack('=IHHII', 16 + len(body), kind, flags, 0, 0) + body)
+        time.sleep(0.04)
+"""
 
 
 class TestRoute(unittest.TestCase):
@@ -20,6 +35,18 @@ class TestRoute(unittest.TestCase):
             lab.ip('client1', 'route', 'replace', 'default', 'via', UPLINKS['client1'][2], 'dev', 'up0')
             party.stop()
             self.assertEqual(lab.ip('client1', 'route', 'show'), before)
+
+    def test_pin_follows_in_spite_of_constant_news(self):
+        """Where a routing daemon changes some route every 40 ms, the check is not put off for ever."""
+        with Lab() as lab:
+            Party(lab).start(['client1'])
+            lab.ip('inet', 'addr', 'add', SECOND_ROUTER + '/26', 'dev', 'client1')
+            noise = lab.start('client1', 'noise', 'python3', '-c', NOISE)
+            time.sleep(1)
+            self.assertNotIn(SECOND_ROUTER, lab.ip('client1', 'route', 'show', 'proto', PIN))
+            lab.ip('client1', 'route', 'replace', 'default', 'via', SECOND_ROUTER)
+            wait_for(lambda: SECOND_ROUTER in lab.ip('client1', 'route', 'show', 'proto', PIN), 4, 'the pin')
+            noise.kill()
 
     def test_relay_over_ipv6(self):
         with Lab() as lab:

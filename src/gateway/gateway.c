@@ -126,6 +126,8 @@ static void check_port(struct gateway *gateway) {
 	char error[GATEWAY_PORT_ERROR_BYTES] = "";
 	enum gateway_port_state before = gateway->port_state;
 
+	if (!gateway_port_can_tell(GATEWAY_SYSFS))
+		return; /* what was known goes on */
 	gateway->port_state = gateway_port_state(GATEWAY_SYSFS, gateway->interface, error);
 	if (gateway_lan_port_attached(gateway->port) &&
 	    gateway_port_ifindex(GATEWAY_SYSFS, gateway->interface) != gateway_lan_port_ifindex(gateway->port))
@@ -141,7 +143,7 @@ static void check_port(struct gateway *gateway) {
 	if (back && ready) {
 		note_port(gateway, OBS_INFO, "bridging");
 		refresh_cam_all(gateway, "port_up");
-	} else if (before != gateway->port_state) {
+	} else if (before != gateway->port_state && gateway->port_state != GATEWAY_PORT_UP) {
 		note_port(gateway, OBS_WARN, error);
 	}
 }

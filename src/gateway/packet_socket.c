@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <net/if.h>
@@ -40,6 +41,15 @@ static unsigned long sysfs_number(const char *sysfs, const char *name, const cha
 	bool read_it = fscanf(file, "%li", &value) == 1 && value >= 0;
 	(void)fclose(file);
 	return read_it ? (unsigned long)value : fallback;
+}
+
+bool gateway_port_can_tell(const char *sysfs) {
+	int fd = open(sysfs, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return errno != EMFILE && errno != ENFILE && errno != ENOMEM;
+	(void)close(fd);
+	return true;
 }
 
 static bool name_is_valid(const char *name) {

@@ -24,6 +24,10 @@ enum gateway_port_state {
 	GATEWAY_PORT_UNFIT /* wireless, or not Ethernet */
 };
 
+/* False while the process or the system has no descriptor or memory left to look with: what follows has wrong answers
+ * then. */
+bool gateway_port_can_tell(const char *sysfs);
+
 /* What sysfs says about the interface (GTW-2); `error` is filled with a sentence that names it unless it is up. */
 enum gateway_port_state gateway_port_state(const char *sysfs, const char *name,
                                            char error[static GATEWAY_PORT_ERROR_BYTES]);

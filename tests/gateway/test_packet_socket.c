@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -105,7 +106,23 @@ static void test_no_such_interface(void **state) {
 	}
 }
 
+static void test_no_descriptor_free(void **state) {
+	struct rlimit before, none;
+
+	(void)state;
+	assert_true(gateway_port_can_tell(root));
+	assert_true(gateway_port_can_tell("/nonexistent"));
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	bool can_tell = gateway_port_can_tell(root);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_false(can_tell);
+	assert_true(gateway_port_can_tell(root));
+}
+
 int main(void) {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_states), cmocka_unit_test(test_no_such_interface)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_states), cmocka_unit_test(test_no_such_interface),
+	                                   cmocka_unit_test(test_no_descriptor_free)};
 	return cmocka_run_group_tests(tests, make_tree, remove_tree);
 }

@@ -1,4 +1,7 @@
 """What breaks on real machines: each time the party goes on by itself, the TAP device and the address stay."""
+import os
+import resource
+import time
 import unittest
 
 from lab import HOST_ADDRESS, UPLINKS, Lab, wait_for
@@ -88,6 +91,25 @@ class TestFaults(unittest.TestCase):
             after = party.peer('client1')
             self.assertIn(moved, after['remote'])
             self.assertEqual(after['id'], before['id'], 'migrated, not reconnected')
+
+    def test_gateway_without_a_free_descriptor(self):
+        """It cannot look at its LAN port then, and must not take that for the port's fault."""
+        with Lab() as lab:
+            party = self.party(lab)
+            pid = party.gateway.popen.pid
+            used = {int(name) for name in os.listdir(f'/proc/{pid}/fd')}
+            _, most = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+            before = len(party.gateway.log())
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (min(set(range(len(used) + 1)) - used), most))
+            time.sleep(2.5)  # the port is looked at every second
+            lab.ping('client1', HOST_ADDRESS)
+            self.assertNotIn('lan_port', party.gateway.log()[before:])
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (most, most))
+            lab.ip('gateway', 'link', 'set', 'eth0', 'down')
+            wait_for(lambda: 'state=down' in party.gateway.log(), 5, 'the word of a port that is down')
+            lab.ip('gateway', 'link', 'set', 'eth0', 'up')
+            self.goes_on(lab, party)
+            self.assertNotIn('message=""', party.gateway.log())
 
     def test_uplink_becomes_narrower(self):
         """Large frames would vanish for good: the client comes back, and learns whether the room still fits its path."""

@@ -23,6 +23,7 @@ struct reader {
 struct relay_status {
 	struct loop *loop;
 	struct loop_source listener;
+	struct loop_timer pause; /* no descriptor is free: the listener is looked at again when it is over */
 	struct sockaddr_un addr;
 	void (*wanted)(void *user);
 	void *user;
@@ -91,14 +92,25 @@ static void ask(struct relay_status *status) {
 	status->wanted(status->user);
 }
 
+static void pause_over(void *user, uint64_t now) {
+	struct relay_status *status = user;
+
+	if (loop_modify(status->loop, &status->listener, LOOP_READ) != 0)
+		(void)loop_timer_set(status->loop, &status->pause, now + BASE_SECOND);
+}
+
 static void listener_ready(void *user, unsigned events, uint64_t now) {
 	struct relay_status *status = user;
 	int fd = accept4(status->listener.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	struct reader *reader;
 
 	(void)events;
-	if (fd < 0)
+	if (fd < 0) {
+		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED &&
+		    loop_modify(status->loop, &status->listener, 0) == 0)
+			(void)loop_timer_set(status->loop, &status->pause, now + BASE_SECOND);
 		return;
+	}
 	reader = take_place(status);
 	reader->state = READER_NEW;
 	reader->since = now;
@@ -199,6 +211,7 @@ int relay_status_open(struct loop *loop, const char *path, void (*wanted)(void *
 	status->addr.sun_family = AF_UNIX;
 	memcpy(status->addr.sun_path, path, strlen(path));
 	status->listener = (struct loop_source){.ready = listener_ready, .user = status};
+	loop_timer_init(&status->pause, pause_over, status);
 	for (size_t i = 0; i < RELAY_STATUS_READERS_MAX; i++) {
 		status->readers[i].status = status;
 		status->readers[i].source.fd = -1;
@@ -217,6 +230,7 @@ void relay_status_close(struct relay_status *status) {
 		return;
 	for (size_t i = 0; i < RELAY_STATUS_READERS_MAX; i++)
 		reader_end(&status->readers[i]);
+	(void)loop_timer_set(status->loop, &status->pause, BASE_NEVER);
 	loop_remove(status->loop, &status->listener);
 	close(status->listener.fd);
 	unlink(status->addr.sun_path);

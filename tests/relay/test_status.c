@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -228,6 +229,39 @@ static void test_bad_paths(void **state) {
 	scene_free(scene);
 }
 
+/* The listener stays ready while nobody can be let in: looked at all the time it would take a core. */
+static void test_no_descriptor_free(void **state) {
+	struct scene *scene = scene_new();
+	char error[RELAY_STATUS_ERROR_BYTES];
+	struct rlimit before, none;
+	uint64_t start, took;
+	int fd;
+
+	(void)state;
+	assert_int_equal(scene_open(scene, error), 0);
+	fd = dial(scene);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	start = loop_now(scene->loop);
+	for (int turn = 0; turn < 5; turn++)
+		assert_int_equal(loop_run_once(scene->loop, 60 * BASE_MS), 0);
+	took = loop_now(scene->loop) - start;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_true(took >= 200 * BASE_MS);
+	assert_int_equal(scene->asked, 0);
+	while (scene->asked == 0 && loop_now(scene->loop) < start + 10 * BASE_SECOND)
+		assert_int_equal(loop_run_once(scene->loop, 60 * BASE_MS), 0);
+	assert_int_equal(read_all(scene, fd), 10);
+	/* The pause may be on when the socket is closed. */
+	fd = dial(scene);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	turns(scene);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	scene_free(scene);
+	close(fd);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_one_object_and_end_of_file),
@@ -235,6 +269,7 @@ int main(void) {
 	    cmocka_unit_test(test_answers_come_later),
 	    cmocka_unit_test(test_names_in_use),
 	    cmocka_unit_test(test_bad_paths),
+	    cmocka_unit_test(test_no_descriptor_free),
 	};
 
 	return cmocka_run_group_tests_name("relay/status", tests, NULL, NULL);

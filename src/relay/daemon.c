@@ -184,7 +184,8 @@ static int open_sockets(struct daemon *daemon) {
 		daemon->features = udp_features(daemon->sockets[0]);
 		if (daemon->shards < wanted)
 			obs_note(daemon->log, OBS_WARN, "one_shard",
-			         "this system does not steer packets by their connection IDs: one shard does all the work");
+			         "there is no socket for each shard, or this system does not steer packets by their connection IDs: one "
+			         "shard does all the work");
 		return 0;
 	}
 	base_text_init(&out, text, sizeof(text));
@@ -254,7 +255,8 @@ static int open_workers(struct daemon *daemon) {
 		result = open_worker(daemon, i);
 	if (result == 0)
 		return 0;
-	return start_failed(daemon, RELAY_EXIT_FAILURE, "start", base_error_text(result));
+	return start_failed(daemon, RELAY_EXIT_FAILURE, "start",
+	                    result == BASE_E_NOMEM ? "out of memory or of file descriptors" : base_error_text(result));
 }
 
 static int start_workers(struct daemon *daemon) {

@@ -51,6 +51,10 @@ const char *process_wait_log(struct relay *relay, const char *text) {
 }
 
 void process_start(struct relay *relay, const char *const *args) {
+	process_start_limited(relay, args, NULL);
+}
+
+void process_start_limited(struct relay *relay, const char *const *args, const struct rlimit *descriptors) {
 	const char *argv[24] = {relay->path};
 	int pipe_fds[2];
 
@@ -64,6 +68,8 @@ void process_start(struct relay *relay, const char *const *args) {
 		dup2(pipe_fds[1], STDERR_FILENO);
 		close(pipe_fds[0]);
 		close(pipe_fds[1]);
+		if (descriptors != NULL && setrlimit(RLIMIT_NOFILE, descriptors) != 0)
+			_exit(126);
 		if (chdir(relay->folder) == 0)
 			execv(relay->path, (char *const *)(void *)argv);
 		_exit(127);

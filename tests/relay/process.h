@@ -8,6 +8,7 @@
 #include <gnutls/x509.h>
 #include <jansson.h>
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #define PROCESS_PATIENCE_NS (UINT64_C(10) * 1000000000)
@@ -26,6 +27,8 @@ struct relay {
 struct relay *process_new(const char *path); /* not started */
 void process_free(struct relay *relay);      /* it has ended */
 void process_start(struct relay *relay, const char *const *args);
+/* With so many descriptors; NULL: with the test's own limit. */
+void process_start_limited(struct relay *relay, const char *const *args, const struct rlimit *descriptors);
 void process_find_port(struct relay *relay); /* it listens on 127.0.0.1:0 */
 int process_wait_exit(struct relay *relay);  /* its status, -1: killed */
 

@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 
 #define PATIENCE_NS PROCESS_PATIENCE_NS
 #define HEARD 16
@@ -355,12 +357,55 @@ static void test_failures_at_start(void **state) {
 	}
 }
 
+static bool says(const struct relay *relay, const char *text) {
+	return strstr(relay->log, text) != NULL;
+}
+
+static bool has_ended(const struct relay *relay) {
+	siginfo_t info = {.si_pid = 0};
+
+	return waitid(P_PID, (id_t)relay->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0;
+}
+
+/* With however few descriptors it starts or not: the words name them. */
+static void test_few_descriptors(void **state) {
+	static const char *const args[] = {"--listen", "127.0.0.1:0", "--dev-cert-der-out", "relay.der", "--shards",
+	                                   "8",        NULL};
+	unsigned one_shard = 0, failed = 0, well = 0;
+	struct rlimit before;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	for (rlim_t limit = 8; well == 0 && limit < 200; limit += 3) {
+		struct relay *relay = process_new(relay_path);
+		struct rlimit few = {.rlim_cur = limit, .rlim_max = before.rlim_max};
+		uint64_t end = process_clock() + PATIENCE_NS;
+
+		process_start_limited(relay, args, &few);
+		while (!says(relay, "relay_started") && !has_ended(relay) && process_clock() < end)
+			process_read_log(relay, 20);
+		(void)kill(relay->pid, SIGTERM);
+		(void)process_wait_exit(relay);
+		if (says(relay, "one_shard")) {
+			one_shard++;
+			assert_true(says(relay, "there is no socket for each shard, or "));
+		}
+		if (says(relay, "out of memory")) {
+			failed++;
+			assert_true(says(relay, "out of memory or of file descriptors"));
+		}
+		well += says(relay, "relay_started") && !says(relay, "one_shard");
+		process_free(relay);
+	}
+	print_message("%u with one shard, %u not started\n", one_shard, failed);
+	assert_true(one_shard > 0 && failed > 0 && well > 0);
+}
+
 int main(int argc, char **argv) {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_join_and_stop),
-	    cmocka_unit_test(test_hangup_reloads_under_a_living_connection),
-	    cmocka_unit_test(test_two_shards),
-	    cmocka_unit_test(test_failures_at_start),
+	    cmocka_unit_test(test_join_and_stop),   cmocka_unit_test(test_hangup_reloads_under_a_living_connection),
+	    cmocka_unit_test(test_two_shards),      cmocka_unit_test(test_failures_at_start),
+	    cmocka_unit_test(test_few_descriptors),
 	};
 	int result;
 

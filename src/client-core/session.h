@@ -57,6 +57,7 @@ enum client_loss {
 	CLIENT_LOSS_NO_DATAGRAM,
 	CLIENT_LOSS_PROTOCOL,
 	CLIENT_LOSS_NO_ROOM_KEYS, /* the relay would forward frames that are not sealed */
+	CLIENT_LOSS_REFUSED,      /* the relay takes no more connections, or no more from here */
 	CLIENT_LOSS_REPLACED, /* another process with the same identity took the seat: coming back would only fight it */
 	CLIENT_LOSS_COUNT
 };

@@ -90,6 +90,12 @@ static void on_closed(void *user, struct quic_conn *conn, const struct quic_clos
 		loss = CLIENT_LOSS_REPLACED;
 		text = "another process with this identity took the seat (a copy of the --identity file?)";
 	}
+	/* Later the same code ends who floods. */
+	if (why->kind == QUIC_CLOSED_BY_PEER && why->code == QUIC_APP_LIMIT &&
+	    client_session_state(transport->session) == CLIENT_CONNECTING) {
+		loss = CLIENT_LOSS_REFUSED;
+		text = "the relay takes no more connections, or no more from this address";
+	}
 	retire(transport);
 	client_session_lost(transport->session, loss, text, now);
 }

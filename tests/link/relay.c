@@ -211,6 +211,7 @@ static void make_identity(struct relay *relay) {
 static void start(struct relay *relay) {
 	struct quic_server_options options = {
 	    .identity = relay->identity,
+	    .limits = {.connections_max = relay->connections_max},
 	    .events = &events,
 	    .accept = on_accept,
 	    .user = relay,

@@ -29,6 +29,7 @@ struct relay {
 	struct quic_server *server;
 	struct relay_peer peers[RELAY_PEERS_MAX];
 	uint32_t next_id;
+	size_t connections_max;     /* 0: the server's default; for relay_restart */
 	struct ctrl_reject *reject; /* answer to each hello, when not NULL */
 	bool silent;                /* no answer at all */
 	bool echo;                  /* datagrams go back as if from peer 1000, announced as the gateway */

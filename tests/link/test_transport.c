@@ -418,6 +418,37 @@ static void test_hello_is_not_answered(void **state) {
 	assert_int_equal(world.relay.closed, 1);
 }
 
+/* --max-connections, --max-connections-per-address: a refusal, for which there is an exit status. */
+static void test_relay_is_full(void **state) {
+	struct client_config config = owner_config(1);
+	struct client *client;
+
+	(void)state;
+	world.relay.connections_max = 1;
+	relay_restart(&world.relay, false);
+	assert_true(run_until_state(start_one(), CLIENT_JOINED, 5 * BASE_SECOND));
+	config.retry = false;
+	client = start(1, &config);
+	assert_true(run_until_state(client, CLIENT_FAILED, BASE_SECOND));
+	assert_int_equal(client->owner.status, CLIENT_EXIT_REJECTED);
+	assert_string_equal(client->owner.why, "the relay takes no more connections, or no more from this address");
+}
+
+/* The code alone does not say that: it is that of a flood of control messages, too. */
+static void test_limit_after_the_join(void **state) {
+	struct client_config config = owner_config(1);
+	struct client *client;
+
+	(void)state;
+	config.retry = false;
+	client = start(0, &config);
+	assert_true(run_until_state(client, CLIENT_JOINED, 5 * BASE_SECOND));
+	relay_close_all(&world.relay, QUIC_APP_LIMIT, world.now);
+	assert_true(run_until_state(client, CLIENT_FAILED, 100 * BASE_MS));
+	assert_int_equal(client->owner.status, CLIENT_EXIT_FAILURE);
+	assert_null(strstr(client->owner.why, "no more connections"));
+}
+
 static void test_closed_by_the_relay(void **state) {
 	static const struct {
 		enum quic_app_code code;
@@ -521,6 +552,8 @@ int main(void) {
 	    TEST(test_nobody_answers),
 	    TEST(test_handshake_is_not_finished),
 	    TEST(test_hello_is_not_answered),
+	    TEST(test_relay_is_full),
+	    TEST(test_limit_after_the_join),
 	    TEST(test_closed_by_the_relay),
 	    TEST(test_protocol_error_is_told_to_the_relay),
 	    TEST(test_leaves),

@@ -17,7 +17,7 @@ static const struct {
      "the "
      "relay switches their Ethernet frames within that room. It terminates the encryption: whoever runs it can read "
      "the "
-     "frames. It needs no privilege but its UDP port.\n"
+     "frames, unless the room has a key. It needs no privilege but its UDP port.\n"
      "\n"
      "A layer-2 policy stops what a remote machine must not do on somebody's LAN: DHCP server replies, router "
      "advertisements, spanning tree, VLAN tags, forged addresses.\n"},

@@ -23,7 +23,7 @@ static const struct {
 	const char *text;
 } verdicts[] = {
     {GNUTLS_CERT_UNEXPECTED_OWNER, "the relay's certificate is not for the name"},
-    {GNUTLS_CERT_EXPIRED, "the relay's certificate has expired"},
+    {GNUTLS_CERT_EXPIRED, "the relay's certificate has expired (or this computer's clock is wrong)"},
     {GNUTLS_CERT_NOT_ACTIVATED, "the relay's certificate is not valid yet (check this computer's clock)"},
     {GNUTLS_CERT_REVOKED, "the relay's certificate was revoked"},
     {STRANGER, "the relay's certificate is neither pinned nor signed by a trusted authority"},

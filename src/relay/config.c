@@ -196,6 +196,20 @@ static int read_config_file(struct cli_values *values, char error[static RELAY_C
 	return result == 0 ? 0 : fail(error, result, "%s", cli_error);
 }
 
+/* As a name that nobody can connect to it would only show at the peers. */
+static int check_dev_cert_names(const struct relay_config *config, char error[static RELAY_CONFIG_ERROR_BYTES]) {
+	for (size_t i = 0; i < cli_list_count(config->values, "dev-cert-name"); i++) {
+		const char *name = cli_list_item(config->values, "dev-cert-name", i);
+
+		for (const char *c = name; *c != '\0'; c++)
+			if (*c <= ' ' || *c >= 0x7f)
+				return fail(error, BASE_E_INVALID, "--dev-cert-name: '%s' is neither a DNS name nor an address", name);
+		if (name[0] == '\0')
+			return fail(error, BASE_E_INVALID, "--dev-cert-name: '' is neither a DNS name nor an address");
+	}
+	return 0;
+}
+
 static int check_certificate(struct relay_config *config, char error[static RELAY_CONFIG_ERROR_BYTES]) {
 	config->cert = cli_text(config->values, "cert");
 	config->key = cli_text(config->values, "key");
@@ -210,7 +224,7 @@ static int check_certificate(struct relay_config *config, char error[static RELA
 		return fail(error, BASE_E_INVALID, "--cert and --dev-cert-der-out cannot both be used");
 	if (cli_list_count(config->values, "dev-cert-name") > 0 && config->dev_cert_der_out == NULL)
 		return fail(error, BASE_E_INVALID, "--dev-cert-name needs --dev-cert-der-out");
-	return 0;
+	return check_dev_cert_names(config, error);
 }
 
 static int check_words(struct relay_config *config, char error[static RELAY_CONFIG_ERROR_BYTES]) {

@@ -156,6 +156,7 @@ int cli_parse_config(struct cli_values *values, struct slice text, const char *f
                      char error[static CLI_ERROR_BYTES]) {
 	struct cli_values *staged;
 	struct base_text message;
+	char *name;
 	int err;
 
 	if (text.len > CLI_CONFIG_BYTES_MAX) {
@@ -164,18 +165,26 @@ int cli_parse_config(struct cli_values *values, struct slice text, const char *f
 		return BASE_E_RANGE;
 	}
 	staged = calloc(1, sizeof(*staged));
-	if (staged == NULL) {
+	name = strdup(file_name);
+	if (staged == NULL || name == NULL) {
+		free(staged);
+		free(name);
 		base_text_init(&message, error, CLI_ERROR_BYTES);
 		base_text_addf(&message, "%.120s: %s", file_name, base_error_text(BASE_E_NOMEM));
 		return BASE_E_NOMEM;
 	}
 	staged->table = values->table;
+	staged->file = name;
 	err = parse_lines(staged, text, file_name, error);
 	for (size_t i = 0; err == 0 && i < values->table->count; i++) {
 		if (values->values[i].count == 0) {
 			values->values[i] = staged->values[i];
 			staged->values[i] = (struct cli_value){0};
 		}
+	}
+	if (err == 0) {
+		staged->file = values->file;
+		values->file = name;
 	}
 	cli_values_free(staged);
 	return err;

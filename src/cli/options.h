@@ -4,11 +4,12 @@
  * file (--config FILE) has one "name = value" a line; a flag is "name = yes|no"; the command line wins over the file. A
  * value may stand in double quotes, within which nothing is special (so a quoted value holds no quote). Outside of them
  * '#' at the start of a line or after a blank starts a comment. Errors name the option or file:line and the part that
- * is wrong; nothing here prints or exits. */
+ * is wrong, also those of who looks at a value later (cli_error_place); nothing here prints or exits. */
 #ifndef CLI_OPTIONS_H
 #define CLI_OPTIONS_H
 
 #include "base/slice.h"
+#include "base/text.h"
 
 #define CLI_ERROR_BYTES 256
 #define CLI_OPTIONS_MAX 64
@@ -60,6 +61,11 @@ bool cli_flag(const struct cli_values *values, const char *name);
 bool cli_given(const struct cli_values *values, const char *name);
 size_t cli_list_count(const struct cli_values *values, const char *name);
 const char *cli_list_item(const struct cli_values *values, const char *name, size_t index);
+
+/* Adds `message` about a value that turned out to be wrong, which begins with "--NAME: " or "--NAME 'VALUE'". If the
+ * value is from a configuration file, its file and line and the name as it stands there come in place of "--NAME".
+ * `values` may be NULL. */
+void cli_error_place(const struct cli_values *values, const char *message, struct base_text *ret);
 
 /* The --help text. Returns a NUL-terminated string the caller frees with free(), or NULL when memory is out. */
 char *cli_help(const struct cli_table *table);

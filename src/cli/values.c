@@ -192,6 +192,7 @@ int cli_values_add(struct cli_values *values, size_t index, struct slice text, s
 	}
 	if (err == 0) {
 		err = append(value, text);
+		value->line = place.line;
 		if (err == 0)
 			return 0;
 		base_text_add(&reason, base_error_text(err));
@@ -216,6 +217,7 @@ void cli_values_free(struct cli_values *values) {
 		return;
 	for (size_t i = 0; i < values->table->count; i++)
 		clear(&values->values[i], values->table->options[i].secret);
+	free(values->file);
 	free(values);
 }
 
@@ -231,6 +233,31 @@ void cli_forget(struct cli_values *values, const char *name) {
 
 	assert(values->table->options[index].secret);
 	clear(&values->values[index], true);
+}
+
+/* The value's place in the file, if `message` begins with "--NAME:" or "--NAME '" and it has one. */
+static const struct cli_value *complained_of(const struct cli_values *values, const char *message) {
+	size_t len = strspn(message, "-abcdefghijklmnopqrstuvwxyz0123456789"), index;
+
+	if (values == NULL || strncmp(message, "--", 2) != 0 ||
+	    (message[len] != ':' && strncmp(message + len, " '", 2) != 0))
+		return NULL;
+	index = cli_find(values->table, slice_of(message + 2, len - 2));
+	return index != CLI_NO_OPTION && values->values[index].line > 0 ? &values->values[index] : NULL;
+}
+
+void cli_error_place(const struct cli_values *values, const char *message, struct base_text *ret) {
+	const struct cli_value *value = complained_of(values, message);
+
+	if (value == NULL) {
+		base_text_add(ret, message);
+		return;
+	}
+	base_text_addf(ret, "%.120s:", values->file);
+	if (value->count == 1) /* of several lines, who complains does not say which it is */
+		base_text_addf(ret, "%llu:", (unsigned long long)value->line);
+	base_text_add_char(ret, ' ');
+	base_text_add(ret, message + 2);
 }
 
 const char *cli_text(const struct cli_values *values, const char *name) {

@@ -2,16 +2,17 @@
 #ifndef CLI_VALUES_H
 #define CLI_VALUES_H
 
-#include "base/text.h"
 #include "cli/options.h"
 
 struct cli_value {
 	char **items; /* CLI_FLAG: one item, "yes" or "no" */
 	size_t count;
+	size_t line; /* of the file, of the last item; 0: from the command line */
 };
 
 struct cli_values {
 	const struct cli_table *table;
+	char *file; /* where values with a line are from; NULL: there are none */
 	struct cli_value values[CLI_OPTIONS_MAX];
 };
 

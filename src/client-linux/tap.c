@@ -118,8 +118,8 @@ int lintap_tap_open(const struct lintap_tap_options *options, struct lintap_tap 
 	int fd;
 
 	if (!name_is_valid(options->name)) {
-		(void)snprintf(error, LINTAP_ERROR_BYTES, "'%.64s' is not a name for an interface (1 to 15 characters)",
-		               options->name);
+		(void)snprintf(error, LINTAP_ERROR_BYTES,
+		               "--interface '%.64s': not a name for an interface (1 to 15 characters)", options->name);
 		return BASE_E_INVALID;
 	}
 	int err = open_device(options->name, &fd, error);

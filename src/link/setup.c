@@ -15,13 +15,16 @@
 #define PATH_BYTES_MAX 4096
 
 bool link_setup_fail(struct link_setup *setup, enum client_exit status, const char *where, const char *what) {
+	char message[LINK_SETUP_TEXT_BYTES];
 	struct base_text text;
 
-	base_text_init(&text, setup->text, sizeof(setup->text));
+	base_text_init(&text, message, sizeof(message));
 	base_text_add(&text, where);
 	if (where[0] != '\0' && what[0] != '\0')
 		base_text_add(&text, ": ");
 	base_text_add(&text, what);
+	base_text_init(&text, setup->text, sizeof(setup->text));
+	cli_error_place(setup->values, message, &text);
 	setup->status = status;
 	return false;
 }

@@ -170,13 +170,17 @@ const struct cli_table relay_cli_table = {
     .count = sizeof(options) / sizeof(options[0]),
 };
 
-__attribute__((format(printf, 3, 4))) static int fail(char error[static RELAY_CONFIG_ERROR_BYTES], int code,
-                                                      const char *format, ...) {
+__attribute__((format(printf, 4, 5))) static int
+fail(const struct cli_values *values, char error[static RELAY_CONFIG_ERROR_BYTES], int code, const char *format, ...) {
+	char message[RELAY_CONFIG_ERROR_BYTES];
+	struct base_text text;
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(error, RELAY_CONFIG_ERROR_BYTES, format, args);
+	vsnprintf(message, sizeof(message), format, args);
 	va_end(args);
+	base_text_init(&text, error, RELAY_CONFIG_ERROR_BYTES);
+	cli_error_place(values, message, &text);
 	return code;
 }
 
@@ -190,10 +194,10 @@ static int read_config_file(struct cli_values *values, char error[static RELAY_C
 	if (path == NULL)
 		return 0;
 	if ((result = host_read_file(path, CLI_CONFIG_BYTES_MAX, &bytes, &len, host_error)) != 0)
-		return fail(error, result, "--config: %s", host_error);
+		return fail(values, error, result, "--config: %s", host_error);
 	result = cli_parse_config(values, slice_of(bytes, len), path, cli_error);
 	free(bytes);
-	return result == 0 ? 0 : fail(error, result, "%s", cli_error);
+	return result == 0 ? 0 : fail(values, error, result, "%s", cli_error);
 }
 
 /* As a name that nobody can connect to it would only show at the peers. */
@@ -203,9 +207,11 @@ static int check_dev_cert_names(const struct relay_config *config, char error[st
 
 		for (const char *c = name; *c != '\0'; c++)
 			if (*c <= ' ' || *c >= 0x7f)
-				return fail(error, BASE_E_INVALID, "--dev-cert-name: '%s' is neither a DNS name nor an address", name);
+				return fail(config->values, error, BASE_E_INVALID,
+				            "--dev-cert-name: '%s' is neither a DNS name nor an address", name);
 		if (name[0] == '\0')
-			return fail(error, BASE_E_INVALID, "--dev-cert-name: '' is neither a DNS name nor an address");
+			return fail(config->values, error, BASE_E_INVALID,
+			            "--dev-cert-name: '' is neither a DNS name nor an address");
 	}
 	return 0;
 }
@@ -215,15 +221,15 @@ static int check_certificate(struct relay_config *config, char error[static RELA
 	config->key = cli_text(config->values, "key");
 	config->dev_cert_der_out = cli_text(config->values, "dev-cert-der-out");
 	if ((config->cert == NULL) != (config->key == NULL))
-		return fail(error, BASE_E_MISSING, "--cert and --key go together: --%s is missing",
+		return fail(config->values, error, BASE_E_MISSING, "--cert and --key go together: --%s is missing",
 		            config->cert == NULL ? "cert" : "key");
 	if (config->cert == NULL && config->dev_cert_der_out == NULL)
-		return fail(error, BASE_E_MISSING,
+		return fail(config->values, error, BASE_E_MISSING,
 		            "a certificate is needed: give --cert and --key, or --dev-cert-der-out for a self-signed one");
 	if (config->cert != NULL && config->dev_cert_der_out != NULL)
-		return fail(error, BASE_E_INVALID, "--cert and --dev-cert-der-out cannot both be used");
+		return fail(config->values, error, BASE_E_INVALID, "--cert and --dev-cert-der-out cannot both be used");
 	if (cli_list_count(config->values, "dev-cert-name") > 0 && config->dev_cert_der_out == NULL)
-		return fail(error, BASE_E_INVALID, "--dev-cert-name needs --dev-cert-der-out");
+		return fail(config->values, error, BASE_E_INVALID, "--dev-cert-name needs --dev-cert-der-out");
 	return check_dev_cert_names(config, error);
 }
 
@@ -237,17 +243,19 @@ static int check_words(struct relay_config *config, char error[static RELAY_CONF
 	char net_error[NET_ERROR_BYTES];
 
 	if (net_listen_parse(listen, &config->listen, net_error) != 0)
-		return fail(error, BASE_E_SYNTAX, "--listen: %s", net_error);
+		return fail(config->values, error, BASE_E_SYNTAX, "--listen: %s", net_error);
 	if (obs_level_parse(level, &config->log_level) != 0)
-		return fail(error, BASE_E_INVALID, "--log-level: '%s' is none of error, warn, info, debug, trace", level);
+		return fail(config->values, error, BASE_E_INVALID,
+		            "--log-level: '%s' is none of error, warn, info, debug, trace", level);
 	if (obs_format_parse(format, &config->log_format) != 0)
-		return fail(error, BASE_E_INVALID, "--log-format: '%s' is neither text nor json", format);
+		return fail(config->values, error, BASE_E_INVALID, "--log-format: '%s' is neither text nor json", format);
 	if (strcmp(congestion, "bbr") != 0 && strcmp(congestion, "cubic") != 0)
-		return fail(error, BASE_E_INVALID, "--congestion: '%s' is neither bbr nor cubic", congestion);
+		return fail(config->values, error, BASE_E_INVALID, "--congestion: '%s' is neither bbr nor cubic", congestion);
 	if (seal_choice_parse(crypto, &config->crypto) != 0)
-		return fail(error, BASE_E_INVALID, "--crypto: '%s' is none of auto, gnutls, ipsec-mb", crypto);
+		return fail(config->values, error, BASE_E_INVALID, "--crypto: '%s' is none of auto, gnutls, ipsec-mb", crypto);
 	if (host_priority_parse(priority, &config->priority) != 0)
-		return fail(error, BASE_E_INVALID, "--priority: '%s' is none of normal, high, realtime", priority);
+		return fail(config->values, error, BASE_E_INVALID, "--priority: '%s' is none of normal, high, realtime",
+		            priority);
 	config->congestion = congestion[0] == 'b' ? QUIC_CC_BBR : QUIC_CC_CUBIC;
 	return 0;
 }
@@ -310,12 +318,12 @@ int relay_config_parse(int argc, const char *const *argv, struct relay_config *r
 	int result = cli_parse_args(&relay_cli_table, argc, argv, &config.values, cli_error);
 
 	if (result != 0)
-		return fail(error, result, "%s", cli_error);
+		return fail(config.values, error, result, "%s", cli_error);
 	if (cli_flag(config.values, "help") || cli_flag(config.values, "version")) {
 		*ret_shown = cli_flag(config.values, "help") ? cli_help(&relay_cli_table)
 		                                             : strdup("lanparty-relay " LANPARTY_VERSION "\n");
 		cli_values_free(config.values);
-		return *ret_shown != NULL ? 0 : fail(error, BASE_E_NOMEM, "%s", base_error_text(BASE_E_NOMEM));
+		return *ret_shown != NULL ? 0 : fail(config.values, error, BASE_E_NOMEM, "%s", base_error_text(BASE_E_NOMEM));
 	}
 	result = fill(&config, error);
 	if (result != 0) {

@@ -116,12 +116,49 @@ static void test_list_and_failure_leaves_values(void **state) {
 	cli_values_free(values);
 }
 
+/* Who looks at a value later complains of where it stands. */
+static void test_place(void **state) {
+	static const struct {
+		const char *message, *expected;
+	} cases_of_place[] = {
+	    {"--room 'a b': no blanks", "c:2: room 'a b': no blanks"},
+	    {"--room: no blanks", "c:2: room: no blanks"},
+	    {"--room and --pin go together", "--room and --pin go together"},
+	    {"--bytes '9': too many", "--bytes '9': too many"}, /* from the command line */
+	    {"--name: is needed", "--name: is needed"},         /* not given, or no option at all */
+	    {"--roo: what", "--roo: what"},
+	    {"--pin 'x': bad", "c: pin 'x': bad"}, /* one of two lines */
+	    {"room: bad", "room: bad"},
+	    {"--", "--"},
+	    {"", ""},
+	};
+	static const char *const words[] = {"--bytes", "9", NULL};
+	char error[CLI_ERROR_BYTES], got[CLI_ERROR_BYTES];
+	struct cli_values *values;
+	struct base_text text;
+
+	(void)state;
+	assert_int_equal(parse_words(words, &values, error), 0);
+	assert_int_equal(cli_parse_config(values, slice_of_text("\nroom = a b\npin = x\npin = y\nbytes = 7"), "c", error),
+	                 0);
+	for (size_t i = 0; i < sizeof(cases_of_place) / sizeof(cases_of_place[0]); i++) {
+		base_text_init(&text, got, sizeof(got));
+		cli_error_place(values, cases_of_place[i].message, &text);
+		assert_string_equal(got, cases_of_place[i].expected);
+	}
+	base_text_init(&text, got, sizeof(got));
+	cli_error_place(NULL, "--room: bad", &text);
+	assert_string_equal(got, "--room: bad");
+	cli_values_free(values);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_lines),
 	    cmocka_unit_test(test_nul_and_size),
 	    cmocka_unit_test(test_command_line_wins),
 	    cmocka_unit_test(test_list_and_failure_leaves_values),
+	    cmocka_unit_test(test_place),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -226,6 +226,31 @@ static void test_bad(void **state) {
 	}
 }
 
+/* Values that are wrong stand in a file: that, not options that nobody typed, must be named. */
+static void test_wrong_values_of_a_file(void **state) {
+	static const struct {
+		const char *text, *names;
+	} cases[] = {
+	    {"room = bad room\n", "client.conf:1: room 'bad room': must be"},
+	    {"# one\n\nlog-level = loud\n", "client.conf:3: log-level 'loud': must be"},
+	    {"congestion = none\n", "client.conf:1: congestion 'none': must be"},
+	    {"room = R\nroom-key = hunter2\n", "client.conf:2: room-key: must be 8 to 128"},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct link_setup setup;
+		write_text(config, cases[i].text, strlen(cases[i].text));
+		unit_assert_int(
+		    init(&setup, "--relay relay.example --relay-ca-cert @cert --config @conf", CTRL_ROLE_CLIENT, NULL), false,
+		    cases[i].names);
+		unit_assert_int(setup.status, CLIENT_EXIT_USAGE, cases[i].names);
+		if (strstr(setup.text, cases[i].names) == NULL)
+			fail_msg("%s: '%s'", cases[i].names, setup.text);
+		unit_assert_true(strstr(setup.text, "hunter2") == NULL, cases[i].names);
+		link_setup_done(&setup);
+	}
+}
+
 static void test_identity_is_never_replaced(void **state) {
 	static const char *const contents[] = {"", "{", "{\"version\":2,\"mac\":\"02:11:22:33:44:55\"}", "\xff\xfe"};
 	(void)state;
@@ -286,6 +311,7 @@ int main(void) {
 	    cmocka_unit_test(test_good),
 	    cmocka_unit_test(test_room_key),
 	    cmocka_unit_test(test_bad),
+	    cmocka_unit_test(test_wrong_values_of_a_file),
 	    cmocka_unit_test(test_identity_is_never_replaced),
 	    cmocka_unit_test(test_one_process_an_identity),
 	    cmocka_unit_test(test_help_and_version),

@@ -91,6 +91,25 @@ static void test_defaults_are_those_of_limits_h(void **state) {
 	relay_config_done(&config);
 }
 
+static void test_wrong_values_of_a_file(void **state) {
+	static const char text[] = "dev-cert-der-out = c\n\nlog-level = loud\n";
+	char path[] = "/tmp/relay-config-XXXXXX", expected[100];
+	const char *const args[] = {"--config", path, NULL};
+	char error[RELAY_CONFIG_ERROR_BYTES];
+	struct relay_config config;
+	char *shown = NULL;
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, sizeof(text) - 1), sizeof(text) - 1);
+	close(fd);
+	assert_true(parse(args, &config, &shown, error) < 0);
+	snprintf(expected, sizeof(expected), "%s:3: log-level: 'loud' is none of ", path);
+	assert_memory_equal(error, expected, strlen(expected));
+	unlink(path);
+}
+
 static void test_values_and_file(void **state) {
 	static const char text[] =
 	    "cert = \"/etc/relay/chain.pem\"\nkey = /etc/relay/key.pem\nlisten = 8443/udp\n"
@@ -140,9 +159,8 @@ static void test_help_and_version(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_errors_name_the_part),
-	    cmocka_unit_test(test_defaults_are_those_of_limits_h),
-	    cmocka_unit_test(test_values_and_file),
+	    cmocka_unit_test(test_errors_name_the_part),   cmocka_unit_test(test_defaults_are_those_of_limits_h),
+	    cmocka_unit_test(test_wrong_values_of_a_file), cmocka_unit_test(test_values_and_file),
 	    cmocka_unit_test(test_help_and_version),
 	};
 

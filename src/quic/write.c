@@ -146,7 +146,7 @@ static ngtcp2_ssize write_packet(struct quic_conn *conn, struct packet *packet, 
 		return len;
 	}
 	conn->dry = true;
-	burst->dry = burst->count > 0;
+	burst->dry = conn->handshake_done && burst->count > 0; /* a flight of the handshake leaves in one burst */
 	burst->drained = true;
 	return burst->dry ? 0 : write_rest(conn, packet);
 }

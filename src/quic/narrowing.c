@@ -3,6 +3,8 @@
 bool quic_narrowing_lost(struct quic_narrowing *narrowing, size_t len, uint64_t now) {
 	if (narrowing->lost == 0)
 		*narrowing = (struct quic_narrowing){.least = len, .since = now};
+	if (len <= narrowing->most)
+		return false; /* its size does come through */
 	if (len < narrowing->least)
 		narrowing->least = len;
 	narrowing->lost++;
@@ -17,4 +19,6 @@ bool quic_narrowing_lost(struct quic_narrowing *narrowing, size_t len, uint64_t 
 void quic_narrowing_acked(struct quic_narrowing *narrowing, size_t len) {
 	if (len >= narrowing->least)
 		narrowing->lost = 0;
+	else if (len > narrowing->most)
+		narrowing->most = len;
 }

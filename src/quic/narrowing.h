@@ -23,6 +23,7 @@
 /* All zero: nothing is lost. */
 struct quic_narrowing {
 	size_t least; /* the shortest of the lost datagrams */
+	size_t most;  /* the longest that came through since the first of them was lost */
 	unsigned lost, moments;
 	uint64_t since, moment_at; /* the first loss, and the last moment's first */
 };

@@ -19,10 +19,12 @@
 static bool is_reserved(const struct relay_peer *source, const struct relay_peer *target) {
 	const struct relay_core *core = source->core;
 	uint64_t half = core->limits.pool_frames / 4, peers = core->joined_count, each = peers * source->room->peer_count;
+	size_t held;
 
 	if (target != NULL && each <= half)
 		return (queue_egress_frames_of(target->egress, source->id) + 1) * each <= half;
-	return source->held.frames == 0 || (source->held.frames + 1) * peers <= half;
+	held = target != NULL ? source->held.frames - source->held_for_all.frames : source->held_for_all.frames;
+	return held == 0 || (held + 1) * peers <= half;
 }
 
 static bool may_hold_more(const struct relay_peer *source, const struct relay_peer *target) {
@@ -47,7 +49,7 @@ struct queue_frame *relay_egress_frame(struct relay_peer *source, const struct r
 	memcpy(frame->data, datagram.data, datagram.len);
 	frame->len = (uint16_t)datagram.len;
 	frame->source_peer = source->id;
-	queue_frame_charge(frame, &source->held);
+	queue_frame_charge(frame, target != NULL ? &source->held : &source->held_for_all);
 	return frame;
 }
 

@@ -56,6 +56,8 @@ struct relay_room {
 	struct relay_peer *gateway;
 	struct relay_holds *holds;       /* made when the first seat is to be kept */
 	struct relay_stations *stations; /* made with the first gateway */
+	bool has_lan_key;
+	uint8_t lan_key[CTRL_SEAT_KEY_BYTES]; /* of the gateway on whose LAN they are */
 	uint16_t mtu;
 	size_t frame_bytes_max;
 	bool sealed;                 /* has a key */
@@ -94,6 +96,7 @@ struct relay_peer {
 
 	struct queue_egress *egress;
 	struct queue_holder held; /* frames that it sent, in the queues of others; those may outlast its connection */
+	struct queue_holder held_for_all; /* those of them that are for more than one */
 	uint64_t forwarded;
 	uint64_t malformed;
 	uint32_t snapshot; /* the last one that counted its frames */

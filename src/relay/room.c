@@ -165,13 +165,21 @@ int relay_room_open(struct relay_core *core, const struct ctrl_hello *hello, uin
 	return 0;
 }
 
-static int take_seat(struct relay_room *room, struct relay_peer *peer, uint64_t now) {
+/* Another gateway, another LAN. */
+static void forget_other_lan(struct relay_room *room, const struct ctrl_hello *gateway) {
+	if (!room->has_lan_key || !gateway->has_seat_key ||
+	    memcmp(room->lan_key, gateway->seat_key, sizeof(room->lan_key)) != 0)
+		relay_stations_clear(room->stations);
+	room->has_lan_key = gateway->has_seat_key;
+	memcpy(room->lan_key, gateway->seat_key, sizeof(room->lan_key));
+}
+
+static int take_seat(struct relay_room *room, struct relay_peer *peer) {
 	if (peer->hello.role == CTRL_ROLE_CLIENT)
 		return base_map_insert(&room->clients, &peer->mac_node, slice_of(peer->hello.mac.b, PROTO_MAC_BYTES));
 	if (room->stations == NULL && (room->stations = relay_stations_new(room->core->seed)) == NULL)
 		return BASE_E_NOMEM;
-	if (relay_holds_ask(room->holds, &peer->hello, now) != RELAY_HOLD_OWN)
-		relay_stations_clear(room->stations); /* another gateway, another LAN */
+	forget_other_lan(room, &peer->hello);
 	room->gateway = peer;
 	return 0;
 }
@@ -185,7 +193,7 @@ int relay_room_enter(struct relay_room *room, struct relay_peer *peer, uint64_t 
 	peer->egress = queue_egress_new(&room->core->limits.egress, room->core->seed);
 	if (peer->egress == NULL)
 		return BASE_E_NOMEM;
-	if ((result = take_seat(room, peer, now)) != 0) {
+	if ((result = take_seat(room, peer)) != 0) {
 		assert(result == BASE_E_NOMEM);
 		queue_egress_free(peer->egress);
 		peer->egress = NULL;
@@ -193,6 +201,7 @@ int relay_room_enter(struct relay_room *room, struct relay_peer *peer, uint64_t 
 	}
 	peer->room = room;
 	peer->held.above = &room->held;
+	peer->held_for_all.above = &peer->held;
 	peer->id = room->next_id++;
 	peer->state = RELAY_PEER_JOINED;
 	peer->joined_at = now;

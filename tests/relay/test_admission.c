@@ -583,6 +583,10 @@ static void test_stations_of_a_former_gateway(void **state) {
 	gateway = party_join(party, "R", 0, 7); /* on a connection of its own, before the old one is gone */
 	party_assert_rejected(party_join(party, "R", 5, 5), CTRL_REJECT_DUPLICATE_MAC, "taken over");
 	party_hang_up(gateway, CTRL_LEAVE_TIMEOUT);
+	party_run(party, 2 * RELAY_GATEWAY_HOLD_NS);
+	gateway = party_join(party, "R", 0, 7);
+	party_assert_rejected(party_join(party, "R", 5, 5), CTRL_REJECT_DUPLICATE_MAC, "back after its seat was free");
+	party_hang_up(gateway, CTRL_LEAVE_TIMEOUT);
 	party_run(party, RELAY_GATEWAY_HOLD_NS);
 	welcome_of(party_join(party, "R", 0, 8), "another gateway");
 	welcome_of(party_join(party, "R", 5, 5), "a client");

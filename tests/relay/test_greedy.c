@@ -92,14 +92,16 @@ static void test_gateway(void **state) {
 		for (unsigned i = 0; i < 40; i++)
 			take_all(gateway, party_mac(10 + i), host);
 		arrived += play(gateway, honest, party_mac(2), host);
+		arrived += play(gateway, honest, party_broadcast, host);
 	}
-	assert_int_equal(arrived, TICKS);
+	assert_int_equal(arrived, 2 * TICKS);
 	party_assert_balance(party, "gateway");
 	party_free(party);
 }
 
 /* The parts of a reserve of 64 buffers: half of it is for frames to one peer, a quarter of that for each of four peers,
- * half of that for each of a room of two. The other half of the pool, which goes by thresholds, is in use. */
+ * half of that for each of a room of two; and as much as for one peer is for broadcasts, a quarter for each. The other half
+ * of the pool, which goes by thresholds, is in use. */
 static void test_parts(void **state) {
 	struct relay_limits limits = RELAY_LIMITS_DEFAULT;
 	struct party *party;
@@ -121,7 +123,7 @@ static void test_parts(void **state) {
 	assert_int_equal(party_room(party, "EVIL")->held.frames, 4);
 	for (unsigned n = 0; n < 100; n++)
 		party_send(evil, party_broadcast, party_mac(1), 14);
-	assert_int_equal(party_room(party, "EVIL")->held.frames, 8);
+	assert_int_equal(party_room(party, "EVIL")->held.frames, 12);
 	for (unsigned n = 0; n < 4; n++)
 		party_send(a, party_mac(2), party_mac(1), 14);
 	assert_int_equal(party_drain(b), 4);

@@ -56,8 +56,7 @@ struct relay_room {
 	struct relay_peer *gateway;
 	struct relay_holds *holds;       /* made when the first seat is to be kept */
 	struct relay_stations *stations; /* made with the first gateway */
-	bool has_lan_key;
-	uint8_t lan_key[CTRL_SEAT_KEY_BYTES]; /* of the gateway on whose LAN they are */
+	struct ctrl_hello stations_of;   /* the gateway on whose LAN they are */
 	uint16_t mtu;
 	size_t frame_bytes_max;
 	bool sealed;                 /* has a key */

@@ -165,21 +165,14 @@ int relay_room_open(struct relay_core *core, const struct ctrl_hello *hello, uin
 	return 0;
 }
 
-/* Another gateway, another LAN. */
-static void forget_other_lan(struct relay_room *room, const struct ctrl_hello *gateway) {
-	if (!room->has_lan_key || !gateway->has_seat_key ||
-	    memcmp(room->lan_key, gateway->seat_key, sizeof(room->lan_key)) != 0)
-		relay_stations_clear(room->stations);
-	room->has_lan_key = gateway->has_seat_key;
-	memcpy(room->lan_key, gateway->seat_key, sizeof(room->lan_key));
-}
-
 static int take_seat(struct relay_room *room, struct relay_peer *peer) {
 	if (peer->hello.role == CTRL_ROLE_CLIENT)
 		return base_map_insert(&room->clients, &peer->mac_node, slice_of(peer->hello.mac.b, PROTO_MAC_BYTES));
 	if (room->stations == NULL && (room->stations = relay_stations_new(room->core->seed)) == NULL)
 		return BASE_E_NOMEM;
-	forget_other_lan(room, &peer->hello);
+	if (!relay_same_key(&room->stations_of, &peer->hello))
+		relay_stations_clear(room->stations); /* another gateway, another LAN */
+	room->stations_of = peer->hello;
 	room->gateway = peer;
 	return 0;
 }

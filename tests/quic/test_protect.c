@@ -90,6 +90,15 @@ static void test_pairs(void **state) {
 	each_pair(talk);
 }
 
+static void assert_understood(struct net *net, struct net_peer *client) {
+	assert_true(net_run_until(net, net_all_connected, 2 * BASE_SECOND));
+	net_send(client, 100, 1000);
+	net_send(&net->at_server[0], 100, 1000);
+	net_run(net, BASE_SECOND);
+	assert_int_equal(client->heard, 100);
+	assert_int_equal(net->at_server[0].heard, 100);
+}
+
 /* A client whose 1-RTT keys are those of ngtcp2's helper: it knows nothing of ours, not even its mistakes. */
 static void test_helper(void **state) {
 	(void)state;
@@ -104,12 +113,7 @@ static void test_helper(void **state) {
 		client = net_connect_pinned(&net);
 		/* Takes the secrets again; then it finds its extension registered already and says so. */
 		(void)ngtcp2_crypto_gnutls_configure_client_session(client->conn->tls);
-		assert_true(net_run_until(&net, net_all_connected, 2 * BASE_SECOND));
-		net_send(client, 100, 1000);
-		net_send(&net.at_server[0], 100, 1000);
-		net_run(&net, BASE_SECOND);
-		assert_int_equal(client->heard, 100);
-		assert_int_equal(net.at_server[0].heard, 100);
+		assert_understood(&net, client);
 		net_done(&net);
 	}
 }
@@ -124,12 +128,7 @@ static void test_version_2(void **state) {
 	client = odd_connect(
 	    &net, &(struct odd){.alpn = QUIC_ALPN, .max_datagram_frame_size = 65535, .version = NGTCP2_PROTO_VER_V2});
 	(void)ngtcp2_crypto_gnutls_configure_client_session(client->conn->tls); /* as in test_helper */
-	assert_true(net_run_until(&net, net_all_connected, 2 * BASE_SECOND));
-	net_send(client, 100, 1000);
-	net_send(&net.at_server[0], 100, 1000);
-	net_run(&net, BASE_SECOND);
-	assert_int_equal(client->heard, 100);
-	assert_int_equal(net.at_server[0].heard, 100);
+	assert_understood(&net, client);
 	net_done(&net);
 }
 
@@ -145,9 +144,8 @@ static void test_tls_message(bool by_server, uint8_t type, bool has_body) {
 	net_run(&net, BASE_SECOND);
 	from = by_server ? &net.at_server[0] : &net.client[0];
 	to = by_server ? &net.client[0] : &net.at_server[0];
-	assert_int_equal(ngtcp2_conn_submit_crypto_data(from->conn->ng, NGTCP2_ENCRYPTION_LEVEL_1RTT, message,
-	                                                has_body ? 5 : 4),
-	                 0);
+	assert_int_equal(
+	    ngtcp2_conn_submit_crypto_data(from->conn->ng, NGTCP2_ENCRYPTION_LEVEL_1RTT, message, has_body ? 5 : 4), 0);
 	net_send(from, 1, 10); /* makes it write */
 	net_run(&net, 2 * BASE_SECOND);
 	if (type == GNUTLS_HANDSHAKE_KEY_UPDATE) {

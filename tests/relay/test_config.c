@@ -91,6 +91,14 @@ static void test_defaults_are_those_of_limits_h(void **state) {
 	relay_config_done(&config);
 }
 
+static void write_file(char *path, const char *text) {
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+}
+
 static void test_wrong_values_of_a_file(void **state) {
 	static const char text[] = "dev-cert-der-out = c\n\nlog-level = loud\n";
 	char path[] = "/tmp/relay-config-XXXXXX", expected[100];
@@ -98,12 +106,9 @@ static void test_wrong_values_of_a_file(void **state) {
 	char error[RELAY_CONFIG_ERROR_BYTES];
 	struct relay_config config;
 	char *shown = NULL;
-	int fd = mkstemp(path);
 
 	(void)state;
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, text, sizeof(text) - 1), sizeof(text) - 1);
-	close(fd);
+	write_file(path, text);
 	assert_true(parse(args, &config, &shown, error) < 0);
 	snprintf(expected, sizeof(expected), "%s:3: log-level: 'loud' is none of ", path);
 	assert_memory_equal(error, expected, strlen(expected));
@@ -119,12 +124,9 @@ static void test_values_and_file(void **state) {
 	char error[RELAY_CONFIG_ERROR_BYTES];
 	struct relay_config config;
 	char *shown = NULL;
-	int fd = mkstemp(path);
 
 	(void)state;
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, text, sizeof(text) - 1), sizeof(text) - 1);
-	close(fd);
+	write_file(path, text);
 	assert_int_equal(parse(args, &config, &shown, error), 0);
 	assert_string_equal(config.cert, "/etc/relay/chain.pem");
 	assert_int_equal(config.listen.port, 8443);

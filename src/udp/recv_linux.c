@@ -72,14 +72,22 @@ static void prepare(struct udp_rx *rx) {
 	}
 }
 
+/* How many chunks hold UDP_RX_BYTES if they are like those of the last call. */
+static unsigned chunks_wanted(int count, size_t bytes) {
+	size_t wanted = count == 0 ? UDP_RX_CHUNKS_MAX : UDP_RX_BYTES * (size_t)count / bytes;
+
+	return wanted < 1 ? 1 : wanted < UDP_RX_CHUNKS_MAX ? (unsigned)wanted : UDP_RX_CHUNKS_MAX;
+}
+
 int udp_recv(struct udp_socket *self, struct udp_chunk chunks[static UDP_RX_CHUNKS_MAX]) {
 	struct udp_rx *rx = &self->rx;
+	size_t bytes = 0;
 	int received, count = 0;
 
 	prepare(rx);
-	received = recvmmsg(self->fd, rx->messages, UDP_RX_CHUNKS_MAX, MSG_DONTWAIT, NULL);
+	received = recvmmsg(self->fd, rx->messages, rx->wanted, MSG_DONTWAIT, NULL);
 	/* A message that failed may have been written to as well. */
-	rx->used = received < 0 ? 1 : received < UDP_RX_CHUNKS_MAX ? (size_t)received + 1 : UDP_RX_CHUNKS_MAX;
+	rx->used = received < 0 ? 1 : (unsigned)received < rx->wanted ? (size_t)received + 1 : rx->wanted;
 	if (received < 0)
 		return is_passing(errno) ? 0 : BASE_E_IO;
 	for (int i = 0; i < received; i++) {
@@ -94,7 +102,9 @@ int udp_recv(struct udp_socket *self, struct udp_chunk chunks[static UDP_RX_CHUN
 		    .bytes = slice_of(rx->slots[i].iov_base, rx->messages[i].msg_len),
 		};
 		read_control(self, message, chunk);
+		bytes += chunk->bytes.len;
 		count++;
 	}
+	rx->wanted = chunks_wanted(count, bytes);
 	return count;
 }

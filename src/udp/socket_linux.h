@@ -25,7 +25,8 @@ struct udp_rx {
 	struct iovec slots[UDP_RX_CHUNKS_MAX];
 	union udp_sockaddr names[UDP_RX_CHUNKS_MAX];
 	union udp_control controls[UDP_RX_CHUNKS_MAX];
-	size_t used; /* messages to be prepared anew */
+	size_t used;     /* messages to be prepared anew */
+	unsigned wanted; /* by the next call */
 	uint8_t *bytes;
 };
 

@@ -10,6 +10,7 @@
 #include "base/slice.h"
 
 #define UDP_RX_CHUNKS_MAX 32
+#define UDP_RX_BYTES (128 * 1024) /* about what a call brings on Linux; the rest waits for the next */
 #define UDP_TX_BURSTS_MAX 64
 #define UDP_BURST_BYTES_MAX 65000
 #define UDP_BURST_SEGMENTS_MAX 64
@@ -55,8 +56,8 @@ int udp_fd(const struct udp_socket *socket);
 struct base_addr udp_local(const struct udp_socket *socket);
 struct udp_features udp_features(const struct udp_socket *socket);
 
-/* Up to UDP_RX_CHUNKS_MAX chunks, none of them empty. Count, 0 when nothing is there, or BASE_E_IO when the socket is
- * beyond use. Datagrams longer than any we would agree to are dropped. */
+/* Up to UDP_RX_CHUNKS_MAX chunks, none of them empty, and less when they are long. Count, 0 when nothing is there, or
+ * BASE_E_IO when the socket is beyond use. Datagrams longer than any we would agree to are dropped. */
 int udp_recv(struct udp_socket *socket, struct udp_chunk chunks[static UDP_RX_CHUNKS_MAX]);
 
 /* Sends bursts in order. Returns how many were taken: fewer than `count` when the socket's buffer is full (wait for

@@ -107,7 +107,7 @@ static int allocate_slots(struct udp_rx *rx, bool gro) {
 		return BASE_E_NOMEM;
 	for (size_t i = 0; i < UDP_RX_CHUNKS_MAX; i++)
 		rx->slots[i] = (struct iovec){.iov_base = rx->bytes + i * slot_bytes, .iov_len = slot_bytes};
-	rx->used = UDP_RX_CHUNKS_MAX;
+	rx->used = rx->wanted = UDP_RX_CHUNKS_MAX;
 	return 0;
 }
 

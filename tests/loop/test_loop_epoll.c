@@ -4,6 +4,7 @@
 
 #include <signal.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PIPES_MAX 100
@@ -116,6 +117,44 @@ static void test_many_sources(void **state) {
 		assert_int_equal(sources[i].calls, 1);
 		close_source(&sources[i]);
 	}
+}
+
+static int yields;
+int __real_sched_yield(void);
+int __wrap_sched_yield(void);
+int __wrap_sched_yield(void) {
+	yields++;
+	return __real_sched_yield();
+}
+
+static void on_due_work(void *user, uint64_t now) {
+	struct timespec time;
+
+	(void)user;
+	do
+		clock_gettime(CLOCK_MONOTONIC, &time);
+	while ((uint64_t)time.tv_sec * BASE_SECOND + (uint64_t)time.tv_nsec < now + 200 * BASE_US);
+}
+
+/* The processor is offered to others after a turn that took long, and not after each. */
+static void test_long_turns_give_way(void **state) {
+	struct loop *loop = *state;
+	struct loop_timer timer;
+	int long_turns;
+
+	loop_timer_init(&timer, on_due_work, NULL);
+	assert_int_equal(loop_run_once(loop, 0), 0);
+	yields = 0;
+	for (int i = 0; i < 5; i++) {
+		assert_int_equal(loop_timer_set(loop, &timer, loop_now(loop)), 0);
+		assert_int_equal(loop_run_once(loop, 0), 0);
+		assert_int_equal(loop_run_once(loop, 0), 0);
+	}
+	assert_true(yields >= 5);
+	long_turns = yields;
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(loop_run_once(loop, 0), 0);
+	assert_true(yields - long_turns < 100);
 }
 
 static void on_due(void *user, uint64_t now) {
@@ -248,10 +287,15 @@ static void test_hangup_without_a_use(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_hangup_of_a_source),   TEST(test_writable),
-	    TEST(test_many_sources),         TEST(test_timer_precision),
-	    TEST(test_deadline_that_moves),  TEST(test_signal_nobody_reads),
-	    TEST(test_hangup_without_a_use), TEST(test_signals),
+	    TEST(test_hangup_of_a_source),
+	    TEST(test_writable),
+	    TEST(test_many_sources),
+	    TEST(test_long_turns_give_way),
+	    TEST(test_timer_precision),
+	    TEST(test_deadline_that_moves),
+	    TEST(test_signal_nobody_reads),
+	    TEST(test_hangup_without_a_use),
+	    TEST(test_signals),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

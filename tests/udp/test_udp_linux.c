@@ -84,6 +84,43 @@ static void test_truncated_and_empty(void **state) {
 }
 
 /* (Wine binds such a socket to any address, so that only Linux shows it.) */
+#define LONG_DATAGRAMS 50 /* of 1200 bytes: of chunks that long two are a call's share */
+
+static void send_long_chunks(struct udp_socket *sender, struct udp_socket *receiver, int count) {
+	const struct udp_burst burst = burst_to(udp_local(receiver), payload, (size_t)LONG_DATAGRAMS * 1200, 1200);
+
+	for (int i = 0; i < count; i++)
+		assert_int_equal(udp_send(sender, &burst, 1), 1);
+}
+
+/* A call brings fewer chunks where they are long, and many again where they are short; all of them arrive. */
+static void test_calls_are_bounded_in_bytes(void **state) {
+	struct udp_socket *sender = open_at("127.0.0.1", false, false);
+	struct udp_socket *receiver = open_at("127.0.0.1", false, false);
+	struct udp_chunk chunks[UDP_RX_CHUNKS_MAX];
+
+	(void)state;
+	if (udp_features(sender).gso && udp_features(receiver).gro) {
+		send_long_chunks(sender, receiver, 10);
+		assert_int_equal(udp_recv(receiver, chunks), 10); /* what they are like is not known before */
+		send_long_chunks(sender, receiver, 5);
+		assert_int_equal(udp_recv(receiver, chunks), UDP_RX_BYTES / (LONG_DATAGRAMS * 1200));
+		for (size_t i = 0; i < 64; i++) {
+			const struct udp_burst burst = burst_to(udp_local(receiver), (const uint8_t *)"short", 5, 5);
+
+			assert_int_equal(udp_send(sender, &burst, 1), 1);
+		}
+		assert_int_equal(udp_recv(receiver, chunks), 2);
+		assert_int_equal(udp_recv(receiver, chunks), 2); /* one long, one short */
+		assert_int_equal(chunks[1].bytes.len, 5);
+		assert_int_equal(udp_recv(receiver, chunks), 4);
+		assert_int_equal(udp_recv(receiver, chunks), UDP_RX_CHUNKS_MAX);
+		receive(receiver, &inbox, 64 - 1 - 4 - UDP_RX_CHUNKS_MAX);
+	}
+	udp_close(sender);
+	udp_close(receiver);
+}
+
 static void test_address_is_not_ours(void **state) {
 	static const char *const ips[] = {"192.0.2.1", "fe80::1"};
 
@@ -134,6 +171,7 @@ int main(void) {
 	    cmocka_unit_test(test_local_address_in_path),
 	    cmocka_unit_test(test_ecn),
 	    cmocka_unit_test(test_truncated_and_empty),
+	    cmocka_unit_test(test_calls_are_bounded_in_bytes),
 	    cmocka_unit_test(test_address_is_not_ours),
 	    cmocka_unit_test(test_reuse_port),
 	    cmocka_unit_test(test_options),

@@ -16,11 +16,14 @@
 #include <unistd.h>
 
 #define BATCH 64 /* more are ready: epoll hands them out in turn, none starves */
-#define LONG_TURN_NS (100 * BASE_US)
+#define LONG_RUN_NS (100 * BASE_US)
+#define SLEEP_NS (20 * BASE_US) /* what waits so long has slept */
 
 struct loop {
 	struct loop_turn turn;
 	int epoll_fd;
+
+	uint64_t running_since, waiting_since; /* since the last sleep; since the last call that may sleep */
 
 	struct loop_source bell; /* the alarm's timerfd */
 	struct loop_alarm alarm;
@@ -79,7 +82,8 @@ struct loop *loop_new(void) {
 		free(loop);
 		return NULL;
 	}
-	loop_turn_init(&loop->turn, read_clock(CLOCK_MONOTONIC));
+	loop->running_since = read_clock(CLOCK_MONOTONIC);
+	loop_turn_init(&loop->turn, loop->running_since);
 	return loop;
 }
 
@@ -214,21 +218,11 @@ static int set_alarm(struct loop *loop, uint64_t now, uint64_t deadline) {
 	return 0;
 }
 
-/* Who has just worked for long lets those go first that wait for this processor. Else the kernel sees to it only at
- * its next tick, some milliseconds later, and the frames of everybody on the way wait for that. */
-static uint64_t give_way(uint64_t turn_began) {
-	uint64_t now = read_clock(CLOCK_MONOTONIC);
-
-	if (now - turn_began < LONG_TURN_NS)
-		return now;
-	sched_yield();
-	return read_clock(CLOCK_MONOTONIC);
-}
-
 /* What epoll_wait returns. */
 static int wait_ready(struct loop *loop, uint64_t wait_ns) {
-	uint64_t now = give_way(loop->turn.now);
+	uint64_t now = read_clock(CLOCK_MONOTONIC);
 
+	loop->waiting_since = now;
 	wait_ns = loop_turn_wait(&loop->turn, now, wait_ns);
 	if (wait_ns > 0 && wait_ns < BASE_NEVER - now && set_alarm(loop, now, now + wait_ns) != 0)
 		return -1;
@@ -255,12 +249,25 @@ static void run_sources(struct loop *loop, int count) {
 	loop->batch_len = 0;
 }
 
+/* Who has worked for long without a sleep lets those go first that wait for this processor. Else the kernel sees to it
+ * only at its next tick, some milliseconds later, and the frames of everybody on the way wait for that. */
+static uint64_t give_way(struct loop *loop) {
+	uint64_t now = read_clock(CLOCK_MONOTONIC);
+
+	if (now - loop->waiting_since >= SLEEP_NS)
+		loop->running_since = now;
+	if (now - loop->running_since < LONG_RUN_NS)
+		return now;
+	sched_yield();
+	return loop->running_since = read_clock(CLOCK_MONOTONIC);
+}
+
 int loop_run_once(struct loop *loop, uint64_t wait_ns) {
 	int count = wait_ready(loop, wait_ns);
 
 	if (count < 0 && errno != EINTR)
 		return BASE_E_IO;
-	loop->turn.now = read_clock(CLOCK_MONOTONIC);
+	loop->turn.now = give_way(loop);
 	run_sources(loop, count > 0 ? count : 0);
 	loop_turn_end(&loop->turn);
 	return 0;

@@ -23,6 +23,7 @@ struct lintap {
 	struct loop_source tap_source;
 	bool reading_paused; /* the tunnel's socket is behind */
 	bool carrier;
+	bool same_network_said;
 	struct rtnl *rtnl;
 	bool pin_routes;
 	struct loop_source route_source; /* news about routes */
@@ -132,14 +133,29 @@ static bool make_tap(struct lintap *client) {
 
 /* ---- diagnostics ---- */
 
+/* Once: what is meant for the LAN may stay at home, or the other way round. */
+static void compare_networks(struct lintap *client, const struct netlink_address *own) {
+	struct netlink_address home;
+	char message[OBS_SAME_NETWORK_BYTES];
+	struct base_text text;
+
+	if (client->same_network_said || rtnl_same_network(client->rtnl, own, &home) < 0)
+		return;
+	base_text_init(&text, message, sizeof(message));
+	obs_same_network_text(&home.addr, home.prefix, &own->addr, own->prefix, &text);
+	obs_note(client->process.log, OBS_WARN, "same_network", message);
+	client->same_network_said = true;
+}
+
 static void collect(struct lintap *client, struct obs_diagnostics *ret) {
 	client_session_diagnostics(client->process.session, ret);
 	ret->route_pinned = client->pin_routes ? client->pin.state : OBS_UNKNOWN;
-	ret->tap_ready = client->carrier ? OBS_YES : OBS_NO;
+	ret->tap_ready = client->carrier && rtnl_is_up(client->rtnl, lintap_tap_ifindex(client->tap)) ? OBS_YES : OBS_NO;
 	struct netlink_address address = {.addr = {.family = BASE_FAMILY_NONE}};
 	(void)rtnl_interface_address(client->rtnl, lintap_tap_ifindex(client->tap), &address);
 	ret->tap_address = address.addr;
 	ret->tap_address_fixed = address.permanent;
+	compare_networks(client, &address);
 }
 
 static void diagnose(struct lintap *client) {

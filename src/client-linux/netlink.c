@@ -261,8 +261,10 @@ int netlink_parse_address(struct slice payload, struct netlink_address *ret) {
 	if (payload.len < sizeof(info))
 		return BASE_E_SHORT;
 	memcpy(&info, payload.data, sizeof(info));
-	struct netlink_address address = {
-	    .ifindex = info.ifa_index, .scope = info.ifa_scope, .permanent = (info.ifa_flags & IFA_F_PERMANENT) != 0};
+	struct netlink_address address = {.ifindex = info.ifa_index,
+	                                  .prefix = info.ifa_prefixlen,
+	                                  .scope = info.ifa_scope,
+	                                  .permanent = (info.ifa_flags & IFA_F_PERMANENT) != 0};
 	uint8_t family;
 	int err = base_family_of(info.ifa_family, &family);
 	if (err < 0)
@@ -283,20 +285,35 @@ int netlink_parse_address(struct slice payload, struct netlink_address *ret) {
 		return err;
 	if (address.addr.family == BASE_FAMILY_NONE)
 		return BASE_E_SHORT;
+	if (address.prefix > netlink_ip_bytes(&address.addr) * 8)
+		return BASE_E_LENGTH;
 	*ret = address;
 	return 0;
 }
 
 /* ---- choosing ---- */
 
+static bool same_prefix(const struct base_addr *a, const struct base_addr *b, uint8_t prefix) {
+	const size_t whole = prefix / 8;
+	const unsigned bits = prefix % 8;
+
+	if (a->family != b->family || memcmp(a->ip, b->ip, whole) != 0)
+		return false;
+	return bits == 0 || ((a->ip[whole] ^ b->ip[whole]) >> (8 - bits)) == 0;
+}
+
 bool netlink_route_covers(const struct netlink_route *route, const struct base_addr *dest) {
-	if (route->dest.family != dest->family)
-		return false;
-	const size_t whole = route->prefix / 8;
-	const unsigned bits = route->prefix % 8;
-	if (memcmp(route->dest.ip, dest->ip, whole) != 0)
-		return false;
-	return bits == 0 || ((route->dest.ip[whole] ^ dest->ip[whole]) >> (8 - bits)) == 0;
+	return same_prefix(&route->dest, dest, route->prefix);
+}
+
+/* Neither 127/8 nor what hosts give themselves (RFC 3927). */
+static bool has_network(const struct base_addr *addr) {
+	return addr->family == BASE_FAMILY_V4 && addr->ip[0] != 127 && !(addr->ip[0] == 169 && addr->ip[1] == 254);
+}
+
+bool netlink_same_network(const struct netlink_address *a, const struct netlink_address *b) {
+	return has_network(&a->addr) && has_network(&b->addr) &&
+	       same_prefix(&a->addr, &b->addr, a->prefix < b->prefix ? a->prefix : b->prefix);
 }
 
 bool netlink_route_better(const struct netlink_route *a, const struct netlink_route *b) {

@@ -32,6 +32,7 @@ struct netlink_route {
 struct netlink_address {
 	unsigned ifindex;
 	struct base_addr addr;
+	uint8_t prefix;
 	uint8_t scope;  /* RT_SCOPE_UNIVERSE, RT_SCOPE_LINK ... */
 	bool permanent; /* it does not expire, as a lease does */
 };
@@ -77,6 +78,9 @@ bool netlink_route_better(const struct netlink_route *a, const struct netlink_ro
 /* Which of two addresses of the tunnel interface says more to a person: global IPv4, then global IPv6, then link-local
  * ones. */
 bool netlink_address_better(const struct netlink_address *a, const struct netlink_address *b);
+
+/* Whether both are IPv4 addresses of networks that overlap, so that one of them hides machines of the other. */
+bool netlink_same_network(const struct netlink_address *a, const struct netlink_address *b);
 
 /* 4 or 16, 0 for no family. */
 size_t netlink_ip_bytes(const struct base_addr *addr);

@@ -3,8 +3,10 @@
 #include <errno.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -176,6 +178,13 @@ int rtnl_route_around(struct rtnl *rtnl, const struct base_addr *dest, unsigned 
 	return err;
 }
 
+bool rtnl_is_up(struct rtnl *rtnl, unsigned ifindex) {
+	struct ifreq request = {.ifr_ifindex = (int)ifindex};
+
+	return ioctl(rtnl->fd, SIOCGIFNAME, &request) == 0 && ioctl(rtnl->fd, SIOCGIFFLAGS, &request) == 0 &&
+	       (request.ifr_flags & IFF_UP) != 0;
+}
+
 struct address_search {
 	unsigned ifindex;
 	struct netlink_address best;
@@ -200,6 +209,33 @@ int rtnl_interface_address(struct rtnl *rtnl, unsigned ifindex, struct netlink_a
 	int err = ask(rtnl, &request, false, compare_address, &search);
 	if (err == 0)
 		*ret = search.best;
+	return err;
+}
+
+struct network_search {
+	const struct netlink_address *own;
+	struct netlink_address found;
+};
+
+static void compare_network(void *user, const struct netlink_message *message) {
+	struct network_search *search = user;
+	struct netlink_address address;
+
+	if (message->type == RTM_NEWADDR && netlink_parse_address(message->payload, &address) == 0 &&
+	    address.ifindex != search->own->ifindex && netlink_same_network(search->own, &address))
+		search->found = address;
+}
+
+int rtnl_same_network(struct rtnl *rtnl, const struct netlink_address *own, struct netlink_address *ret) {
+	struct netlink_request request;
+	struct network_search search = {.own = own, .found.addr.family = BASE_FAMILY_NONE};
+
+	netlink_dump_addresses(&request, ++rtnl->seq);
+	int err = ask(rtnl, &request, false, compare_network, &search);
+	if (err == 0 && search.found.addr.family == BASE_FAMILY_NONE)
+		err = -ENOENT;
+	if (err == 0)
+		*ret = search.found;
 	return err;
 }
 

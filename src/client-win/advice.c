@@ -28,22 +28,6 @@ void winmain_advise_mac(struct base_text *out, const struct tapwin_adapter *adap
 	              "not help, install a newer TAP-Windows6 driver");
 }
 
-/* An overlap is one of IPv4 networks. */
-static void add_network(struct base_text *out, const struct route_unicast *unicast) {
-	const uint8_t *ip = unicast->addr.ip;
-
-	base_text_addf(out, "%u.%u.%u.%u/%u", ip[0], ip[1], ip[2], ip[3], (unsigned)unicast->prefix);
-}
-
-void winmain_advise_overlap(struct base_text *out, const struct route_unicast *home, const struct route_unicast *lan) {
-	base_text_add(out, "your home network (this PC is ");
-	add_network(out, home);
-	base_text_add(out, " there) and the LAN (");
-	add_network(out, lan);
-	base_text_add(out, ") use the same addresses: some machines will not be reachable. Give your home router "
-	                   "another network, for example 192.168.213.0/24");
-}
-
 void winmain_advise_joined(struct base_text *out, const char *room, const struct ctrl_welcome *welcome) {
 	base_text_addf(out, "room %s, peer %u, MTU %u, ", room, (unsigned)welcome->peer_id, (unsigned)welcome->mtu);
 	obs_gateway_text(welcome->gateway, welcome->gateway_peer, out);

@@ -14,8 +14,6 @@
  * could not be restarted, "" when it was. */
 void winmain_advise_mac(struct base_text *out, const struct tapwin_adapter *adapter, struct proto_mac driver,
                         struct proto_mac tunnel, const char *restart_error);
-/* The home network and the LAN have the same addresses. */
-void winmain_advise_overlap(struct base_text *out, const struct route_unicast *home, const struct route_unicast *lan);
 /* "room ROOM1, peer 3, MTU 1400, gateway: connected (peer 1)" (WIN-7, CTL-4). */
 void winmain_advise_joined(struct base_text *out, const char *room, const struct ctrl_welcome *welcome);
 

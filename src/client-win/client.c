@@ -138,10 +138,10 @@ static void look_at_addresses(struct winmain_client *client) {
 	client->address = err == 0 ? own.addr : (struct base_addr){.family = BASE_FAMILY_NONE};
 	client->address_by_hand = err == 0 && own.by_hand;
 	if (err == 0 && home.addr.family != BASE_FAMILY_NONE && !client->overlap_said) {
-		char advice[WINMAIN_ADVICE_BYTES];
+		char advice[OBS_SAME_NETWORK_BYTES];
 		struct base_text text;
 		base_text_init(&text, advice, sizeof(advice));
-		winmain_advise_overlap(&text, &home, &own);
+		obs_same_network_text(&home.addr, home.prefix, &own.addr, own.prefix, &text);
 		obs_note(client->process.log, OBS_WARN, "same_network", advice);
 		client->overlap_said = true;
 	}

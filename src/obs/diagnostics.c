@@ -24,6 +24,20 @@ void obs_gateway_text(bool present, uint32_t peer, struct base_text *out) {
 		base_text_addf(out, " (peer %lu)", (unsigned long)peer);
 }
 
+static void add_network(struct base_text *out, const struct base_addr *addr, uint8_t prefix) {
+	base_text_addf(out, "%u.%u.%u.%u/%u", addr->ip[0], addr->ip[1], addr->ip[2], addr->ip[3], (unsigned)prefix);
+}
+
+void obs_same_network_text(const struct base_addr *home, uint8_t home_prefix, const struct base_addr *lan,
+                           uint8_t lan_prefix, struct base_text *out) {
+	base_text_add(out, "your home network (this PC is ");
+	add_network(out, home, home_prefix);
+	base_text_add(out, " there) and the LAN (");
+	add_network(out, lan, lan_prefix);
+	base_text_add(out, ") use the same addresses: some machines will not be reachable. Give your home router "
+	                   "another network, for example 192.168.213.0/24");
+}
+
 static void add_relay(struct lines *lines, const struct obs_diagnostics *diagnostics) {
 	struct base_text *text = start(lines, diagnostics->relay_connected ? "relay: connected" : "relay: not connected");
 	uint64_t tenths = (diagnostics->rtt_ns + BASE_MS / 20) / (BASE_MS / 10);

@@ -30,5 +30,9 @@ size_t obs_diagnostics_lines(const struct obs_diagnostics *diagnostics,
                              char lines[static OBS_DIAGNOSTICS_LINES_MAX][OBS_DIAGNOSTICS_LINE_BYTES]);
 /* "gateway: connected (peer 4)" / "gateway: connected" / "gateway: not connected" (WIN-7, CTL-4). */
 void obs_gateway_text(bool present, uint32_t peer, struct base_text *out);
+#define OBS_SAME_NETWORK_BYTES 320
+/* What is to be done when this machine's address at home and its address in the LAN, both IPv4, are of one network. */
+void obs_same_network_text(const struct base_addr *home, uint8_t home_prefix, const struct base_addr *lan,
+                           uint8_t lan_prefix, struct base_text *out);
 
 #endif

@@ -141,6 +141,15 @@ static void test_device_deleted(void **state) {
 	assert_true(lintap_tap_read(fixture->tap, 1) < 0);
 }
 
+static void test_interface_is_up(void **state) {
+	struct fixture *fixture = *state;
+	const unsigned home = if_nametoindex("home");
+	assert_true(rtnl_is_up(fixture->rtnl, home));
+	private_net_run("ip link set home down");
+	assert_false(rtnl_is_up(fixture->rtnl, home));
+	assert_false(rtnl_is_up(fixture->rtnl, 9999));
+}
+
 static void test_interface_address(void **state) {
 	struct fixture *fixture = *state;
 	struct netlink_address address;
@@ -158,6 +167,20 @@ static void test_interface_address(void **state) {
 	assert_true(base_addr_equal(&address.addr, &v6));
 	assert_int_equal(rtnl_interface_address(fixture->rtnl, 9999, &address), 0);
 	assert_int_equal(address.addr.family, BASE_FAMILY_NONE);
+}
+
+static void test_same_network(void **state) {
+	struct fixture *fixture = *state;
+	struct netlink_address own = {.ifindex = if_nametoindex("home"), .addr = ip("10.9.0.2"), .prefix = 24}, other;
+	const struct base_addr tunnel = ip("10.9.0.130");
+
+	assert_int_equal(rtnl_same_network(fixture->rtnl, &own, &other), -ENOENT);
+	private_net_run("ip addr add 10.9.1.130/24 dev router");
+	assert_int_equal(rtnl_same_network(fixture->rtnl, &own, &other), -ENOENT);
+	private_net_run("ip addr add 10.9.0.130/25 dev router");
+	assert_int_equal(rtnl_same_network(fixture->rtnl, &own, &other), 0);
+	assert_true(base_addr_equal(&other.addr, &tunnel));
+	assert_int_equal(other.prefix, 25);
 }
 
 /* Which interface the kernel sends by, and whether that is a host route. */
@@ -335,7 +358,9 @@ int main(void) {
 	    IN_NAMESPACE(test_link),
 	    IN_NAMESPACE(test_name_in_use),
 	    IN_NAMESPACE(test_frames),
+	    IN_NAMESPACE(test_interface_is_up),
 	    IN_NAMESPACE(test_interface_address),
+	    IN_NAMESPACE(test_same_network),
 	    IN_NAMESPACE(test_pin),
 	    IN_NAMESPACE(test_pin_comes_back),
 	    IN_NAMESPACE(test_pin_follows_the_network),

@@ -155,6 +155,7 @@ static void test_parse_address(void **state) {
 	struct base_addr wanted = ip("10.0.0.7");
 	assert_true(base_addr_equal(&address.addr, &wanted));
 	assert_int_equal(address.ifindex, 7);
+	assert_int_equal(address.prefix, 24);
 	assert_int_equal(address.scope, RT_SCOPE_UNIVERSE);
 	assert_true(address.permanent);
 	bytes[2] = 0; /* its flags: of a lease */
@@ -166,6 +167,31 @@ static void test_parse_address(void **state) {
 	assert_true(base_addr_equal(&address.addr, &wanted));
 	len = unhex("0218 80 00 07000000", bytes, sizeof(bytes));
 	assert_int_equal(netlink_parse_address(slice_of(bytes, len), &address), BASE_E_SHORT);
+	len = unhex("0221 80 00 07000000 08000200 0a000007", bytes, sizeof(bytes)); /* a prefix of 33 bits */
+	assert_int_equal(netlink_parse_address(slice_of(bytes, len), &address), BASE_E_LENGTH);
+}
+
+static void test_same_network(void **state) {
+	static const struct {
+		const char *a, *b;
+		uint8_t a_prefix, b_prefix;
+		bool same;
+	} cases[] = {
+	    {"192.168.1.20", "192.168.1.130", 24, 24, true}, {"192.168.1.20", "192.168.1.130", 25, 25, false},
+	    {"192.168.1.20", "192.168.2.130", 24, 16, true}, {"192.168.1.20", "192.168.2.130", 24, 24, false},
+	    {"10.8.0.2", "10.8.0.77", 32, 24, true},         {"169.254.1.1", "169.254.2.2", 16, 16, false},
+	    {"127.0.0.1", "127.0.0.2", 8, 8, false},         {"2001:db8::1", "2001:db8::2", 64, 64, false},
+	    {"192.168.1.20", "2001:db8::2", 24, 64, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct netlink_address a = {.addr = ip(cases[i].a), .prefix = cases[i].a_prefix};
+		const struct netlink_address b = {.addr = ip(cases[i].b), .prefix = cases[i].b_prefix};
+
+		unit_assert_int(netlink_same_network(&a, &b), cases[i].same, cases[i].a);
+		unit_assert_int(netlink_same_network(&b, &a), cases[i].same, cases[i].b);
+	}
 }
 
 static void feed(const uint8_t *bytes, size_t len, int *ret_route, int *ret_address, int *ret_next) {
@@ -288,6 +314,7 @@ int main(void) {
 	    cmocka_unit_test(test_set_link),
 	    cmocka_unit_test(test_parse_route),
 	    cmocka_unit_test(test_parse_address),
+	    cmocka_unit_test(test_same_network),
 	    cmocka_unit_test(test_truncated),
 	    cmocka_unit_test(test_messages_one_by_one),
 	    cmocka_unit_test(test_covers),

@@ -13,12 +13,6 @@ static struct base_text fresh(void) {
 	return text;
 }
 
-static struct route_unicast unicast(const char *ip, uint8_t prefix) {
-	struct route_unicast ret = {.prefix = prefix};
-	assert_int_equal(base_addr_parse_ip(ip, strlen(ip), &ret.addr), 0);
-	return ret;
-}
-
 static void test_mac(void **state) {
 	struct tapwin_adapter adapter = {.name = "Ethernet 3", .guid = "{G}"};
 	const struct proto_mac driver = {{0x00, 0xff, 1, 2, 3, 4}}, tunnel = {{0x02, 0, 0, 0, 0, 9}};
@@ -33,15 +27,6 @@ static void test_mac(void **state) {
 	winmain_advise_mac(&text, &adapter, driver, tunnel, "no permission");
 	assert_non_null(strstr(buf, "\"{G}\""));
 	assert_non_null(strstr(buf, "could not be restarted (no permission)"));
-}
-
-static void test_overlap(void **state) {
-	const struct route_unicast home = unicast("192.168.1.20", 24), lan = unicast("192.168.1.130", 24);
-	struct base_text text = fresh();
-	(void)state;
-	winmain_advise_overlap(&text, &home, &lan);
-	assert_false(text.truncated);
-	assert_non_null(strstr(buf, "this PC is 192.168.1.20/24 there) and the LAN (192.168.1.130/24)"));
 }
 
 static void test_joined(void **state) {
@@ -79,7 +64,6 @@ static void test_notes_and_exits(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_mac),
-	    cmocka_unit_test(test_overlap),
 	    cmocka_unit_test(test_joined),
 	    cmocka_unit_test(test_notes_and_exits),
 	};

@@ -4,6 +4,8 @@ import unittest
 from lab import HOST_ADDRESS, Lab, wait_for
 from party import CLIENT_ADDRESSES, CLIENT_MACS, TAP, Party
 
+HOME_ADDRESS = '192.168.77.200'
+
 
 class TestDhcp(unittest.TestCase):
     def test_lease_renew_and_return(self):
@@ -32,6 +34,23 @@ class TestDhcp(unittest.TestCase):
             client = Party(lab).start(['client1'], static=True).clients['client1']
             client.wait_log(rf'address: {CLIENT_ADDRESSES["client1"]}', 15)
             self.assertNotIn('from DHCP', client.log())
+
+    def test_the_same_network_at_home_is_told(self):
+        with Lab() as lab:
+            lab.ip('client1', 'addr', 'add', f'{HOME_ADDRESS}/24', 'dev', 'up0')
+            client = Party(lab).start(['client1'], static=True).clients['client1']
+            client.wait_log(rf'same_network .*{HOME_ADDRESS}/24 there.*{CLIENT_ADDRESSES["client1"]}/24', 15)
+
+    def test_an_interface_that_is_set_down_is_told(self):
+        with Lab() as lab:
+            client = Party(lab).start(['client1'], static=True).clients['client1']
+            client.wait_log('tunnel adapter: ready', 15)
+            lab.ip('client1', 'link', 'set', TAP, 'down')
+            client.wait_log('tunnel adapter: not ready', 15)
+            lab.ip('client1', 'link', 'set', TAP, 'up')
+            client.wait_log('tunnel adapter: ready', 15, count=2)
+            lab.ip('client1', 'addr', 'replace', f'{CLIENT_ADDRESSES["client1"]}/24', 'dev', TAP)
+            lab.ping('client1', HOST_ADDRESS)
 
     def test_two_clients_get_two_leases(self):
         with Lab() as lab:

@@ -105,10 +105,27 @@ static void test_gateway_text(void **state) {
 	}
 }
 
+static void test_same_network_text(void **state) {
+	const struct base_addr home = {.family = BASE_FAMILY_V4, .ip = {192, 168, 1, 20}};
+	const struct base_addr lan = {.family = BASE_FAMILY_V4, .ip = {192, 168, 1, 130}};
+	const struct base_addr longest = {.family = BASE_FAMILY_V4, .ip = {255, 255, 255, 255}};
+	char buf[OBS_SAME_NETWORK_BYTES];
+	struct base_text text;
+
+	(void)state;
+	base_text_init(&text, buf, sizeof(buf));
+	obs_same_network_text(&home, 24, &lan, 16, &text);
+	assert_non_null(strstr(buf, "this PC is 192.168.1.20/24 there) and the LAN (192.168.1.130/16) use"));
+	base_text_init(&text, buf, sizeof(buf));
+	obs_same_network_text(&longest, 255, &longest, 255, &text);
+	assert_false(text.truncated);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_lines),
 	    cmocka_unit_test(test_gateway_text),
+	    cmocka_unit_test(test_same_network_text),
 	};
 
 	return cmocka_run_group_tests_name("obs/diagnostics", tests, NULL, NULL);

@@ -27,6 +27,8 @@ struct quic_identity *quic_identity_ref(struct quic_identity *identity);
 void quic_identity_unref(struct quic_identity *identity); /* accepts NULL */
 /* DER of the leaf certificate; lives with the identity. */
 struct slice quic_identity_der(const struct quic_identity *identity);
+/* From when until when the leaf certificate is valid (RFC 5280 section 4.1.2.5), in ns since 1970. */
+void quic_identity_validity(const struct quic_identity *identity, uint64_t *ret_from, uint64_t *ret_until);
 void quic_identity_fingerprint(const struct quic_identity *identity, uint8_t ret[static QUIC_FINGERPRINT_BYTES]);
 
 struct quic_trust; /* what a client accepts; reference-counted */

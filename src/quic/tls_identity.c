@@ -18,6 +18,7 @@ struct quic_identity {
 	gnutls_x509_privkey_t key;
 	gnutls_datum_t der;
 	uint8_t fingerprint[QUIC_FINGERPRINT_BYTES];
+	uint64_t valid_from, valid_until;
 };
 
 static int fail(char error[static QUIC_ERROR_BYTES], const char *what, int code) {
@@ -44,6 +45,11 @@ static struct quic_identity *identity_new(void) {
 	return identity;
 }
 
+/* GnuTLS's clock; what lies before 1970 or cannot be read counts as 1970. */
+static uint64_t to_ns(time_t seconds) {
+	return seconds > 0 ? (uint64_t)seconds * BASE_SECOND : 0;
+}
+
 /* Takes over the key; the certificates stay the caller's. */
 static int identity_make(gnutls_x509_crt_t *chain, unsigned count, gnutls_x509_privkey_t key,
                          struct quic_identity **ret, char error[static QUIC_ERROR_BYTES]) {
@@ -66,6 +72,8 @@ static int identity_make(gnutls_x509_crt_t *chain, unsigned count, gnutls_x509_p
 		           ? fail(error, "certificate and private key do not belong together", 0)
 		           : fail(error, "certificate", code);
 	}
+	identity->valid_from = to_ns(gnutls_x509_crt_get_activation_time(chain[0]));
+	identity->valid_until = to_ns(gnutls_x509_crt_get_expiration_time(chain[0]));
 	*ret = identity;
 	return 0;
 }
@@ -217,6 +225,11 @@ void quic_identity_unref(struct quic_identity *identity) {
 
 struct slice quic_identity_der(const struct quic_identity *identity) {
 	return slice_of(identity->der.data, identity->der.size);
+}
+
+void quic_identity_validity(const struct quic_identity *identity, uint64_t *ret_from, uint64_t *ret_until) {
+	*ret_from = identity->valid_from;
+	*ret_until = identity->valid_until;
 }
 
 void quic_identity_fingerprint(const struct quic_identity *identity, uint8_t ret[static QUIC_FINGERPRINT_BYTES]) {

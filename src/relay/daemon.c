@@ -18,6 +18,8 @@
 #include <jansson.h>
 #include <stdlib.h>
 
+#define CERTIFICATE_LOOK_NS (24 * 3600 * BASE_SECOND)
+
 struct daemon {
 	const struct relay_config *config;
 	struct obs_log *log;
@@ -34,6 +36,7 @@ struct daemon {
 	struct quic_gate *gate;
 	struct relay_shared *shared;
 	struct quic_identity *identity;
+	uint64_t dates_due; /* when its dates are looked at again */
 	struct seal_backend *seal;
 	struct relay_status *status;
 	json_t *parts[BASE_SHARDS_MAX]; /* of the report that is being collected */
@@ -50,10 +53,21 @@ static void write_line(void *user, struct slice line) {
 	thread_lock_release(daemon->log_lock);
 }
 
+/* Once a day, and after each change. One made for a try is pinned, whatever its dates. */
+static void look_at_dates(struct daemon *daemon, uint64_t now) {
+	char text[RELAY_IDENTITY_ERROR_BYTES];
+
+	daemon->dates_due = now + CERTIFICATE_LOOK_NS;
+	if (daemon->config->cert != NULL && relay_identity_dates(daemon->identity, loop_wall_clock(), text))
+		obs_note(daemon->log, OBS_WARN, "certificate_dates", text);
+}
+
 static void second_due(void *user, uint64_t now) {
 	struct daemon *daemon = user;
 
 	obs_log_tick(daemon->log, now);
+	if (now >= daemon->dates_due)
+		look_at_dates(daemon, now);
 	loop_timer_set(daemon->loop, &daemon->second_timer, now + BASE_SECOND);
 }
 
@@ -150,6 +164,7 @@ static void hang_up(void *user) {
 	obs_begin(daemon->log, OBS_INFO, "certificate_reloaded");
 	obs_str(daemon->log, "fingerprint", fingerprint_text(identity, fingerprint));
 	obs_end(daemon->log);
+	look_at_dates(daemon, loop_now(daemon->loop));
 }
 
 /* --- start and end --- */
@@ -183,9 +198,10 @@ static int open_sockets(struct daemon *daemon) {
 		daemon->local = udp_local(daemon->sockets[0]);
 		daemon->features = udp_features(daemon->sockets[0]);
 		if (daemon->shards < wanted)
-			obs_note(daemon->log, OBS_WARN, "one_shard",
-			         "there is no socket for each shard, or this system does not steer packets by their connection IDs: one "
-			         "shard does all the work");
+			obs_note(
+			    daemon->log, OBS_WARN, "one_shard",
+			    "there is no socket for each shard, or this system does not steer packets by their connection IDs: one "
+			    "shard does all the work");
 		return 0;
 	}
 	base_text_init(&out, text, sizeof(text));

@@ -1,15 +1,20 @@
 #include "relay/identity.h"
 
+#include "base/text.h"
+#include "base/time.h"
 #include "host/host.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PEM_BYTES_MAX (256 * 1024) /* a chain of a dozen certificates is a tenth of it */
 #define NAMES_MAX CLI_LIST_ITEMS_MAX
 #define HOST_NAME_BYTES 256
+#define RENEWAL_NS (14 * DAY_NS) /* authorities' clients renew a month before; who has not by then has a fault */
+#define DAY_NS (24 * 3600 * BASE_SECOND)
 
 int relay_identity_load(const struct relay_config *config, struct quic_identity **ret,
                         char error[static RELAY_IDENTITY_ERROR_BYTES]) {
@@ -69,4 +74,36 @@ int relay_identity_make(const struct relay_config *config, uint64_t wall_clock_n
 	}
 	*ret = identity;
 	return 0;
+}
+
+static void add_date(struct base_text *out, uint64_t wall_clock_ns) {
+	const time_t seconds = (time_t)(wall_clock_ns / BASE_SECOND);
+	char date[32] = "";
+	struct tm parts;
+
+	if (gmtime_r(&seconds, &parts) != NULL)
+		(void)strftime(date, sizeof(date), "%Y-%m-%d %H:%M UTC", &parts);
+	base_text_add(out, date);
+}
+
+bool relay_identity_dates(const struct quic_identity *identity, uint64_t wall_clock_ns,
+                          char ret[static RELAY_IDENTITY_ERROR_BYTES]) {
+	struct base_text text;
+	uint64_t from, until;
+
+	quic_identity_validity(identity, &from, &until);
+	base_text_init(&text, ret, RELAY_IDENTITY_ERROR_BYTES);
+	if (wall_clock_ns < from) {
+		base_text_add(&text, "the certificate is not valid before ");
+		add_date(&text, from);
+		base_text_add(&text, ", or this computer's clock is wrong");
+	} else if (until <= wall_clock_ns + RENEWAL_NS) {
+		base_text_add(&text, wall_clock_ns > until ? "the certificate has expired on " : "the certificate expires on ");
+		add_date(&text, until);
+		base_text_add(&text, ": renew it, then reload the relay (SIGHUP)");
+	} else {
+		return false;
+	}
+	base_text_add(&text, "; peers that do not pin it refuse it");
+	return true;
 }

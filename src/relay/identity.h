@@ -13,5 +13,8 @@ int relay_identity_load(const struct relay_config *config, struct quic_identity 
 /* Self-signed, and its DER file written. */
 int relay_identity_make(const struct relay_config *config, uint64_t wall_clock_ns, struct quic_identity **ret,
                         char error[static RELAY_IDENTITY_ERROR_BYTES]);
+/* What is wrong with the dates of a certificate, or will be within two weeks, and what to do; false: nothing. */
+bool relay_identity_dates(const struct quic_identity *identity, uint64_t wall_clock_ns,
+                          char ret[static RELAY_IDENTITY_ERROR_BYTES]);
 
 #endif

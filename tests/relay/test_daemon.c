@@ -225,6 +225,7 @@ static void test_hangup_reloads_under_a_living_connection(void **state) {
 	process_write_file(relay, "key.pem", key[0].data, key[0].size);
 	process_start(relay, args);
 	process_find_port(relay);
+	process_wait_log(relay, "certificate_dates"); /* valid for a day */
 	old = client_new(relay, trust[0]);
 	client_run(old, 1, false);
 	/* Half a change: certificate and key do not belong together, so the old pair stays. */

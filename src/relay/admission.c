@@ -171,6 +171,8 @@ static bool has_seat(struct relay_peer *peer, const struct relay_room *room, con
 	return false;
 }
 
+/* Each hello counts, and before anything is looked at: a refusal, and the time it takes, tells who guesses codes and
+ * passphrases as much as a welcome. And one that comes too often must not use up what a room has for others. */
 static bool is_address_in_rate(struct relay_peer *peer, uint64_t now) {
 	struct relay_core *core = peer->core;
 
@@ -180,12 +182,10 @@ static bool is_address_in_rate(struct relay_peer *peer, uint64_t now) {
 	return false;
 }
 
-/* The address is asked first: one that joins too often must not use up what a room has for others. */
-static bool is_in_rate(struct relay_peer *peer, struct relay_room *room, const struct relay_peer *old, uint64_t now) {
+static bool is_room_in_rate(struct relay_peer *peer, struct relay_room *room, const struct relay_peer *old,
+                            uint64_t now) {
 	const struct relay_limits *limits = &peer->core->limits;
 
-	if (!is_address_in_rate(peer, now))
-		return false;
 	if (room == NULL || old != NULL || relay_holds_ask(room->holds, &peer->hello, now) == RELAY_HOLD_OWN ||
 	    relay_bucket_take(&room->join_rate, &limits->room_joins, RELAY_JOIN_TOKENS, now))
 		return true;
@@ -202,7 +202,7 @@ static void decide(struct relay_peer *peer, uint64_t now) {
 	int result;
 
 	if (!find_mtu(peer, room, budget, &mtu) || (room != NULL && !has_seat(peer, room, old, now)) ||
-	    !is_in_rate(peer, room, old, now) || (room == NULL && (room = open_room(peer, mtu, now)) == NULL))
+	    !is_room_in_rate(peer, room, old, now) || (room == NULL && (room = open_room(peer, mtu, now)) == NULL))
 		return;
 	if (room->next_id == 0) { /* 2^32 peers were here; an id must not come back while somebody may remember it */
 		reject(peer, CTRL_REJECT_INTERNAL);
@@ -248,6 +248,6 @@ static bool is_elsewhere(struct relay_peer *peer) {
 void relay_admission_start(struct relay_peer *peer, uint64_t now) {
 	peer->state = RELAY_PEER_SETTLING;
 	peer->deadline = now + RELAY_SETTLE_NS;
-	if (!is_elsewhere(peer))
+	if (!is_elsewhere(peer) && is_address_in_rate(peer, now))
 		relay_admission_try(peer, now);
 }

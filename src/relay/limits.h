@@ -70,7 +70,7 @@ struct relay_limits {
 	struct relay_rate unknown_unicast;   /* from one client to stations never heard */
 	struct relay_rate bandwidth;         /* bytes from one client */
 	struct relay_rate room_joins;        /* RELAY_JOIN_TOKENS each: of peers that are new to a room */
-	struct relay_rate address_joins;     /* ... of all peers of one IPv4 address or IPv6 /56 */
+	struct relay_rate address_joins;     /* ... of all hellos from one IPv4 address or IPv6 /56, refused ones too */
 };
 
 /* clang-format off: each limit with its reason, on lines of their own */

@@ -345,6 +345,30 @@ static void test_guesses_are_limited(void **state) {
 	party_free(party);
 }
 
+/* A refusal answers a guess as well as a welcome does: what a narrow path would need depends on the room. */
+static void test_refused_guesses_are_limited(void **state) {
+	struct relay_limits limits = RELAY_LIMITS_DEFAULT;
+	struct party *party;
+	unsigned answers = 0;
+
+	(void)state;
+	limits.address_joins = (struct relay_rate){60, 10 * RELAY_JOIN_TOKENS};
+	party = party_new(&limits);
+	join_keyed(party, CTRL_ROLE_GATEWAY, 0, 1);
+	party->one_address = true;
+	for (uint8_t guess = 2; guess < 40; guess++) {
+		struct conn *conn = party_connect(party);
+		struct ctrl_message hello = party_keyed_hello("R", CTRL_ROLE_CLIENT, 1, guess);
+
+		hello.hello.budget = 1;
+		party_say(conn, &hello);
+		answers += party_last(conn, CTRL_REJECT)->message.reject.code != CTRL_REJECT_RATE;
+	}
+	assert_int_equal(answers, 10);
+	assert_int_equal(relay_core_totals(party->core)->rejected[CTRL_REJECT_RATE], 28);
+	party_free(party);
+}
+
 /* Sealing takes 24 bytes of each datagram, so the same paths carry a smaller MTU. */
 static void test_mtu_with_room_key(void **state) {
 	static const struct {
@@ -712,6 +736,7 @@ int main(void) {
 	    cmocka_unit_test(test_stranger_with_gateway),
 	    cmocka_unit_test(test_rooms_of_one_code),
 	    cmocka_unit_test(test_guesses_are_limited),
+	    cmocka_unit_test(test_refused_guesses_are_limited),
 	    cmocka_unit_test(test_mtu_with_room_key),
 	    cmocka_unit_test(test_failed_takeover_leaves_the_seat),
 	    cmocka_unit_test(test_settling),

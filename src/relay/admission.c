@@ -145,6 +145,17 @@ static void reject_kept(struct relay_peer *peer) {
 		relay_peer_reject(peer, CTRL_REJECT_DUPLICATE_MAC, "this MAC address is kept for the client that had it");
 }
 
+/* The place of a gateway that is about to come back is kept with its seat: a client that waited for one must not leave
+ * the room without its LAN. */
+static bool is_full(const struct relay_room *room, const struct ctrl_hello *hello, uint64_t now) {
+	static const struct ctrl_hello gateway = {.role = CTRL_ROLE_GATEWAY};
+	size_t places = room->core->limits.room_peers_max;
+
+	if (hello->role != CTRL_ROLE_GATEWAY && relay_holds_ask(room->holds, &gateway, now) != RELAY_HOLD_NONE)
+		places--;
+	return room->peer_count >= places;
+}
+
 /* Whether the seat this peer wants, of which nobody sits in now, is to be had; false after a reject. */
 static bool is_seat_free(struct relay_peer *peer, const struct relay_room *room, uint64_t now) {
 	enum relay_hold hold = relay_holds_ask(room->holds, &peer->hello, now);
@@ -153,7 +164,7 @@ static bool is_seat_free(struct relay_peer *peer, const struct relay_room *room,
 		reject_kept(peer);
 	else if (hold != RELAY_HOLD_OWN && is_lan_station(room, &peer->hello, now)) /* its own was none when it came */
 		relay_peer_reject(peer, CTRL_REJECT_DUPLICATE_MAC, "a station of the LAN has this MAC address");
-	else if (room->peer_count >= room->core->limits.room_peers_max)
+	else if (is_full(room, &peer->hello, now))
 		reject(peer, CTRL_REJECT_ROOM_FULL);
 	else
 		return true;

@@ -658,6 +658,34 @@ static void test_gateway_seat_is_kept(void **state) {
 	party_free(party);
 }
 
+/* Nor does a client that waited for a place get that of the gateway. */
+static void test_gateway_place_is_kept(void **state) {
+	struct relay_limits limits = RELAY_LIMITS_DEFAULT;
+	struct party *party;
+	struct conn *gateway, *client;
+
+	(void)state;
+	limits.room_peers_max = 3;
+	party = party_new(&limits);
+	gateway = party_join(party, "R", 0, 9);
+	party_join(party, "R", 1, 1);
+	client = party_join(party, "R", 2, 2);
+	party_hang_up(gateway, CTRL_LEAVE_TIMEOUT);
+	party_assert_rejected(party_join(party, "R", 3, 3), CTRL_REJECT_ROOM_FULL, "instead of the gateway");
+	party_hang_up(client, CTRL_LEAVE_TIMEOUT);
+	client = party_join(party, "R", 2, 2);
+	welcome_of(client, "its own place");
+	gateway = party_join(party, "R", 0, 9);
+	welcome_of(gateway, "gateway");
+	party_hang_up(client, CTRL_LEAVE_TIMEOUT);
+	welcome_of(party_join(party, "R", 3, 3), "beside the gateway");
+	/* It does not wait for ever. */
+	party_hang_up(gateway, CTRL_LEAVE_TIMEOUT);
+	party_run(party, RELAY_GATEWAY_HOLD_NS);
+	welcome_of(party_join(party, "R", 4, 4), "after a while");
+	party_free(party);
+}
+
 /* The MAC of a client that has gone is kept for it: its own key comes in at once, everybody else waits. */
 static void test_client_seat_is_kept(void **state) {
 	static const struct {
@@ -750,6 +778,7 @@ int main(void) {
 	    cmocka_unit_test(test_stations_of_a_former_gateway),
 	    cmocka_unit_test(test_kept_seat_is_no_station),
 	    cmocka_unit_test(test_gateway_seat_is_kept),
+	    cmocka_unit_test(test_gateway_place_is_kept),
 	    cmocka_unit_test(test_client_seat_is_kept),
 	    cmocka_unit_test(test_kept_seat_is_not_new),
 	};

@@ -236,14 +236,15 @@ static void keep_seat(struct relay_room *room, const struct relay_peer *peer, ui
 		relay_holds_keep(room->holds, &peer->hello, stayed_ns, now + hold_ns, now);
 }
 
-/* A gateway that quits gives its seat up; else it will be back, on the same LAN. Whoever has the seat can be
- * everybody's router and DHCP server, so no client's seat pushes it out of the holds. */
+/* A gateway that quits gives its seat up; else it will be back. Whoever has the seat can be everybody's router and DHCP
+ * server, so no client's seat pushes it out of the holds. Its LAN stays what it is in both cases: one that quits may be
+ * about to be started again, and until it has heard its router a client could take the router's MAC. */
 static void leave_gateway_seat(struct relay_room *room, const struct relay_peer *peer, enum ctrl_leave_reason reason,
                                uint64_t now) {
 	room->gateway = NULL;
-	if (reason == CTRL_LEAVE_QUIT || !peer->hello.has_seat_key)
+	if (!peer->hello.has_seat_key)
 		relay_stations_clear(room->stations);
-	else
+	else if (reason != CTRL_LEAVE_QUIT)
 		keep_seat(room, peer, BASE_NEVER, RELAY_GATEWAY_HOLD_NS, now);
 }
 

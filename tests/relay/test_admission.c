@@ -593,8 +593,9 @@ static void test_mac_of_a_lan_station(void **state) {
 	party_free(party);
 }
 
-/* The stations of a gateway's LAN go with it: another one has another LAN. Its own, when it is back, are the same. */
+/* A gateway's stations are those of its LAN, also when it has gone, in whatever way; another one has another LAN. */
 static void test_stations_of_a_former_gateway(void **state) {
+	struct ctrl_message quit = {.type = CTRL_DISCONNECT, .disconnect.reason = CTRL_LEAVE_QUIT};
 	struct party *party = party_new(NULL);
 	struct conn *gateway = party_join(party, "R", 0, 7);
 
@@ -610,8 +611,11 @@ static void test_stations_of_a_former_gateway(void **state) {
 	party_run(party, 2 * RELAY_GATEWAY_HOLD_NS);
 	gateway = party_join(party, "R", 0, 7);
 	party_assert_rejected(party_join(party, "R", 5, 5), CTRL_REJECT_DUPLICATE_MAC, "back after its seat was free");
-	party_hang_up(gateway, CTRL_LEAVE_TIMEOUT);
-	party_run(party, RELAY_GATEWAY_HOLD_NS);
+	party_say(gateway, &quit);
+	party_assert_rejected(party_join(party, "R", 5, 5), CTRL_REJECT_DUPLICATE_MAC, "while it is started again");
+	party_join(party, "R", 0, 7);
+	party_assert_rejected(party_join(party, "R", 5, 5), CTRL_REJECT_DUPLICATE_MAC, "started again");
+	party_say(party_join(party, "R", 0, 7), &quit);
 	welcome_of(party_join(party, "R", 0, 8), "another gateway");
 	welcome_of(party_join(party, "R", 5, 5), "a client");
 	party_free(party);

@@ -15,8 +15,8 @@ static void add(json_t *sum, json_t *part) {
 		if (strcmp(name, "shard") == 0 || json_is_array(value))
 			continue;
 		if (json_is_object(value)) {
-			if (before == NULL)
-				json_object_set_new(sum, name, before = json_object());
+			if (before == NULL && json_object_set_new(sum, name, before = json_object()) != 0)
+				before = NULL; /* it did not fit into memory, and is gone */
 			add(before, value);
 		} else if (json_is_integer(value) && before != NULL) {
 			json_integer_set(before, json_integer_value(before) + json_integer_value(value));

@@ -213,9 +213,12 @@ void relay_snapshot_room_goes(struct relay_room *room) {
 static void begin_room(struct relay_snapshot *snapshot, uint64_t now) {
 	json_t *object = room_json(snapshot->room, now);
 
+	/* What does not fit into memory is gone, and the object with it. */
 	snapshot->peers = json_array();
-	json_object_set_new(object, "peers", snapshot->peers);
-	json_array_append_new(snapshot->rooms, object);
+	if (json_object_set_new(object, "peers", snapshot->peers) != 0)
+		snapshot->peers = NULL;
+	if (json_array_append_new(snapshot->rooms, object) != 0)
+		snapshot->peers = NULL;
 	snapshot->in_room = true;
 	snapshot->next_peer = 0;
 }

@@ -47,8 +47,35 @@ static void test_sums_and_parts(void **state) {
 	free(text);
 }
 
+static unsigned allocations_left;
+
+static void *failing_malloc(size_t len) {
+	return allocations_left-- == 0 ? NULL : malloc(len);
+}
+
+/* Any one allocation fails: something is missing, and nothing is written to what is gone. */
+static void test_memory_is_short(void **state) {
+	unsigned failing = 0;
+
+	(void)state;
+	do {
+		json_t *parts[3];
+
+		for (size_t i = 0; i < 3; i++)
+			assert_non_null(parts[i] = json_loads(texts[i], 0, NULL));
+		allocations_left = failing;
+		json_set_alloc_funcs(failing_malloc, free);
+		free(relay_report(parts, 3));
+		json_set_alloc_funcs(malloc, free);
+	} while (allocations_left > failing++ && failing < 10000);
+	assert_in_range(failing, 10, 9999);
+}
+
 int main(void) {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_sums_and_parts)};
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_sums_and_parts),
+	    cmocka_unit_test(test_memory_is_short),
+	};
 
 	return cmocka_run_group_tests_name("relay/report", tests, NULL, NULL);
 }

@@ -185,11 +185,43 @@ static void test_changes_between_slices(void **state) {
 	}
 }
 
+static unsigned allocations_left;
+
+static void *failing_malloc(size_t len) {
+	return allocations_left-- == 0 ? NULL : malloc(len);
+}
+
+/* Any one allocation fails: something is missing, and nothing is written to what is gone. */
+static void test_memory_is_short(void **state) {
+	struct party *party = party_new(NULL);
+	unsigned failing = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 10; i++) { /* more than an array has place for at first */
+		const char room[] = {(char)('A' + i), '\0'};
+
+		party_join(party, room, 1, 0);
+	}
+	json_set_alloc_funcs(failing_malloc, free);
+	do {
+		struct relay_snapshot *slices;
+
+		allocations_left = failing;
+		slices = relay_snapshot_new(party->core);
+		while (!relay_snapshot_step(slices, 1, party->now)) {
+		}
+		json_decref(finish(slices));
+	} while (allocations_left > failing++ && failing < 10000);
+	json_set_alloc_funcs(malloc, free);
+	assert_in_range(failing, 100, 9999);
+	party_free(party);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_room_with_two_peers),    cmocka_unit_test(test_no_secrets),
 	    cmocka_unit_test(test_totals_outlive_peers),   cmocka_unit_test(test_slices),
-	    cmocka_unit_test(test_changes_between_slices),
+	    cmocka_unit_test(test_changes_between_slices), cmocka_unit_test(test_memory_is_short),
 	};
 
 	return cmocka_run_group_tests_name("relay/snapshot", tests, NULL, NULL);

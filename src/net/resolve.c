@@ -11,7 +11,7 @@
 void net_resolve_interleave(struct net_resolved *addrs) {
 	struct net_resolved result = {0};
 	size_t next_v6 = 0, next_v4 = 0;
-	bool want_v6 = true;
+	bool want_v6 = addrs->addrs[0].family == BASE_FAMILY_V6;
 
 	while (result.count < addrs->count) {
 		size_t *next = want_v6 ? &next_v6 : &next_v4;

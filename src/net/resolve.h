@@ -7,11 +7,12 @@
 #define NET_RESOLVE_ADDRS_MAX 16
 
 struct net_resolved {
-	struct base_addr addrs[NET_RESOLVE_ADDRS_MAX]; /* RFC 8305 section 4 order: families interleaved, v6 first */
+	struct base_addr addrs[NET_RESOLVE_ADDRS_MAX]; /* RFC 8305 section 4 order: families interleaved */
 	size_t count;
 };
 
-/* Puts addresses in RFC 8305 order, keeping the resolver's order within a family. Pure. */
+/* Puts addresses in RFC 8305 order, keeping the resolver's order within a family and its choice of the first: it puts
+ * last what this machine has no route to (RFC 6724 section 6, rule 1). Pure. */
 void net_resolve_interleave(struct net_resolved *addrs);
 
 struct net_resolver;

@@ -86,10 +86,15 @@ static void close_connection(struct client_session *session, enum client_close_c
 	session->transport->close(session->transport_user, code, text, now);
 }
 
+/* Right after a loss the name server may be one of the LAN's, behind the tunnel that is down: the system's resolver
+ * would wait for it many seconds. */
 static void resolve(struct client_session *session, uint64_t now) {
+	uint64_t limit = session->joined_since ? CLIENT_RESOLVE_BACK_NS : CLIENT_RESOLVE_NS;
+
+	session->joined_since = false;
 	session->steer_byte = proto_steer_byte(session->config.room);
 	session->shards_tried = 0;
-	change_state(session, CLIENT_RESOLVING, now + CLIENT_RESOLVE_NS, now);
+	change_state(session, CLIENT_RESOLVING, now + limit, now);
 	session->events->resolve(session->events_user, now);
 }
 
@@ -261,7 +266,7 @@ void client_session_joined(struct client_session *session, const struct ctrl_wel
 
 	change_state(session, CLIENT_JOINED, BASE_NEVER, now);
 	session->welcome = *welcome;
-	session->ever_joined = true;
+	session->ever_joined = session->joined_since = true;
 	session->joined_at = now;
 	session->stats_at = now + (interval > 0 ? interval : CLIENT_STATS_NS);
 	remember_gateway(session, welcome);

@@ -190,11 +190,21 @@ static void test_old_addresses_when_the_name_is_not_found(void **state) {
 		assert_state(CLIENT_JOINED);
 		harness_run(&h, 6 * BASE_SECOND);
 	}
-	/* A resolver that says nothing at all is the same. */
+	/* A resolver that says nothing at all is the same, and is not waited for. */
 	lose(CLIENT_LOSS_TIMEOUT);
 	harness_run(&h, 600 * BASE_MS);
 	assert_state(CLIENT_RESOLVING);
-	harness_run(&h, CLIENT_RESOLVE_NS);
+	harness_run(&h, CLIENT_RESOLVE_BACK_NS);
+	assert_state(CLIENT_CONNECTING);
+	/* When the old addresses are no good, a slow one is. */
+	lose(CLIENT_LOSS_UNREACHABLE);
+	lose(CLIENT_LOSS_UNREACHABLE);
+	assert_state(CLIENT_WAITING);
+	harness_run(&h, BASE_SECOND);
+	assert_state(CLIENT_RESOLVING);
+	harness_run(&h, CLIENT_RESOLVE_NS - BASE_SECOND);
+	assert_state(CLIENT_RESOLVING);
+	addresses(1);
 	assert_state(CLIENT_CONNECTING);
 }
 

@@ -75,7 +75,7 @@ struct relay_limits {
 
 /* clang-format off: each limit with its reason, on lines of their own */
 #define RELAY_LIMITS_DEFAULT {                                                                                         \
-	/* 6 KiB each before the hello: 24 MiB; the same number as in quic/server.h */                                     \
+	/* 50 KiB each before the hello, most of it QUIC's and TLS's: 200 MiB; the same number as in quic/server.h */      \
 	.peers_max = 4096,                                                                                                 \
 	.address_peers_max = 256,                                                                                          \
 	.rooms_max = 1024,                                                                                                 \

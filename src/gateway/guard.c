@@ -16,7 +16,7 @@ enum { IPV4_FRAGMENT = 6, IPV4_PROTOCOL = 9, IPV4_SOURCE = 12, IPV4_BYTES = 20 }
 enum { IPV4_MORE = 0x2000, IPV4_OFFSET_MASK = 0x1fff, PROTOCOL_UDP = 17 };
 enum { UDP_BYTES = 8, PORT_DHCP_SERVER = 67 };
 enum { BOOTP_RELAY_AGENT = 24, BOOTP_MAC = 28, BOOTP_BYTES = 236 }; /* RFC 951, without options */
-enum { IPV6_NEXT = 6, IPV6_SOURCE = 8, IPV6_BYTES = 40 };
+enum { IPV6_NEXT = 6, IPV6_HOP_LIMIT = 7, IPV6_SOURCE = 8, IPV6_BYTES = 40, HOP_LIMIT_MAX = 255 };
 enum {
 	NEXT_HOP_BY_HOP = 0,
 	NEXT_ROUTING = 43,
@@ -222,10 +222,17 @@ bool gateway_guard_on_lan(const struct gateway_guard *guard, struct proto_mac ma
 	return binding != NULL && now - binding->last_seen < GATEWAY_GUARD_STATION_AGE_NS;
 }
 
+/* No host heeds neighbour discovery that a router has passed on (RFC 4861 section 7.1). It is anybody's: a remote
+ * client that sends it through the LAN's router has it come in from a LAN station. */
+static bool is_of_this_link(const struct proto_ether *ether) {
+	return ether->is_length || ether->type != PROTO_ETHERTYPE_IPV6 || ether->payload.len < IPV6_BYTES ||
+	       ether->payload.data[IPV6_HOP_LIMIT] == HOP_LIMIT_MAX;
+}
+
 void gateway_guard_learn(struct gateway_guard *guard, const struct proto_ether *ether, uint64_t now) {
 	struct gateway_claim claim;
 
-	if (!gateway_claim_parse(ether, &claim)) {
+	if (!is_of_this_link(ether) || !gateway_claim_parse(ether, &claim)) {
 		struct binding *known = source_of(ether, &claim) ? find(guard, &claim) : NULL;
 		if (known != NULL && proto_mac_equal(known->mac, ether->src))
 			see(guard, known, now);

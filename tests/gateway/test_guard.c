@@ -13,6 +13,7 @@
 #define OTHER_IP "c0a80142"
 /* version..flow, payload length, next header, hop limit; then source and destination */
 #define IPV6(next) "86dd 60000000 { " next " ff "
+#define IPV6_PASSED_ON(next) "86dd 60000000 { " next " fe "
 #define ROUTER_6 "fe800000000000000000000000000001 "
 #define OTHER_6 "fe800000000000000000000000000042 "
 #define NONE_6 "00000000000000000000000000000000 "
@@ -76,6 +77,14 @@ static void test_claims(void **state) {
 	     REMOTE IPV6("00") OTHER_6 ALL_NODES HOP_BY_HOP_THEN("3a") ND("88") ROUTER_6, false},
 	    {"behind two headers", LAN_STATION IPV6("3a") ROUTER_6 ALL_NODES ND("88") ROUTER_6,
 	     REMOTE IPV6("33") OTHER_6 ALL_NODES AUTH_THEN("3c") HOP_BY_HOP_THEN("3a") ND("88") ROUTER_6, false},
+	    {"neighbour advertisement that a router has passed on",
+	     LAN_STATION IPV6_PASSED_ON("3a") ROUTER_6 ALL_NODES ND("88") OTHER_6,
+	     REMOTE IPV6("3a") OTHER_6 ALL_NODES ND("88") OTHER_6, true},
+	    {"neighbour solicitation that a router has passed on",
+	     LAN_STATION IPV6_PASSED_ON("3a") OTHER_6 ALL_NODES ND("87") ROUTER_6,
+	     REMOTE IPV6("3a") OTHER_6 ALL_NODES ND("88") OTHER_6, true},
+	    {"neighbour advertisement to be passed on", LAN_STATION IPV6("3a") ROUTER_6 ALL_NODES ND("88") ROUTER_6,
+	     REMOTE IPV6_PASSED_ON("3a") OTHER_6 ALL_NODES ND("88") ROUTER_6, false},
 	    {"echo request is no claim", LAN_STATION IPV6("3a") ROUTER_6 ALL_NODES ND("88") ROUTER_6,
 	     REMOTE IPV6("3a") ROUTER_6 ALL_NODES ND("80") ROUTER_6, true},
 	    {"UDP is no claim", LAN_STATION IPV6("3a") ROUTER_6 ALL_NODES ND("88") ROUTER_6,

@@ -265,7 +265,9 @@ bool gateway_guard_allows(struct gateway_guard *guard, const struct proto_ether 
 	if (!gateway_claim_parse(ether, &claim))
 		return true;
 	const struct binding *binding = find(guard, &claim);
-	return binding == NULL || now - binding->last_seen >= GATEWAY_GUARD_AGE_NS;
+	/* A gateway that waited for another one's seat on the same LAN has heard that one's clients as stations. */
+	return binding == NULL || now - binding->last_seen >= GATEWAY_GUARD_AGE_NS ||
+	       proto_mac_equal(binding->mac, ether->src);
 }
 
 size_t gateway_guard_count(const struct gateway_guard *guard) {

@@ -29,8 +29,9 @@ void gateway_guard_free(struct gateway_guard *guard); /* accepts NULL */
 /* A frame of a LAN station that came in through the LAN port. Neighbour discovery that a router has passed on teaches
  * nothing. */
 void gateway_guard_learn(struct gateway_guard *guard, const struct proto_ether *ether, uint64_t now);
-/* False when this frame of a remote client claims an address that a LAN station holds, or asks the LAN's DHCP server on
- * behalf of another machine: so a stranger could use up all leases, or give back those of LAN machines. */
+/* False when this frame of a remote client claims an address that a LAN station of another MAC holds, or asks the LAN's
+ * DHCP server on behalf of another machine: so a stranger could use up all leases, or give back those of LAN machines.
+ */
 bool gateway_guard_allows(struct gateway_guard *guard, const struct proto_ether *ether, uint64_t now);
 size_t gateway_guard_count(const struct gateway_guard *guard);
 

@@ -24,6 +24,7 @@ struct gateway {
 	enum gateway_port_state port_state;
 	struct gateway_remotes remotes;
 	struct gateway_guard *guard;
+	uint64_t own_due; /* when the guard is told this machine's own addresses */
 	bool unsafe;
 	struct gateway_bridge bridge;
 	struct loop_timer read_timer, check_timer, cam_timer;
@@ -167,9 +168,29 @@ static void check_remote(struct gateway *gateway, const struct gateway_remote *r
 	obs_end(gateway->process.log);
 }
 
+static void guard_own(void *user, struct slice address) {
+	struct gateway *gateway = user;
+	uint64_t now = loop_now(gateway->process.loop);
+
+	if (address.len == PROTO_MAC_BYTES)
+		gateway_guard_hear(gateway->guard, proto_mac_of(address.data), now);
+	else
+		gateway_guard_hold(gateway->guard, address, now);
+}
+
+/* To the LAN this machine is a station like others, its router perhaps; but what it sends is not captured. */
+static void guard_machine(struct gateway *gateway, uint64_t now) {
+	if (gateway->guard == NULL)
+		return;
+	gateway_guard_hear(gateway->guard, gateway_lan_port_mac(gateway->port), now);
+	if (now < gateway->own_due)
+		return;
+	gateway->own_due = now + GATEWAY_OWN_ADDRESSES_NS;
+	gateway_port_own_addresses(GATEWAY_SYSFS, gateway->interface, guard_own, gateway);
+}
+
 static void check_remotes(struct gateway *gateway, uint64_t now) {
-	if (gateway->guard != NULL)
-		gateway_guard_hear(gateway->guard, gateway_lan_port_mac(gateway->port), now);
+	guard_machine(gateway, now);
 	for (const struct gateway_remote *remote = gateway_remotes_next(&gateway->remotes, NULL); remote != NULL;
 	     remote = gateway_remotes_next(&gateway->remotes, remote))
 		check_remote(gateway, remote, now);

@@ -241,6 +241,14 @@ void gateway_guard_learn(struct gateway_guard *guard, const struct proto_ether *
 	bind(guard, &claim, ether->src, now);
 }
 
+void gateway_guard_hold(struct gateway_guard *guard, struct slice ip, uint64_t now) {
+	const struct proto_mac nobody_else = {{0}};
+	struct gateway_claim claim;
+
+	if ((ip.len == 4 || ip.len == 16) && claim_of(ip.len == 4 ? 4 : 6, ip.data, ip.len, &claim))
+		bind(guard, &claim, nobody_else, now);
+}
+
 /* What DHCP snooping asks of a switch's stations: a request speaks of the machine that sends it, whole and through no
  * relay agent. Policy has looked at the IP header. */
 static bool is_honest_dhcp_request(const struct proto_ether *ether) {

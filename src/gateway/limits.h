@@ -16,6 +16,9 @@
 /* A MAC moves far more rarely than an address, and stations may be silent for as long as switches remember them. */
 #define GATEWAY_GUARD_STATION_AGE_NS (300 * BASE_SECOND)
 
+/* How often the guard is told what addresses the gateway's own machine has. */
+#define GATEWAY_OWN_ADDRESSES_NS (10 * BASE_SECOND)
+
 /* Switches forget a MAC after 300 s (IEEE 802.1Q-2022 table 8-6); one lost refresh must not matter. */
 #define GATEWAY_CAM_REFRESH_SECONDS 60
 

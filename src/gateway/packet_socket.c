@@ -9,10 +9,12 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ifaddrs.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <net/if_arp.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -110,6 +112,48 @@ unsigned gateway_port_ifindex(const char *sysfs, const char *name) {
 
 unsigned long gateway_port_mtu(const char *sysfs, const char *name) {
 	return name_is_valid(name) ? sysfs_number(sysfs, name, "mtu", 0) : 0;
+}
+
+/* `label` is an interface, perhaps with the label of one of its addresses (eth0:1). */
+static bool is_upon(const char *sysfs, const char *name, const char *label) {
+	char leaf[sizeof("upper_") + GATEWAY_PORT_NAME_BYTES];
+	const int len = (int)strcspn(label, ":");
+
+	if (strlen(name) == (size_t)len && memcmp(name, label, (size_t)len) == 0)
+		return true;
+	int leaf_len = snprintf(leaf, sizeof(leaf), "upper_%.*s", len, label);
+	return leaf_len > 0 && (size_t)leaf_len < sizeof(leaf) && sysfs_exists(sysfs, name, leaf);
+}
+
+static struct slice bytes_of(const struct sockaddr *address) {
+	const struct sockaddr_ll *link = (const void *)address;
+
+	switch (address->sa_family) {
+	case AF_PACKET:
+		return slice_of(link->sll_addr, link->sll_halen == PROTO_MAC_BYTES ? PROTO_MAC_BYTES : 0);
+	case AF_INET:
+		return slice_of(&((const struct sockaddr_in *)(const void *)address)->sin_addr, 4);
+	case AF_INET6:
+		return slice_of(&((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, 16);
+	default:
+		return slice_of(NULL, 0);
+	}
+}
+
+void gateway_port_own_addresses(const char *sysfs, const char *name, void (*tell)(void *user, struct slice address),
+                                void *user) {
+	struct ifaddrs *list;
+
+	if (!name_is_valid(name) || getifaddrs(&list) < 0)
+		return;
+	for (const struct ifaddrs *item = list; item != NULL; item = item->ifa_next) {
+		if (item->ifa_addr == NULL || !is_upon(sysfs, name, item->ifa_name))
+			continue;
+		const struct slice bytes = bytes_of(item->ifa_addr);
+		if (bytes.len > 0)
+			tell(user, bytes);
+	}
+	freeifaddrs(list);
 }
 
 static int fail(char error[static GATEWAY_PORT_ERROR_BYTES], const char *name, const char *what) {

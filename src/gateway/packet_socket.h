@@ -3,6 +3,7 @@
 #ifndef GATEWAY_PACKET_SOCKET_H
 #define GATEWAY_PACKET_SOCKET_H
 
+#include "base/slice.h"
 #include "proto/mac.h"
 
 #define GATEWAY_PORT_NAME_BYTES 16 /* IFNAMSIZ */
@@ -36,6 +37,11 @@ const char *gateway_port_state_name(enum gateway_port_state state);
 unsigned gateway_port_ifindex(const char *sysfs, const char *name);
 
 unsigned long gateway_port_mtu(const char *sysfs, const char *name); /* likewise */
+
+/* Tells the addresses that this machine has on the interface, or on what lies upon it (a bridge, a bond): of each MAC 6
+ * bytes, of each IP 4 or 16. Nothing when there is no memory or descriptor left to ask with. */
+void gateway_port_own_addresses(const char *sysfs, const char *name, void (*tell)(void *user, struct slice address),
+                                void *user);
 
 /* Opens the socket, promiscuous, for whole frames of others; frames this machine sends are not captured. 0 with *ret,
  * BASE_E_NOT_FOUND, BASE_E_DENIED or BASE_E_IO with `error`. */

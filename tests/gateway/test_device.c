@@ -252,6 +252,56 @@ static void test_counts_overruns(void **state) {
 	assert_true(fixture->counters.drop[OBS_DROP_DEVICE_OVERRUN] > lost);
 }
 
+#define OWN_MAX 16
+
+struct own {
+	struct slice found[OWN_MAX];
+	uint8_t bytes[OWN_MAX][16];
+	size_t count;
+};
+
+static void note_own(void *user, struct slice address) {
+	struct own *own = user;
+	assert_true(own->count < OWN_MAX && address.len <= 16);
+	memcpy(own->bytes[own->count], address.data, address.len);
+	own->found[own->count] = slice_of(own->bytes[own->count], address.len);
+	own->count++;
+}
+
+static bool is_own(const char *hex) {
+	struct own own = {.count = 0};
+	struct test_frame wanted;
+	bool found = false;
+	test_frame_build(&wanted, hex);
+	gateway_port_own_addresses(GATEWAY_SYSFS, "lan0", note_own, &own);
+	for (size_t i = 0; i < own.count; i++)
+		found = found || slice_equal(own.found[i], slice_of(wanted.bytes, wanted.len));
+	return found;
+}
+
+/* The machine is a station of the LAN with what it has on the port and on a bridge upon it, but not elsewhere. */
+static void test_own_addresses(void **state) {
+	(void)state;
+	private_net_run("ip link set lan0 address 02:00:00:00:00:31 && ip addr add 192.168.7.1/24 dev lan0"
+	                " && ip addr add 192.168.7.2/24 dev lan0 label lan0:two"
+	                " && sysctl -q -w net.ipv6.conf.lan0.disable_ipv6=0 && ip addr add fd00::7/64 dev lan0 nodad"
+	                " && ip link add br0 address 02:00:00:00:00:32 type bridge && ip addr add 192.168.7.3/24 dev br0"
+	                " && ip addr add 192.168.8.1/24 dev sw0");
+	assert_true(is_own("020000000031"));
+	assert_true(is_own("c0a80701"));
+	assert_true(is_own("c0a80702"));
+	assert_true(is_own("fd000000000000000000000000000007"));
+	assert_false(is_own("c0a80801"));
+	assert_false(is_own("c0a80703"));
+	assert_false(is_own("020000000032"));
+	private_net_run("ip link set lan0 master br0");
+	assert_true(is_own("c0a80701"));
+	assert_true(is_own("c0a80703"));
+	assert_true(is_own("020000000032"));
+	assert_false(is_own("c0a80801"));
+	private_net_run("ip link del br0");
+}
+
 static void expect_state(enum gateway_port_state wanted) {
 	char error[GATEWAY_PORT_ERROR_BYTES];
 	unit_assert_int(gateway_port_state(GATEWAY_SYSFS, "lan0", error), wanted, gateway_port_state_name(wanted));
@@ -304,6 +354,7 @@ int main(void) {
 	    ON_VETH(test_writes_super_frames),
 	    ON_VETH(test_merging_keeps_to_the_mtu),
 	    ON_VETH(test_counts_overruns),
+	    ON_VETH(test_own_addresses),
 	    cmocka_unit_test(test_states),
 	};
 	if (!private_net_enter("gateway-device"))

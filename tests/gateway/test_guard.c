@@ -164,6 +164,21 @@ static void test_bindings_end_unless_seen(void **state) {
 	gateway_guard_free(guard);
 }
 
+static void test_holds_what_the_machine_has(void **state) {
+	static const uint8_t v4[] = {192, 168, 1, 1}, v6[16] = {0xfe, 0x80, [15] = 1};
+	struct gateway_guard *guard = gateway_guard_new(seed);
+	(void)state;
+	gateway_guard_hold(guard, slice_of(v4, sizeof(v4)), 0);
+	gateway_guard_hold(guard, slice_of(v6, sizeof(v6)), 0);
+	gateway_guard_hold(guard, slice_of(v6, 6), 0);
+	assert_int_equal(gateway_guard_count(guard), 2);
+	assert_false(allows(guard, REMOTE ARP_REPLY("020000000001", ROUTER_IP), 1));
+	assert_true(allows(guard, REMOTE ARP_REPLY("020000000001", OTHER_IP), 1));
+	assert_false(allows(guard, REMOTE IPV6("3a") OTHER_6 ALL_NODES ND("88") ROUTER_6, 1));
+	assert_true(allows(guard, REMOTE ARP_REPLY("020000000001", ROUTER_IP), GATEWAY_GUARD_AGE_NS));
+	gateway_guard_free(guard);
+}
+
 static void test_stations_are_remembered(void **state) {
 	static const struct proto_mac station = {{0, 0x11, 0x22, 0x33, 0x44, 0x55}};
 	struct gateway_guard *guard = gateway_guard_new(seed);
@@ -236,6 +251,7 @@ int main(void) {
 	    cmocka_unit_test(test_claims),
 	    cmocka_unit_test(test_dhcp_requests),
 	    cmocka_unit_test(test_bindings_end_unless_seen),
+	    cmocka_unit_test(test_holds_what_the_machine_has),
 	    cmocka_unit_test(test_stations_are_remembered),
 	    cmocka_unit_test(test_longest_unseen_makes_room),
 	    cmocka_unit_test(test_truncated),

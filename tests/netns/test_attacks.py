@@ -79,6 +79,26 @@ class TestPolicyOn(AttackCase):
         self.assertNotIn(other, wire.frames())
 
 
+class TestOwnMachine(AttackCase):
+    """The gateway's own machine is a station of the LAN too, though what it sends is not captured."""
+    ADDRESS = '192.168.77.3'
+
+    @classmethod
+    def prepare(cls):
+        cls.lab.run('gateway', 'ip', 'addr', 'add', f'{cls.ADDRESS}/24', 'dev', 'eth0')
+
+    def test_arp_spoof_of_its_address(self):
+        from scapy.all import ARP, Ether
+        spoof = bytes(Ether(src=MAC, dst='ff:ff:ff:ff:ff:ff') / ARP(op=2, hwsrc=MAC, psrc=self.ADDRESS,
+                                                                    pdst=self.ADDRESS)).ljust(60, b'\0')
+        good = friendly(MAC)
+        wire = Tshark(self.lab, 'wire', 'eth0')
+        self.addCleanup(wire.close)
+        send_frames(self.lab, 'client1', TAP, [spoof, good['mdns']])
+        wait_for(lambda: seen(good, wire.frames()), 10, 'the frame sent after it')
+        self.assertEqual([frame for frame in wire.frames() if frame.startswith(spoof[:42])], [])
+
+
 class TestGatewayAlone(AttackCase):
     relay_options = ('--unsafe-no-policy',)
 

@@ -58,13 +58,29 @@ static void hear(struct gateway_bridge *bridge, struct slice frame, uint64_t now
 		gateway_guard_hear(bridge->guard, proto_mac_of(frame.data + PROTO_MAC_BYTES), now);
 }
 
+/* A good frame that we never wrote to the LAN, since no client may send the like or so long a one. A tag may have been
+ * put on by a switch and proves nothing. */
+static bool no_client_sent(const struct gateway_bridge *bridge, struct slice frame) {
+	struct proto_ether ether;
+
+	return bridge->guard != NULL && policy_check(frame, POLICY_FROM_LAN) == POLICY_PASS &&
+	       proto_ether_parse(frame, &ether) == 0 && ether.vlan_tags == 0 &&
+	       (frame.len > proto_frame_bytes_max(bridge->tap_mtu) ||
+	        policy_check(frame, POLICY_FROM_REMOTE) != POLICY_PASS);
+}
+
 /* Traffic between LAN stations (flooded, behind a hub, or with this machine) still teaches the guard: who is there, and
  * by ARP answers who holds an address. */
 static void learn_in_passing(struct gateway_bridge *bridge, struct slice frame, uint64_t now) {
 	struct proto_ether ether;
 
-	if (bridge->guard == NULL || gateway_remotes_by_mac(bridge->remotes, frame.data + PROTO_MAC_BYTES) != NULL)
+	if (bridge->guard == NULL)
 		return;
+	if (gateway_remotes_by_mac(bridge->remotes, frame.data + PROTO_MAC_BYTES) != NULL) {
+		if (no_client_sent(bridge, frame))
+			hear(bridge, frame, now);
+		return;
+	}
 	hear(bridge, frame, now);
 	if (base_get_u16(frame.data + 12) == PROTO_ETHERTYPE_ARP && policy_check(frame, POLICY_FROM_LAN) == POLICY_PASS &&
 	    proto_ether_parse(frame, &ether) == 0)
@@ -82,17 +98,6 @@ static struct slice without_tags(struct gateway_bridge *bridge, struct slice fra
 	memcpy(bridge->untagged, frame.data, 2 * PROTO_MAC_BYTES);
 	memcpy(bridge->untagged + 2 * PROTO_MAC_BYTES, frame.data + rest, frame.len - rest);
 	return slice_of(bridge->untagged, len);
-}
-
-/* A good frame that we never wrote to the LAN, since no client may send the like or so long a one. A tag may have been
- * put on by a switch and proves nothing. */
-static bool no_client_sent(const struct gateway_bridge *bridge, struct slice frame) {
-	struct proto_ether ether;
-
-	return bridge->guard != NULL && policy_check(frame, POLICY_FROM_LAN) == POLICY_PASS &&
-	       proto_ether_parse(frame, &ether) == 0 && ether.vlan_tags == 0 &&
-	       (frame.len > proto_frame_bytes_max(bridge->tap_mtu) ||
-	        policy_check(frame, POLICY_FROM_REMOTE) != POLICY_PASS);
 }
 
 /* A frame with a remote client's source coming in from the LAN: a loop, a second way between the two, or a LAN station

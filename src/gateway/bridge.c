@@ -70,7 +70,7 @@ static bool no_client_sent(const struct gateway_bridge *bridge, struct slice fra
 }
 
 /* Traffic between LAN stations (flooded, behind a hub, or with this machine) still teaches the guard: who is there, and
- * by ARP answers who holds an address. */
+ * by ARP and neighbour discovery who holds an address. */
 static void learn_in_passing(struct gateway_bridge *bridge, struct slice frame, uint64_t now) {
 	struct proto_ether ether;
 
@@ -82,8 +82,9 @@ static void learn_in_passing(struct gateway_bridge *bridge, struct slice frame, 
 		return;
 	}
 	hear(bridge, frame, now);
-	if (base_get_u16(frame.data + 12) == PROTO_ETHERTYPE_ARP && policy_check(frame, POLICY_FROM_LAN) == POLICY_PASS &&
-	    proto_ether_parse(frame, &ether) == 0)
+	uint16_t type = base_get_u16(frame.data + 12);
+	if ((type == PROTO_ETHERTYPE_ARP || type == PROTO_ETHERTYPE_IPV6) &&
+	    policy_check(frame, POLICY_FROM_LAN) == POLICY_PASS && proto_ether_parse(frame, &ether) == 0)
 		gateway_guard_learn(bridge->guard, &ether, now);
 }
 

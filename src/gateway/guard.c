@@ -28,12 +28,13 @@ enum {
 	NEXT_SHIM6 = 140
 };
 enum { ND_ROUTER_SOLICIT = 133, ND_ROUTER_ADVERT = 134, ND_NEIGHBOUR_SOLICIT = 135, ND_NEIGHBOUR_ADVERT = 136 };
-enum { ND_TARGET = 8, ND_TARGET_BYTES = 24 };
+enum { ND_ROUTER_LIFETIME = 6, ND_ROUTER_BYTES = 8, ND_TARGET = 8, ND_TARGET_BYTES = 24 };
 
 struct binding {
 	struct gateway_claim claim;
 	struct proto_mac mac;
 	uint64_t last_seen;
+	uint64_t router_until; /* 0: no router */
 	struct base_map_node node;
 	struct base_list order;
 };
@@ -55,7 +56,7 @@ static bool claim_of(uint8_t family, const uint8_t *ip, size_t len, struct gatew
 
 	memcpy(claim.key + 1, ip, len);
 	const struct gateway_claim nothing = {.key = {family}};
-	if (memcmp(&claim, &nothing, sizeof(claim)) == 0)
+	if (memcmp(claim.key, nothing.key, sizeof(claim.key)) == 0)
 		return false;
 	*ret = claim;
 	return true;
@@ -110,8 +111,13 @@ static bool claim_of_ipv6(struct slice ip, struct gateway_claim *ret) {
 		return false;
 	struct slice icmp = slice_of(ip.data + offset, ip.len - offset);
 	switch (icmp.data[0]) {
-	case ND_ROUTER_SOLICIT:
 	case ND_ROUTER_ADVERT:
+		if (!claim_of(6, ip.data + IPV6_SOURCE, 16, ret))
+			return false;
+		if (icmp.len >= ND_ROUTER_BYTES)
+			ret->router_seconds = base_get_u16(icmp.data + ND_ROUTER_LIFETIME);
+		return true;
+	case ND_ROUTER_SOLICIT:
 	case ND_NEIGHBOUR_SOLICIT:
 		return claim_of(6, ip.data + IPV6_SOURCE, 16, ret);
 	case ND_NEIGHBOUR_ADVERT:
@@ -198,7 +204,12 @@ static void bind(struct gateway_guard *guard, const struct gateway_claim *claim,
 		binding->claim = *claim;
 		/* The key is new and the node free, so the insert can't fail. */
 		(void)base_map_insert(&guard->by_address, &binding->node, claim_key(&binding->claim));
+		binding->router_until = 0;
+	} else if (!proto_mac_equal(binding->mac, mac)) {
+		binding->router_until = 0;
 	}
+	if (claim->router_seconds > 0)
+		binding->router_until = now + claim->router_seconds * BASE_SECOND;
 	binding->mac = mac;
 	see(guard, binding, now);
 }
@@ -274,8 +285,8 @@ bool gateway_guard_allows(struct gateway_guard *guard, const struct proto_ether 
 		return true;
 	const struct binding *binding = find(guard, &claim);
 	/* A gateway that waited for another one's seat on the same LAN has heard that one's clients as stations. */
-	return binding == NULL || now - binding->last_seen >= GATEWAY_GUARD_AGE_NS ||
-	       proto_mac_equal(binding->mac, ether->src);
+	return binding == NULL || proto_mac_equal(binding->mac, ether->src) ||
+	       (now - binding->last_seen >= GATEWAY_GUARD_AGE_NS && now >= binding->router_until);
 }
 
 size_t gateway_guard_count(const struct gateway_guard *guard) {

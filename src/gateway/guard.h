@@ -2,9 +2,10 @@
  * address of the router or of another LAN machine by ARP or neighbour discovery. Pure.
  *
  * It remembers which IPv4 and IPv6 addresses the LAN's own stations hold: learnt from their ARP (RFC 826) and neighbour
- * discovery (RFC 4861), kept fresh by every frame of theirs that the gateway sees. A remote frame that claims such an
- * address is refused; claims nobody contradicts pass, so do address probes (RFC 5227, duplicate address detection),
- * which claim nothing. A binding unseen for GATEWAY_GUARD_AGE_NS ends, so that an address may really move.
+ * discovery (RFC 4861), kept fresh by every packet of theirs that the gateway bridges. A remote frame that claims such
+ * an address is refused; claims nobody contradicts pass, so do address probes (RFC 5227, duplicate address detection),
+ * which claim nothing. A binding unseen for GATEWAY_GUARD_AGE_NS ends, so that an address may really move; that of an
+ * IPv6 router, which may advertise itself every half hour only, not before its router lifetime.
  *
  * The same table holds the LAN stations' MACs: a remote client that chose the router's would draw the whole LAN's
  * traffic to the gateway's switch port, so it stays outside while the LAN's own station is heard.
@@ -19,7 +20,8 @@ struct gateway_guard;
 
 /* What a frame says about who holds an address. */
 struct gateway_claim {
-	uint8_t key[17]; /* 4, 6 or 2 for a MAC, then the address, padded with zeros */
+	uint8_t key[17];         /* 4, 6 or 2 for a MAC, then the address, padded with zeros */
+	uint16_t router_seconds; /* of a router advertisement: its router lifetime */
 };
 
 /* NULL when memory is out. */

@@ -273,6 +273,20 @@ static void test_learns_from_arp_between_stations(void **state) {
 	teardown(&fixture);
 }
 
+/* Of the link-local address that ends so. */
+#define ADVERTISEMENT(target) \
+	"86dd " IP6("3a") "88000000 60000000 fe8000000000000000000000000000" target " 0201 000000000000"
+
+static void test_learns_from_neighbour_discovery_between_stations(void **state) {
+	struct fixture fixture;
+	(void)state;
+	setup(&fixture);
+	assert_int_equal(from_tunnel(&fixture, 7, IP6_MC ALICE ADVERTISEMENT("21")), NOT_DROPPED);
+	assert_int_equal(from_lan(&fixture, STATION_B STATION ADVERTISEMENT("21")), OBS_DROP_LOCAL_UNICAST);
+	assert_int_equal(from_tunnel(&fixture, 7, IP6_MC ALICE ADVERTISEMENT("21")), OBS_DROP_ADDRESS_GUARD);
+	teardown(&fixture);
+}
+
 static void test_a_remote_cannot_teach_the_guard(void **state) {
 	struct fixture fixture;
 	(void)state;
@@ -336,6 +350,7 @@ int main(void) {
 	    cmocka_unit_test(test_refused_by_the_session),
 	    cmocka_unit_test(test_counts_broadcasts),
 	    cmocka_unit_test(test_learns_from_arp_between_stations),
+	    cmocka_unit_test(test_learns_from_neighbour_discovery_between_stations),
 	    cmocka_unit_test(test_a_remote_cannot_teach_the_guard),
 	    cmocka_unit_test(test_without_a_room),
 	    cmocka_unit_test(test_says_what_happened),

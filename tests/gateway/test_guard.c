@@ -164,6 +164,23 @@ static void test_bindings_end_unless_seen(void **state) {
 	gateway_guard_free(guard);
 }
 
+#define ADVERTISED(seconds) LAN_STATION IPV6("3a") ROUTER_6 ALL_NODES "86 00 0000 40 00 " seconds " 00000000 00000000"
+
+static void test_routers_stay_for_their_lifetime(void **state) {
+	static const char claim[] = REMOTE IPV6("3a") OTHER_6 ALL_NODES ND("88") ROUTER_6;
+	struct gateway_guard *guard = gateway_guard_new(seed);
+	(void)state;
+	learn(guard, ADVERTISED("0708"), 0);
+	assert_false(allows(guard, claim, 1800 * BASE_SECOND - 1));
+	assert_true(allows(guard, claim, 1800 * BASE_SECOND));
+	learn(guard, ADVERTISED("0000"), 2000 * BASE_SECOND);
+	assert_true(allows(guard, claim, 2000 * BASE_SECOND + GATEWAY_GUARD_AGE_NS));
+	learn(guard, ADVERTISED("0708"), 3000 * BASE_SECOND);
+	learn(guard, "ffffffffffff 00aaaaaaaaaa " IPV6("3a") ROUTER_6 ALL_NODES ND("87") OTHER_6, 3001 * BASE_SECOND);
+	assert_true(allows(guard, claim, 3001 * BASE_SECOND + GATEWAY_GUARD_AGE_NS)); /* another station's now */
+	gateway_guard_free(guard);
+}
+
 static void test_holds_what_the_machine_has(void **state) {
 	static const uint8_t v4[] = {192, 168, 1, 1}, v6[16] = {0xfe, 0x80, [15] = 1};
 	struct gateway_guard *guard = gateway_guard_new(seed);
@@ -251,6 +268,7 @@ int main(void) {
 	    cmocka_unit_test(test_claims),
 	    cmocka_unit_test(test_dhcp_requests),
 	    cmocka_unit_test(test_bindings_end_unless_seen),
+	    cmocka_unit_test(test_routers_stay_for_their_lifetime),
 	    cmocka_unit_test(test_holds_what_the_machine_has),
 	    cmocka_unit_test(test_stations_are_remembered),
 	    cmocka_unit_test(test_longest_unseen_makes_room),

@@ -103,6 +103,14 @@ int gateway_lan_port_fd(const struct gateway_lan_port *port) {
 }
 
 unsigned gateway_lan_port_ifindex(const struct gateway_lan_port *port) {
+	struct sockaddr_ll own = {0};
+	socklen_t len = sizeof(own);
+
+	/* The kernel unbinds the socket of an interface that goes away, for good, even if the interface comes back with the
+	 * same index (as from another network namespace). */
+	if (port->socket.fd >= 0 && getsockname(port->socket.fd, (struct sockaddr *)(void *)&own, &len) == 0 &&
+	    own.sll_family == AF_PACKET)
+		return (unsigned)own.sll_ifindex;
 	return port->socket.ifindex;
 }
 

@@ -28,8 +28,9 @@ void gateway_lan_port_set_mtu(struct gateway_lan_port *port, size_t mtu);
 /* Which frames leave merged (enum offload_kinds). */
 unsigned gateway_lan_port_merges(const struct gateway_lan_port *port);
 bool gateway_lan_port_attached(const struct gateway_lan_port *port);
-int gateway_lan_port_fd(const struct gateway_lan_port *port);               /* -1 without a socket */
-unsigned gateway_lan_port_ifindex(const struct gateway_lan_port *port);     /* 0 without a socket */
+int gateway_lan_port_fd(const struct gateway_lan_port *port); /* -1 without a socket */
+/* What the socket is bound to: 0 without one, no interface's index once its interface went away. */
+unsigned gateway_lan_port_ifindex(const struct gateway_lan_port *port);
 struct proto_mac gateway_lan_port_mac(const struct gateway_lan_port *port); /* zero without a socket */
 
 /* Delivers what is there, up to the bound of a turn. 0, or the negative errno of a socket that reports trouble. */

@@ -252,6 +252,19 @@ static void test_counts_overruns(void **state) {
 	assert_true(fixture->counters.drop[OBS_DROP_DEVICE_OVERRUN] > lost);
 }
 
+/* An interface that goes and comes back between two looks at it may be the same by name and index. */
+static void test_notices_a_new_interface_of_the_same_index(void **state) {
+	struct fixture *fixture = *state;
+	char command[128];
+	const unsigned index = if_nametoindex("lan0");
+	assert_int_equal(gateway_lan_port_ifindex(fixture->port), index);
+	(void)snprintf(command, sizeof(command), "ip link del lan0 && ip link add lan0 index %u type veth peer name sw0",
+	               index);
+	private_net_run(command);
+	assert_int_equal(gateway_port_ifindex(GATEWAY_SYSFS, "lan0"), index);
+	assert_int_not_equal(gateway_lan_port_ifindex(fixture->port), index);
+}
+
 #define OWN_MAX 16
 
 struct own {
@@ -354,6 +367,7 @@ int main(void) {
 	    ON_VETH(test_writes_super_frames),
 	    ON_VETH(test_merging_keeps_to_the_mtu),
 	    ON_VETH(test_counts_overruns),
+	    ON_VETH(test_notices_a_new_interface_of_the_same_index),
 	    ON_VETH(test_own_addresses),
 	    cmocka_unit_test(test_states),
 	};

@@ -41,8 +41,10 @@ struct binding {
 
 struct gateway_guard {
 	struct base_map by_address;
-	struct base_list order; /* longest unseen first */
-	size_t used;            /* entries handed out so far */
+	uint64_t seed[2];
+	uint16_t held[GATEWAY_GUARD_HOLDERS]; /* IP addresses, by hash of the station's MAC */
+	struct base_list order;               /* longest unseen first */
+	size_t used;                          /* entries handed out so far */
 	struct binding entries[GATEWAY_GUARD_ENTRIES_MAX];
 };
 
@@ -158,6 +160,7 @@ struct gateway_guard *gateway_guard_new(const uint64_t seed[static 2]) {
 	if (guard == NULL)
 		return NULL;
 	base_list_init(&guard->order);
+	memcpy(guard->seed, seed, sizeof(guard->seed));
 	if (base_map_init(&guard->by_address, seed) < 0) {
 		free(guard);
 		return NULL;
@@ -178,6 +181,27 @@ static struct binding *find(const struct gateway_guard *guard, const struct gate
 	return node == NULL ? NULL : BASE_CONTAINER(node, struct binding, node);
 }
 
+static uint16_t *held_by(struct gateway_guard *guard, struct proto_mac mac) {
+	return &guard->held[base_siphash13(guard->seed, slice_of(mac.b, sizeof(mac.b))) % GATEWAY_GUARD_HOLDERS];
+}
+
+static bool is_ip(const struct gateway_claim *claim) {
+	return claim->key[0] != 2;
+}
+
+/* It stays in the table, for another station or another address. */
+static void take_from_station(struct gateway_guard *guard, const struct binding *binding) {
+	if (is_ip(&binding->claim))
+		(*held_by(guard, binding->mac))--;
+}
+
+static void give_to_station(struct gateway_guard *guard, struct binding *binding, struct proto_mac mac) {
+	binding->mac = mac;
+	binding->router_until = 0;
+	if (is_ip(&binding->claim))
+		(*held_by(guard, mac))++;
+}
+
 /* A fresh entry, or the one unseen for the longest. */
 static struct binding *take_entry(struct gateway_guard *guard) {
 	if (guard->used < GATEWAY_GUARD_ENTRIES_MAX) {
@@ -187,6 +211,7 @@ static struct binding *take_entry(struct gateway_guard *guard) {
 	}
 	struct binding *oldest = BASE_CONTAINER(guard->order.next, struct binding, order);
 	base_map_remove(&guard->by_address, &oldest->node);
+	take_from_station(guard, oldest);
 	return oldest;
 }
 
@@ -200,17 +225,19 @@ static void bind(struct gateway_guard *guard, const struct gateway_claim *claim,
 	struct binding *binding = find(guard, claim);
 
 	if (binding == NULL) {
+		if (is_ip(claim) && *held_by(guard, mac) >= GATEWAY_GUARD_HELD_MAX)
+			return;
 		binding = take_entry(guard);
 		binding->claim = *claim;
 		/* The key is new and the node free, so the insert can't fail. */
 		(void)base_map_insert(&guard->by_address, &binding->node, claim_key(&binding->claim));
-		binding->router_until = 0;
+		give_to_station(guard, binding, mac);
 	} else if (!proto_mac_equal(binding->mac, mac)) {
-		binding->router_until = 0;
+		take_from_station(guard, binding);
+		give_to_station(guard, binding, mac);
 	}
 	if (claim->router_seconds > 0)
 		binding->router_until = now + claim->router_seconds * BASE_SECOND;
-	binding->mac = mac;
 	see(guard, binding, now);
 }
 

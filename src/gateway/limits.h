@@ -10,6 +10,10 @@
 /* LAN addresses the guard protects: a MAC and an IPv4 address each of a /20 full of stations; the longest unseen makes
  * room. */
 #define GATEWAY_GUARD_ENTRIES_MAX 8192
+/* Addresses of these that one station may hold, counted by so many hashes of stations: one that answers for the whole
+ * Internet (proxy ARP), which a remote client may ask it about, must not push the others out. */
+#define GATEWAY_GUARD_HELD_MAX 1024
+#define GATEWAY_GUARD_HOLDERS 1024
 /* A binding nobody has refreshed for so long protects nothing any more: short enough that an address which DHCP moves
  * from a LAN machine to a remote one works soon, long enough that routers and busy hosts stay covered. */
 #define GATEWAY_GUARD_AGE_NS (120 * BASE_SECOND)

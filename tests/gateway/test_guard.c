@@ -217,6 +217,7 @@ static void learn_number(struct gateway_guard *guard, uint32_t ip, uint64_t now)
 	struct proto_ether ether;
 	assert_true(parse(&frame, LAN_STATION ARP_REQUEST("001122334455", "00000000"), &ether));
 	base_put_u32(frame.bytes + 28, ip);
+	ether.src.b[5] = (uint8_t)(ip >> 8); /* 256 addresses a station */
 	gateway_guard_learn(guard, &ether, now);
 }
 
@@ -236,6 +237,29 @@ static void test_longest_unseen_makes_room(void **state) {
 	for (uint32_t i = 0; i < 3 * GATEWAY_GUARD_ENTRIES_MAX; i++)
 		learn_number(guard, 0x0c000000 + i, 11000 + i);
 	assert_int_equal(gateway_guard_count(guard), GATEWAY_GUARD_ENTRIES_MAX);
+	gateway_guard_free(guard);
+}
+
+/* A router with proxy ARP answers for whatever it is asked about. */
+static void test_one_station_cannot_push_others_out(void **state) {
+	struct gateway_guard *guard = gateway_guard_new(seed);
+	struct test_frame frame;
+	struct proto_ether ether;
+	(void)state;
+	learn_number(guard, 0xc0a80142, 0);
+	assert_true(parse(&frame, LAN_STATION ARP_REQUEST("001122334455", ROUTER_IP), &ether));
+	for (uint32_t i = 0; i < 3 * GATEWAY_GUARD_ENTRIES_MAX; i++) {
+		gateway_guard_learn(guard, &ether, 1);
+		base_put_u32(frame.bytes + 28, 0x0a000000 + i);
+	}
+	assert_int_equal(gateway_guard_count(guard), 1 + GATEWAY_GUARD_HELD_MAX);
+	assert_false(allows(guard, REMOTE ARP_REPLY("020000000001", OTHER_IP), 2));
+	assert_false(allows(guard, REMOTE ARP_REPLY("020000000001", ROUTER_IP), 2));
+	/* Another station takes one of them over: there is room for one more. */
+	learn(guard, "ffffffffffff 020000000099 " ARP_REQUEST("020000000099", ROUTER_IP), 3);
+	base_put_u32(frame.bytes + 28, 0x0b000001);
+	gateway_guard_learn(guard, &ether, 3);
+	assert_false(allows(guard, REMOTE "0806 0001 0800 06 04 0002 020000000001 0b000001 001122334455 c0a80101", 4));
 	gateway_guard_free(guard);
 }
 
@@ -272,6 +296,7 @@ int main(void) {
 	    cmocka_unit_test(test_holds_what_the_machine_has),
 	    cmocka_unit_test(test_stations_are_remembered),
 	    cmocka_unit_test(test_longest_unseen_makes_room),
+	    cmocka_unit_test(test_one_station_cannot_push_others_out),
 	    cmocka_unit_test(test_truncated),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

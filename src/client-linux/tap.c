@@ -34,6 +34,7 @@ struct lintap_tap {
 	unsigned merges;
 	struct lintap_written written;
 	uint64_t read_at;
+	bool more; /* the last read stopped before the device was empty */
 	uint8_t rx[OFFLOAD_VNET_HEADER_BYTES + OFFLOAD_SUPER_FRAME_MAX];
 };
 
@@ -181,10 +182,12 @@ int lintap_tap_set_carrier(struct lintap_tap *tap, bool on) {
 }
 
 int lintap_tap_read(struct lintap_tap *tap, uint64_t now) {
-	const int reads_max = now - tap->read_at > LINTAP_PAUSE_NS ? 1 : LINTAP_READS_PER_TURN;
+	/* What is still there from the last time has had no pause: that turn was a long one. */
+	const int reads_max = !tap->more && now - tap->read_at > LINTAP_PAUSE_NS ? 1 : LINTAP_READS_PER_TURN;
 	size_t bytes = 0;
 
 	tap->read_at = now;
+	tap->more = true;
 	for (int reads = 0; reads < reads_max && bytes < LINTAP_READ_BYTES_PER_TURN; reads++) {
 		ssize_t got = read(tap->fd, tap->rx, sizeof(tap->rx));
 		if (got < 0 && errno == EINTR)
@@ -194,6 +197,7 @@ int lintap_tap_read(struct lintap_tap *tap, uint64_t now) {
 			link_capture_lost(&tap->capture, 0);
 			continue;
 		}
+		tap->more = got > 0;
 		if (got < 0)
 			return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -errno;
 		if (got == 0)

@@ -37,6 +37,7 @@ struct gateway_lan_port {
 	unsigned merges;
 	size_t mtu;
 	uint64_t read_at;
+	bool more; /* the last read stopped before the socket was empty */
 	struct gateway_tx tx;
 };
 
@@ -187,15 +188,18 @@ static ssize_t read_one(struct gateway_lan_port *port, uint64_t now) {
 
 int gateway_lan_port_read(struct gateway_lan_port *port, uint64_t now) {
 	size_t bytes = 0;
-	const int reads_max = now - port->read_at > GATEWAY_PAUSE_NS ? 1 : GATEWAY_READS_PER_TURN;
+	/* What is still there from the last time has had no pause: that turn was a long one. */
+	const int reads_max = !port->more && now - port->read_at > GATEWAY_PAUSE_NS ? 1 : GATEWAY_READS_PER_TURN;
 
 	port->read_at = now;
+	port->more = true;
 	for (int reads = 0; reads < reads_max && bytes < GATEWAY_READ_BYTES_PER_TURN; reads++) {
 		if (port->socket.fd < 0)
 			return 0;
 		ssize_t got = read_one(port, now);
 		if (got == -EINTR)
 			continue;
+		port->more = got >= 0;
 		if (got == -EAGAIN || got == -EWOULDBLOCK)
 			return 0;
 		if (got < 0)

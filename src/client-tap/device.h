@@ -39,7 +39,8 @@ void *tapwin_device_event(const struct tapwin_device *device);
  * ready (media down or asleep) and reads pause until tapwin_device_resume(); BASE_E_IO, with the system's number in
  * tapwin_device_error(): the device is beyond use. */
 int tapwin_device_read(struct tapwin_device *device, struct slice *ret);
-/* Posts reads again after BASE_E_STATE: call it about once a second while that lasts. */
+/* Posts reads again after BASE_E_STATE: call it about once a second while that lasts. An adapter that was disabled or
+ * removed meanwhile is beyond use then. */
 void tapwin_device_resume(struct tapwin_device *device);
 /* Hands a frame to the driver, never waits. 0; BASE_E_FULL, BASE_E_RUNT, BASE_E_TOO_BIG, BASE_E_STATE (the driver is
  * not ready): dropped and counted; BASE_E_IO as for reads, also for a write before this one. */

@@ -30,6 +30,7 @@ struct ring {
 };
 
 struct tapwin_device {
+	char guid[TAPWIN_GUID_BYTES];
 	HANDLE file, read_event, ioctl_event;
 	struct ring reads, writes;
 	struct slot read_slots[TAPWIN_READS], write_slots[TAPWIN_WRITES];
@@ -82,6 +83,9 @@ int tapwin_device_open(const char *guid, struct tapwin_device **ret, char error[
 	DWORD code = ERROR_NOT_ENOUGH_MEMORY;
 
 	if (device != NULL) {
+		struct base_text text;
+		base_text_init(&text, device->guid, sizeof(device->guid));
+		base_text_add(&text, guid);
 		device->reads = (struct ring){.slots = device->read_slots, .cap = TAPWIN_READS};
 		device->writes = (struct ring){.slots = device->write_slots, .cap = TAPWIN_WRITES};
 		device->paused = device->pause_told = true; /* until media is up */
@@ -225,15 +229,37 @@ static void post_reads(struct tapwin_device *device) {
 	}
 }
 
+/* The driver has one opener at a time: while it sleeps, another one is refused as ever. Of an adapter that was disabled
+ * or removed the device is gone, or a new one is in its place; all that we hear from ours then is that it is not ready.
+ */
+static bool is_gone(const struct tapwin_device *device) {
+	char ignored[TAPWIN_ERROR_BYTES];
+	struct tapwin_device *other;
+	struct proto_mac mac;
+	int err = tapwin_device_open(device->guid, &other, ignored);
+
+	if (err == 0) {
+		err = tapwin_device_mac(other, &mac, ignored); /* Wine refuses no earlier */
+		tapwin_device_close(other);
+	}
+	return err == 0 || err == BASE_E_NOT_FOUND;
+}
+
 void tapwin_device_resume(struct tapwin_device *device) {
+	const bool was_paused = device->paused;
+
 	device->paused = false;
 	post_reads(device);
+	if (was_paused && is_gone(device))
+		break_down(device, "reading from the TAP adapter", ERROR_FILE_NOT_FOUND);
 }
 
 /* Whether a frame is finished. The event was reset by posting, or now: from here on it tells of what finishes later. */
 static bool oldest_finished(struct tapwin_device *device, DWORD *ret_code, DWORD *ret_len) {
 	struct ring *ring = &device->reads;
 
+	if (ring->count == 0)
+		ResetEvent(device->read_event); /* all were given back, and posting waits for tapwin_device_resume() */
 	for (int look = 0; look < 2 && ring->count > 0; look++) {
 		*ret_code = result_of(device, ring_oldest(ring), ret_len);
 		if (*ret_code != ERROR_IO_INCOMPLETE)

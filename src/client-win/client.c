@@ -257,6 +257,8 @@ static void on_joined(void *user, const struct ctrl_welcome *welcome, uint64_t n
 		stop_with(client, CLIENT_EXIT_DEVICE, "tap_failed", "the driver refuses to connect the adapter", now);
 		return;
 	}
+	/* Asleep or disabled at this moment it refused the first reads, and no event says so. */
+	(void)loop_timer_set(client->process.loop, &client->resume_timer, now + WINMAIN_RESUME_NS);
 	if (!again && !verify_pin(client, now))
 		return;
 	diagnose(client);

@@ -31,7 +31,8 @@ struct adapter {
 	ULONG media, media_changes;
 	struct side sides[2];
 	DEVICE_OBJECT *devices[2];
-	WCHAR links[2][TEXT_CHARS * 2];
+	WCHAR names[2][TEXT_CHARS * 2], links[2][TEXT_CHARS * 2];
+	BOOLEAN unlinked; /* the .tap side has no link */
 };
 
 struct extension {
@@ -162,7 +163,7 @@ static NTSTATUS take_failure(uint32_t *failure) {
 }
 
 static BOOLEAN not_ready(const struct adapter *adapter, int side) {
-	return side == TAP && (!adapter->media || adapter->config.asleep);
+	return side == TAP && (!adapter->media || adapter->config.asleep || adapter->config.gone);
 }
 
 static NTSTATUS read_frame(struct adapter *adapter, int which, IRP *irp) {
@@ -272,6 +273,22 @@ static NTSTATUS set_media(struct adapter *adapter, IRP *irp) {
 	return complete(irp, STATUS_SUCCESS, 1);
 }
 
+/* The name by which programs open a side, or no name. */
+static NTSTATUS set_link(struct adapter *adapter, int which, BOOLEAN there) {
+	UNICODE_STRING name, link;
+
+	RtlInitUnicodeString(&name, adapter->names[which]);
+	RtlInitUnicodeString(&link, adapter->links[which]);
+	return there ? IoCreateSymbolicLink(&link, &name) : IoDeleteSymbolicLink(&link);
+}
+
+static void come_or_go(struct adapter *adapter) {
+	const BOOLEAN gone = adapter->config.gone != 0;
+
+	if (gone != adapter->unlinked && set_link(adapter, TAP, !gone) == STATUS_SUCCESS)
+		adapter->unlinked = gone;
+}
+
 static NTSTATUS set_config(struct adapter *adapter, IRP *irp) {
 	KIRQL irql;
 
@@ -282,7 +299,8 @@ static NTSTATUS set_config(struct adapter *adapter, IRP *irp) {
 	KeReleaseSpinLock(&adapter->lock, irql);
 	release_writes(adapter);
 	fail_waiting_read(adapter);
-	if (adapter->config.asleep)
+	come_or_go(adapter);
+	if (adapter->config.asleep || adapter->config.gone)
 		flush(adapter, &adapter->sides[TAP].reads, STATUS_CANCELLED);
 	return complete(irp, STATUS_SUCCESS, 0);
 }
@@ -406,18 +424,18 @@ static void append(WCHAR *text, const WCHAR *tail) {
 
 static NTSTATUS make_device(DRIVER_OBJECT *driver, struct adapter *adapter, int which, const WCHAR *guid) {
 	static const WCHAR *const tails[] = {L".tap", L".wire"};
-	WCHAR name[TEXT_CHARS * 2] = L"\\Device\\";
-	UNICODE_STRING device_name, link;
+	UNICODE_STRING device_name;
 	NTSTATUS status;
 
-	append(name, guid);
-	append(name, tails[which]);
+	adapter->names[which][0] = 0;
+	append(adapter->names[which], L"\\Device\\");
+	append(adapter->names[which], guid);
+	append(adapter->names[which], tails[which]);
 	adapter->links[which][0] = 0;
 	append(adapter->links[which], L"\\DosDevices\\Global\\");
 	append(adapter->links[which], guid);
 	append(adapter->links[which], tails[which]);
-	RtlInitUnicodeString(&device_name, name);
-	RtlInitUnicodeString(&link, adapter->links[which]);
+	RtlInitUnicodeString(&device_name, adapter->names[which]);
 	status = IoCreateDevice(driver, sizeof(struct extension), &device_name, FILE_DEVICE_UNKNOWN, 0, FALSE,
 	                        &adapter->devices[which]);
 	if (status != STATUS_SUCCESS)
@@ -425,7 +443,7 @@ static NTSTATUS make_device(DRIVER_OBJECT *driver, struct adapter *adapter, int 
 	*extension_of(adapter->devices[which]) = (struct extension){.adapter = adapter, .side = which};
 	InitializeListHead(&adapter->sides[which].reads);
 	InitializeListHead(&adapter->sides[which].writes);
-	status = IoCreateSymbolicLink(&link, &device_name);
+	status = set_link(adapter, which, TRUE);
 	adapter->devices[which]->Flags |= DO_BUFFERED_IO;
 	adapter->devices[which]->Flags &= ~(ULONG)DO_DEVICE_INITIALIZING;
 	return status;
@@ -435,10 +453,7 @@ static void NTAPI unload(DRIVER_OBJECT *driver) {
 	struct adapter *adapter = extension_of(driver->DeviceObject)->adapter;
 
 	for (int i = 0; i < 2; i++) {
-		UNICODE_STRING link;
-
-		RtlInitUnicodeString(&link, adapter->links[i]);
-		IoDeleteSymbolicLink(&link);
+		set_link(adapter, i, FALSE);
 		if (adapter->devices[i] != NULL)
 			IoDeleteDevice(adapter->devices[i]);
 	}

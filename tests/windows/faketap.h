@@ -27,6 +27,7 @@ struct faketap_config {
 	uint32_t fail_media;  /* NTSTATUS for every SET_MEDIA_STATUS */
 	uint32_t hold_writes; /* writes of the .tap side wait until this is 0 again */
 	uint32_t asleep;      /* media says up, yet reads and writes are refused as when it is down */
+	uint32_t gone;        /* the adapter was disabled: who has it open finds it asleep, and nobody else finds it */
 };
 
 struct faketap_state {

@@ -45,6 +45,7 @@ static bool set_field(const char *text) {
 	    {"fail_media=", offsetof(struct faketap_config, fail_media)},
 	    {"hold_writes=", offsetof(struct faketap_config, hold_writes)},
 	    {"asleep=", offsetof(struct faketap_config, asleep)},
+	    {"gone=", offsetof(struct faketap_config, gone)},
 	};
 	struct faketap_config config;
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {

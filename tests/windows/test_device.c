@@ -243,6 +243,39 @@ static void test_not_ready_is_no_error(void **state) {
 	}
 }
 
+/* TAP-Windows6 gives back all reads with ERROR_OPERATION_ABORTED when its adapter is disabled, as before it sleeps, and
+ * refuses all later ones likewise. */
+static void test_disabled_is_not_asleep(void **state) {
+	struct fixture *f = *state;
+	struct faketap_config config;
+	uint8_t frame[64];
+	struct slice got;
+
+	plug(f);
+	config = config_of(f);
+	config.asleep = 1;
+	set_config(f, config);
+	assert_int_equal(next_frame(f, &got), BASE_E_STATE);
+	/* Once all reads are back nothing is ready any more: the loop may sleep. */
+	for (unsigned i = 0; i < 50 && WaitForSingleObject(tapwin_device_event(f->device), 20) == WAIT_OBJECT_0; i++)
+		assert_int_equal(tapwin_device_read(f->device, &got), BASE_E_AGAIN);
+	assert_int_equal(WaitForSingleObject(tapwin_device_event(f->device), 0), WAIT_TIMEOUT);
+	for (unsigned i = 0; i < 10; i++) {
+		tapwin_device_resume(f->device);
+		assert_int_equal(next_frame(f, &got), BASE_E_STATE);
+	}
+	config.asleep = 0;
+	config.gone = 1;
+	set_config(f, config);
+	tapwin_device_resume(f->device);
+	assert_int_equal(tapwin_device_read(f->device, &got), BASE_E_IO);
+	assert_int_equal(tapwin_device_write(f->device, slice_of(frame, make_frame(frame, 64, 1))), BASE_E_IO);
+	tapwin_device_error(f->device, f->error);
+	assert_non_null(strstr(f->error, "reading from the TAP adapter: not there; is the adapter enabled"));
+	config.gone = 0;
+	set_config(f, config);
+}
+
 static void test_bad_frames_are_no_error(void **state) {
 	struct fixture *f = *state;
 	uint8_t frame[FAKETAP_FRAME_BYTES_MAX];
@@ -501,6 +534,7 @@ int main(int argc, char **argv) {
 	    DEVICE_TEST(test_writes),
 	    DEVICE_TEST(test_write_ring_full),
 	    DEVICE_TEST(test_not_ready_is_no_error),
+	    DEVICE_TEST(test_disabled_is_not_asleep),
 	    DEVICE_TEST(test_bad_frames_are_no_error),
 	    DEVICE_TEST(test_errors_break_the_device),
 	    DEVICE_TEST(test_write_error),

@@ -206,6 +206,18 @@ class TestWhileBridging(FailureCase):
             self.assertRegex(client.log(), 'error tap_failed .*writing to the TAP adapter')
             self.assertEqual(pc.calls(), changes(mtu) + restores(mtu))
 
+    def test_the_adapter_is_disabled(self):
+        with Lab() as lab, WindowsPc(lab) as pc:
+            party, client, mtu = join(lab, pc)
+            client.expected_end = True
+            pc.set_driver('gone=1')
+            self.assertEqual(client.popen.wait(20), 3)
+            self.assertRegex(client.log(), 'error tap_failed .*reading from the TAP adapter: not there; is the adapter enabled')
+            self.assertEqual(pc.calls(), changes(mtu) + restores(mtu))
+            wait_for(lambda: 'reason=device_error' in party.relay.log(), 5, 'the relay heard why')
+            self.fails(pc, party, 3, 'opening the TAP adapter: not there; is the adapter enabled')
+            pc.set_driver('gone=0')
+
     def test_what_the_bridge_survives(self):
         """Frames that are none, a driver that takes no more, a driver that sleeps: counted, and it goes on."""
         with Lab() as lab, WindowsPc(lab) as pc:
@@ -230,6 +242,20 @@ class TestWhileBridging(FailureCase):
             wait_for(drops, 30, 'the drops in what the client reports')
             self.assertEqual(pc.interrupt(client), 0)
             self.assertEqual(pc.calls(), changes(mtu) + restores(mtu))
+
+    def test_asleep_when_the_cable_goes_in(self):
+        with Lab() as lab, WindowsPc(lab) as pc:
+            party = make_party(lab, lasting_certificate=True)
+            client = pc.start_client(party)  # there is no relay yet
+            client.wait_log('relay_connecting')
+            pc.set_driver('asleep=1')
+            party.start_relay()
+            party.start_gateway()
+            client.wait_log('media message=connected', 30)
+            pc.set_driver('asleep=0')
+            lab.ip(HOST, 'addr', 'add', f'{CLIENT_ADDRESSES[HOST]}/24', 'dev', 'tapx')
+            lab.wait_ping(HOST, HOST_ADDRESS, 15)
+            self.assertEqual(pc.interrupt(client), 0)
 
     def test_an_existing_route_is_left_alone(self):
         with Lab() as lab, WindowsPc(lab) as pc:

@@ -72,14 +72,14 @@ static bool set_media(struct winmain_client *client, bool up) {
 
 	if (client->media == up)
 		return true;
+	if (!up)
+		winmain_firewall_forget(&client->firewall); /* while Windows still knows the network */
 	if (tapwin_device_set_media(client->device, up, error) < 0) {
 		obs_note(client->process.log, OBS_ERROR, "media", error);
 		return false;
 	}
 	client->media = up;
 	obs_note(client->process.log, OBS_INFO, "media", up ? "connected" : "disconnected");
-	if (!up)
-		winmain_firewall_forget(&client->firewall);
 	return true;
 }
 

@@ -62,6 +62,9 @@ void winmain_firewall_restore(struct winmain_firewall *firewall) {
 		return;
 	firewall->changed = false;
 	int err = firewall->profile->set(firewall->profile->user, firewall->guid, WINMAIN_PUBLIC, error);
-	if (err < 0 && err != BASE_E_NOT_FOUND)
+	if (err == BASE_E_NOT_FOUND)
+		say(firewall, OBS_WARN,
+		    "the LAN is gone before it could be made a public network again: it stays a private one", "");
+	else if (err < 0)
 		say(firewall, OBS_WARN, "Windows did not take the network profile back to public", error);
 }

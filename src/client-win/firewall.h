@@ -33,7 +33,8 @@ struct winmain_firewall {
 
 /* Call from time to time while the adapter is connected: Windows takes some seconds to see a network there. */
 void winmain_firewall_look(struct winmain_firewall *firewall);
-/* The adapter was disconnected: what comes next may be another network. */
+/* Call before the adapter is disconnected: what comes next may be another network, and only one that is connected can
+ * be put back. */
 void winmain_firewall_forget(struct winmain_firewall *firewall);
 /* Puts back what was changed. */
 void winmain_firewall_restore(struct winmain_firewall *firewall);

@@ -101,10 +101,34 @@ static void test_what_was_changed_is_put_back(void **state) {
 	assert_int_equal(fake.sets, 4);
 }
 
+static void test_what_cannot_be_put_back_is_said(void **state) {
+	static const struct {
+		int err;
+		const char *said;
+	} cases[] = {{BASE_E_NOT_FOUND, "stays a private one"}, {BASE_E_DENIED, "SETFAIL"}};
+	struct obs_log *log = obs_log_new(OBS_INFO, OBS_FORMAT_TEXT, sink, wall_clock, NULL);
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct fake fake = {.category = WINMAIN_PUBLIC};
+		const struct winmain_profile profile = {.get = fake_get, .set = fake_set, .user = &fake};
+		struct winmain_firewall firewall = {.profile = &profile, .log = log, .guid = "{G}", .make_private = true};
+		winmain_firewall_look(&firewall);
+		fake.set_err = cases[i].err;
+		said[0] = '\0';
+		winmain_firewall_restore(&firewall);
+		unit_assert_true(strstr(said, cases[i].said) != NULL, said);
+		said[0] = '\0';
+		winmain_firewall_restore(&firewall);
+		unit_assert_true(said[0] == '\0', said);
+	}
+	obs_log_free(log);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_what_is_said_and_done),
 	    cmocka_unit_test(test_what_was_changed_is_put_back),
+	    cmocka_unit_test(test_what_cannot_be_put_back_is_said),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -149,8 +149,9 @@ int winmain_log_to_file(const char *path, uint64_t bytes_max) {
 	if (GetFileAttributesExW(wide, GetFileExInfoStandard, &found) &&
 	    ((uint64_t)found.nFileSizeHigh << 32 | found.nFileSizeLow) > bytes_max)
 		(void)MoveFileExW(wide, old, MOVEFILE_REPLACE_EXISTING);
-	HANDLE file = CreateFileW(wide, FILE_APPEND_DATA, FILE_SHARE_READ | FILE_SHARE_DELETE, NULL, OPEN_ALWAYS,
-	                          FILE_ATTRIBUTE_NORMAL, NULL);
+	/* Shared for writing too: the process of the service before this one may still end, with the file open. */
+	HANDLE file = CreateFileW(wide, FILE_APPEND_DATA, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL,
+	                          OPEN_ALWAYS, FILE_ATTRIBUTE_NORMAL, NULL);
 	return file != INVALID_HANDLE_VALUE && SetStdHandle(STD_ERROR_HANDLE, file) ? 0 : BASE_E_IO;
 }
 

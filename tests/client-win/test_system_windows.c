@@ -23,6 +23,33 @@ static void test_without_a_console(void **state) {
 	assert_int_equal(GetConsoleOutputCP(), 0);
 }
 
+/* A service may start while the process of the one before it still has the log open. */
+static void test_log_that_another_one_has_open(void **state) {
+	const HANDLE before = GetStdHandle(STD_ERROR_HANDLE);
+	char folder[MAX_PATH], path[MAX_PATH], text[256] = "";
+	HANDLE first, second;
+	DWORD len;
+	int err;
+	(void)state;
+	assert_true(GetTempPathA(sizeof(folder), folder) > 0 && GetTempFileNameA(folder, "lp", 0, path) != 0);
+	assert_int_equal(winmain_log_to_file(path, 4096), 0);
+	first = GetStdHandle(STD_ERROR_HANDLE);
+	winmain_complain("the first");
+	err = winmain_log_to_file(path, 4096);
+	second = GetStdHandle(STD_ERROR_HANDLE);
+	winmain_complain("the second");
+	(void)SetStdHandle(STD_ERROR_HANDLE, before);
+	(void)CloseHandle(first);
+	if (err == 0)
+		(void)CloseHandle(second);
+	HANDLE file = CreateFileA(path, GENERIC_READ, 0, NULL, OPEN_EXISTING, 0, NULL);
+	assert_true(ReadFile(file, text, sizeof(text) - 1, &len, NULL));
+	(void)CloseHandle(file);
+	assert_true(DeleteFileA(path));
+	assert_int_equal(err, 0);
+	assert_string_equal(text, "lanparty-client: the first\nlanparty-client: the second\n");
+}
+
 /* Once more, with a console that nobody sees, which needs no desktop. */
 static int run_with_console(void) {
 	STARTUPINFOW startup = {.cb = sizeof(startup),
@@ -43,7 +70,7 @@ static int run_with_console(void) {
 
 int main(int argc, char **argv) {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_console_is_as_before),
+	    cmocka_unit_test(test_log_that_another_one_has_open), cmocka_unit_test(test_console_is_as_before),
 	    cmocka_unit_test(test_without_a_console), /* the last: it gives the console away */
 	};
 	(void)argv;

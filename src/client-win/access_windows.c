@@ -26,9 +26,9 @@ static bool is_trusted(PSID sid, PSID own) {
 	       EqualSid(sid, own) || is_trusted_installer(sid);
 }
 
-/* Everything that an access list allows to anybody else, also with what will be or was made inside; all rights when it
- * can't be told. */
-static DWORD rights_of_others(PACL acl, PSID own) {
+/* Everything that an access list allows to anybody else, with `inside` also with what will be or was made inside; all
+ * rights when it can't be told. */
+static DWORD rights_of_others(PACL acl, PSID own, bool inside) {
 	DWORD rights = 0;
 
 	if (acl == NULL)
@@ -38,7 +38,8 @@ static DWORD rights_of_others(PACL acl, PSID own) {
 		if (!GetAce(acl, i, &found))
 			return GENERIC_ALL;
 		ACCESS_ALLOWED_ACE *ace = found;
-		if (ace->Header.AceType == ACCESS_DENIED_ACE_TYPE)
+		if (ace->Header.AceType == ACCESS_DENIED_ACE_TYPE ||
+		    (!inside && (ace->Header.AceFlags & INHERIT_ONLY_ACE) != 0))
 			continue;
 		if (ace->Header.AceType != ACCESS_ALLOWED_ACE_TYPE)
 			return GENERIC_ALL;
@@ -51,7 +52,7 @@ static DWORD rights_of_others(PACL acl, PSID own) {
 	return rights;
 }
 
-DWORD winmain_rights_of_others(const wchar_t *path, DWORD *ret_rights) {
+static DWORD look(const wchar_t *path, bool inside, DWORD *ret_rights) {
 	PSECURITY_DESCRIPTOR security;
 	PSID owner;
 	PACL acl;
@@ -64,7 +65,8 @@ DWORD winmain_rights_of_others(const wchar_t *path, DWORD *ret_rights) {
 	if (kind == INVALID_FILE_ATTRIBUTES)
 		return GetLastError();
 	*ret_rights = GENERIC_ALL;
-	if ((kind & FILE_ATTRIBUTE_REPARSE_POINT) != 0)
+	/* A drive (with its backslash) is no link, though Wine says of each file system's root that it is mounted. */
+	if ((kind & FILE_ATTRIBUTE_REPARSE_POINT) != 0 && path[wcslen(path) - 1] != L'\\')
 		return 0;
 	if (!OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &token))
 		return GetLastError();
@@ -76,21 +78,30 @@ DWORD winmain_rights_of_others(const wchar_t *path, DWORD *ret_rights) {
 	if (number != 0)
 		return number;
 	if (is_trusted(owner, own.user.User.Sid))
-		*ret_rights = rights_of_others(acl, own.user.User.Sid);
+		*ret_rights = rights_of_others(acl, own.user.User.Sid, inside);
 	(void)LocalFree(security);
 	return 0;
+}
+
+DWORD winmain_rights_of_others(const wchar_t *path, DWORD *ret_rights) {
+	return look(path, true, ret_rights);
 }
 
 bool winmain_rights_change(DWORD rights) {
 	return (rights & ~(DWORD)(FILE_GENERIC_READ | FILE_GENERIC_EXECUTE | GENERIC_READ | GENERIC_EXECUTE)) != 0;
 }
 
-static int check_one(const wchar_t *wide, const char *what, const char *path, char error[static WINMAIN_ERROR_BYTES]) {
-	DWORD rights = GENERIC_ALL, number = winmain_rights_of_others(wide, &rights);
+/* With one of these rights a folder that is there can be moved away or deleted with all that is in it, or the rights
+ * can be taken. What others may make beside it does no harm, and a drive cannot be moved. */
+static bool lets_replace(DWORD rights, bool is_drive) {
+	const DWORD replace = FILE_DELETE_CHILD | WRITE_DAC | WRITE_OWNER | GENERIC_ALL, move = is_drive ? 0 : DELETE;
+
+	return (rights & (replace | move)) != 0;
+}
+
+static int complain(DWORD number, const char *what, const char *path, char error[static WINMAIN_ERROR_BYTES]) {
 	struct base_text text;
 
-	if (number == 0 && !winmain_rights_change(rights))
-		return 0;
 	base_text_init(&text, error, WINMAIN_ERROR_BYTES);
 	if (number == 0) {
 		base_text_addf(&text,
@@ -104,6 +115,39 @@ static int check_one(const wchar_t *wide, const char *what, const char *path, ch
 	return BASE_E_IO;
 }
 
+static int check_one(const wchar_t *wide, const char *what, const char *path, char error[static WINMAIN_ERROR_BYTES]) {
+	DWORD rights = GENERIC_ALL, number = winmain_rights_of_others(wide, &rights);
+
+	return number == 0 && !winmain_rights_change(rights) ? 0 : complain(number, what, path, error);
+}
+
+/* Cuts the name down to the folder it is in. False: it is in none. Without its backslash a drive would mean the folder
+ * one is in there. */
+static bool go_up(wchar_t *wide, bool *ret_is_drive) {
+	wchar_t *end = wcsrchr(wide, L'\\');
+
+	if (end == NULL || end == wide || end[1] == L'\0')
+		return false;
+	*ret_is_drive = end[-1] == L':';
+	end[*ret_is_drive ? 1 : 0] = L'\0';
+	return true;
+}
+
+/* Whoever may rename a folder above can put another one with another program in its place. */
+static int check_above(wchar_t *wide, char error[static WINMAIN_ERROR_BYTES]) {
+	char folder[WIDE_PATH * 3];
+	bool is_drive = false;
+
+	while (go_up(wide, &is_drive)) {
+		DWORD rights = GENERIC_ALL, number = look(wide, false, &rights);
+		if (number == 0 && !lets_replace(rights, is_drive))
+			continue;
+		(void)WideCharToMultiByte(CP_UTF8, 0, wide, -1, folder, sizeof(folder), NULL, NULL);
+		return complain(number, "the folder ", folder, error);
+	}
+	return 0;
+}
+
 int winmain_check_program(const char *path, char error[static WINMAIN_ERROR_BYTES]) {
 	wchar_t wide[WIDE_PATH];
 	struct base_text text;
@@ -115,10 +159,9 @@ int winmain_check_program(const char *path, char error[static WINMAIN_ERROR_BYTE
 		return BASE_E_IO;
 	}
 	int err = check_one(wide, "", path, error);
-	wchar_t *end = wcsrchr(wide, L'\\');
-	if (err != 0 || end == NULL)
+	bool is_drive = false;
+	if (err != 0 || !go_up(wide, &is_drive))
 		return err;
-	/* Without its backslash a drive would mean the folder one is in there. */
-	end[end > wide && end[-1] == L':' ? 1 : 0] = L'\0';
-	return check_one(wide, "the folder of ", path, error);
+	err = check_one(wide, "the folder of ", path, error);
+	return err == 0 ? check_above(wide, error) : err;
 }

@@ -27,8 +27,8 @@ bool winmain_state_directory(char *buf, size_t cap);
 int winmain_own_directory(const char *path, char notice[static WINMAIN_ERROR_BYTES],
                           char error[static WINMAIN_ERROR_BYTES]);
 
-/* Whether others than administrators can put another program in the place of this one, which a service would run with
- * all rights: 0; BASE_E_DENIED: they can; BASE_E_IO: it can't be told. With `error`. */
+/* Whether others than administrators can put another program in the place of this one, also by way of a folder above,
+ * which a service would run with all rights: 0; BASE_E_DENIED: they can; BASE_E_IO: it can't be told. With `error`. */
 int winmain_check_program(const char *path, char error[static WINMAIN_ERROR_BYTES]);
 
 void winmain_host_name(char *buf, size_t cap);

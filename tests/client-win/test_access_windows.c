@@ -13,33 +13,71 @@
 #include <sddl.h>
 
 #define ADMINISTRATORS "O:BAD:(A;;FA;;;SY)(A;;FA;;;BA)"
+/* As Windows makes a drive: others may add to it, and change what they added. */
+#define DRIVE ADMINISTRATORS "(A;OICI;0x1200a9;;;BU)(A;OICIIO;0x1301bf;;;AU)(A;;0x4;;;AU)"
 #define TRUSTED_INSTALLER "S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464"
 
 static struct {
-	const char *program, *folder;
+	const char *program, *folder, *above, *drive;
 	DWORD refusal;
 	wchar_t asked[MAX_PATH]; /* the last name */
-} lists;
+	unsigned folders;        /* asked for since the program */
+} lists = {.above = DRIVE, .drive = DRIVE};
+
+static const char *list_of(const wchar_t *name) {
+	const size_t len = wcslen(name);
+	if (len > 4 && wcscmp(name + len - 4, L".exe") == 0) {
+		lists.folders = 0;
+		return lists.program;
+	}
+	if (lists.folders++ == 0)
+		return lists.folder;
+	return name[len - 1] == L'\\' ? lists.drive : lists.above;
+}
 
 static DWORD WINAPI fake_get(const wchar_t *name, SE_OBJECT_TYPE type, SECURITY_INFORMATION what, PSID *owner,
                              PSID *group, PACL *acl, PACL *audit, PSECURITY_DESCRIPTOR *ret) {
-	const size_t len = wcslen(name);
 	BOOL present = FALSE, defaulted;
 	(void)group;
 	(void)audit;
 	assert_int_equal(type, SE_FILE_OBJECT);
 	assert_int_equal(what, OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION);
-	assert_true(len < MAX_PATH);
+	assert_true(wcslen(name) < MAX_PATH);
 	wcscpy(lists.asked, name);
 	if (lists.refusal != 0)
 		return lists.refusal;
-	const char *sddl = len > 4 && wcscmp(name + len - 4, L".exe") == 0 ? lists.program : lists.folder;
-	assert_true(ConvertStringSecurityDescriptorToSecurityDescriptorA(sddl, SDDL_REVISION_1, ret, NULL));
+	assert_true(ConvertStringSecurityDescriptorToSecurityDescriptorA(list_of(name), SDDL_REVISION_1, ret, NULL));
 	assert_true(GetSecurityDescriptorOwner(*ret, owner, &defaulted));
 	assert_true(GetSecurityDescriptorDacl(*ret, &present, acl, &defaulted));
 	if (!present)
 		*acl = NULL;
 	return ERROR_SUCCESS;
+}
+
+/* C:\lpN\below\program.exe */
+static char folder[32];
+
+static int make_program(void **state) {
+	char path[MAX_PATH];
+	HANDLE file;
+	(void)state;
+	(void)snprintf(folder, sizeof(folder), "C:\\lp%lu", GetCurrentProcessId());
+	(void)snprintf(path, sizeof(path), "%s\\below", folder);
+	if (!CreateDirectoryA(folder, NULL) || !CreateDirectoryA(path, NULL))
+		return -1;
+	(void)snprintf(path, sizeof(path), "%s\\below\\program.exe", folder);
+	file = CreateFileA(path, GENERIC_WRITE, 0, NULL, CREATE_NEW, 0, NULL);
+	return file != INVALID_HANDLE_VALUE && CloseHandle(file) ? 0 : -1;
+}
+
+static int remove_program(void **state) {
+	char path[MAX_PATH];
+	bool gone;
+	(void)state;
+	(void)snprintf(path, sizeof(path), "%s\\below\\program.exe", folder);
+	gone = DeleteFileA(path);
+	(void)snprintf(path, sizeof(path), "%s\\below", folder);
+	return RemoveDirectoryA(path) && RemoveDirectoryA(folder) && gone ? 0 : -1;
 }
 
 extern const void *const __imp_GetNamedSecurityInfoW;
@@ -66,9 +104,18 @@ static void test_who_may_change_it(void **state) {
 	    {"another service's", ADMINISTRATORS "(A;;FA;;;S-1-5-80-1-2-3-4-5)", ADMINISTRATORS, PROGRAM},
 	    {"without a list", "O:BA", ADMINISTRATORS, PROGRAM},
 	};
+	static const struct {
+		const char *label, *above, *drive, *what; /* "": nothing */
+	} above[] = {
+	    {"in a folder that others may rename", DRIVE "(A;;0x1301bf;;;AU)", DRIVE, "change the folder C:\\lp"},
+	    {"in a folder from which others may delete", DRIVE "(A;;0x40;;;AU)", DRIVE, "change the folder C:\\lp"},
+	    {"in a folder of another user", "O:S-1-5-21-1-2-3-1001D:(A;;FA;;;BA)", DRIVE, "change the folder C:\\lp"},
+	    {"on a drive for data", DRIVE, DRIVE "(A;;0x1301bf;;;AU)", ""},
+	    {"on a drive that others own", DRIVE, DRIVE "(A;;FA;;;AU)", "change the folder C:\\,"},
+	};
 	char path[MAX_PATH], error[WINMAIN_ERROR_BYTES];
 	(void)state;
-	assert_true(winmain_program_path(path, sizeof(path)));
+	(void)snprintf(path, sizeof(path), "%s\\below\\program.exe", folder);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		lists.program = cases[i].program;
 		lists.folder = cases[i].folder;
@@ -78,6 +125,16 @@ static void test_who_may_change_it(void **state) {
 		unit_assert_int(strstr(error, path) != NULL, cases[i].what != NOBODY, cases[i].label);
 		unit_assert_int(strstr(error, "the folder of ") != NULL, cases[i].what == FOLDER, cases[i].label);
 	}
+	lists.program = lists.folder = ADMINISTRATORS;
+	for (size_t i = 0; i < sizeof(above) / sizeof(above[0]); i++) {
+		lists.above = above[i].above;
+		lists.drive = above[i].drive;
+		error[0] = '\0';
+		unit_assert_int(winmain_check_program(path, error), above[i].what[0] != '\0' ? BASE_E_DENIED : 0,
+		                above[i].label);
+		unit_assert_int(strstr(error, above[i].what) != NULL, true, error);
+	}
+	lists.above = lists.drive = DRIVE;
 }
 
 static void test_on_the_drive_itself(void **state) {
@@ -108,7 +165,7 @@ static void test_not_to_be_told(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_who_may_change_it),
+	    cmocka_unit_test_setup_teardown(test_who_may_change_it, make_program, remove_program),
 	    cmocka_unit_test(test_on_the_drive_itself),
 	    cmocka_unit_test(test_not_to_be_told),
 	};

@@ -72,7 +72,7 @@ class TestService(unittest.TestCase):
         with Lab() as lab, WindowsPc(lab, adapters=0) as pc:
             party = make_party(lab)
             party.start_relay()
-            for path, name in ((pc.client, 'change Z:'), (pc.folder, 'change the folder of Z:')):
+            for path, name in ((pc.client, 'change C:'), (pc.folder, 'change the folder of C:'), (pc.above, 'change the folder C:')):
                 mode = os.stat(path).st_mode
                 os.chmod(path, 0o777)
                 status, _, err = pc.run_client('--service', 'install', *pc.options(party))

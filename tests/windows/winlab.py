@@ -32,7 +32,8 @@ FAKES = os.path.join(BUILD, 'tests', 'windows')
 TOOL = os.path.join(FAKES, 'faketap_tool.exe')
 WINE_HOME = os.path.join(ROOT, 'build', 'cross')
 PREFIX = os.path.join(WINE_HOME, 'wine')
-STATE = os.path.join(PREFIX, 'drive_c', 'ProgramData', 'lanparty')
+DRIVE_C = os.path.join(PREFIX, 'drive_c')
+STATE = os.path.join(DRIVE_C, 'ProgramData', 'lanparty')
 HOST = 'client1'
 MAC = CLIENT_MACS[HOST]
 SUBKEY = '0181'
@@ -247,17 +248,15 @@ class WindowsPc:
         self.lab, self.adapter_count, self.mac = lab, adapters, mac
         self.wire = self.tool = None
         self.guids = []
-        self.folder = lab.path('program')
-        self.ip_helper = lab.path('program/ip-helper')
+        # On drive C: a service must not run below a folder in which everybody can write, such as /tmp.
+        self.above = os.path.join(DRIVE_C, os.path.basename(lab.folder))
+        self.folder = os.path.join(self.above, 'program')
+        self.ip_helper = os.path.join(self.folder, 'ip-helper')
         self.env = environment()
 
     def __enter__(self):
         for folder in glob.glob(STATE + '*'):
             shutil.rmtree(folder, ignore_errors=True)
-        os.makedirs(self.folder)
-        os.makedirs(self.ip_helper)
-        shutil.copy(CLIENT, self.folder)
-        shutil.copy(os.path.join(FAKES, 'iphlpapi', 'iphlpapi.dll'), self.folder)
         ip = self.lab.ip
         ip(HOST, 'link', 'add', 'tapx', 'type', 'veth', 'peer', 'name', 'tapy')
         ip(HOST, 'link', 'set', 'tapx', 'address', self.mac)
@@ -266,6 +265,11 @@ class WindowsPc:
             self.lab.write(HOST, f'/proc/sys/net/ipv6/conf/{device}/disable_ipv6', '1')
             ip(HOST, 'link', 'set', device, 'up')
         start_wine(self.lab.exec_prefix(HOST))
+        for folder in glob.glob(os.path.join(DRIVE_C, 'lanparty-*')):  # of runs that were killed: the prefix is ours now
+            shutil.rmtree(folder, ignore_errors=True)
+        os.makedirs(self.ip_helper)
+        shutil.copy(CLIENT, self.folder)
+        shutil.copy(os.path.join(FAKES, 'iphlpapi', 'iphlpapi.dll'), self.folder)
         for number in range(self.adapter_count):
             self._install(number)
         if self.adapter_count:
@@ -281,6 +285,7 @@ class WindowsPc:
             self.tool.kill()
         stop_wine()
         _prepare_registry()
+        shutil.rmtree(self.above, ignore_errors=True)
 
     @staticmethod
     def _subkey(number):

@@ -99,17 +99,20 @@ static int make_change(const struct route_scope *scope, const struct route_chang
 	return system->set_settings(system->user, change->luid, change->family, &settings, error);
 }
 
-/* A setting that was changed again needs one undo, to what it was at first. */
+/* A setting that was changed again needs one undo: to what it was at first, or to what somebody else set meanwhile, for
+ * then the first undo would find a value that is not ours. */
 static void coalesce(struct route_scope *scope) {
 	const struct route_change *last = &scope->changes[scope->count - 1];
 
 	for (size_t i = 0; last->kind != ROUTE_CHANGE_PIN && i + 1 < scope->count; i++) {
 		struct route_change *earlier = &scope->changes[i];
 
-		if (earlier->kind != last->kind || earlier->family != last->family || earlier->luid != last->luid ||
-		    earlier->set != last->was || last->was_automatic)
+		if (earlier->kind != last->kind || earlier->family != last->family || earlier->luid != last->luid)
 			continue;
-		earlier->set = last->set;
+		if (earlier->set == last->was && !last->was_automatic)
+			earlier->set = last->set;
+		else
+			*earlier = *last;
 		scope->count--;
 		return;
 	}

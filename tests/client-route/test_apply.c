@@ -420,6 +420,28 @@ static void test_tuned_again_and_again(void **state) {
 	expect_untouched(&f->machine);
 }
 
+/* Nor however often somebody else, or the adapter's driver, sets what we had set. */
+static void test_tuned_against_somebody(void **state) {
+	struct fixture *f = *state;
+	struct machine *m = &f->machine;
+	unsigned notes;
+
+	tune(f);
+	for (uint32_t metric = 31; metric < 51; metric++) {
+		m->settings[0].automatic_metric = true;
+		m->settings[0].metric = metric;
+		m->settings[1].mtu = 1500;
+		assert_int_equal(route_tune_tap(f->scope, TAP, &wish, &notes, f->error), 0);
+		assert_int_equal(m->settings[0].metric, 3);
+		assert_int_equal(m->settings[1].mtu, 1400);
+	}
+	assert_int_equal(route_restore(f->scope, f->error), 0);
+	assert_true(m->settings[0].automatic_metric);
+	assert_int_equal(m->settings[0].metric, 50);
+	m->settings[0].metric = 25;
+	expect_untouched(m);
+}
+
 static void test_tap_address(void **state) {
 	struct route_unicast address, overlap;
 	struct fixture *f = *state;
@@ -447,6 +469,7 @@ int main(void) {
 	    cmocka_unit_test_setup_teardown(test_restore_goes_on_after_a_failure, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_check_repairs, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_tuned_again_and_again, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_tuned_against_somebody, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_tap_address, setup, teardown),
 	};
 

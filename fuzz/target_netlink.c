@@ -14,6 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	while (netlink_next(&rest, &message) > 0) {
 		struct netlink_route route;
 		struct netlink_address address;
+		struct netlink_link_state link;
 		int code;
 		assert(rest.len < before);
 		before = rest.len;
@@ -24,6 +25,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 		}
 		if (netlink_parse_address(message.payload, &address) == 0)
 			assert(netlink_ip_bytes(&address.addr) != 0 && !netlink_address_better(&address, &address));
+		if (netlink_parse_link(message.payload, &link) == 0)
+			assert(link.mtu != 0);
 		if (netlink_parse_error(message.payload, &code) == 0)
 			assert(code >= 0);
 	}

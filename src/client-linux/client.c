@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "client-core/bridge.h"
 #include "client-linux/limits.h"
+#include "client-linux/link_keep.h"
 #include "client-linux/options.h"
 #include "client-linux/route_pin.h"
 #include "client-linux/tap.h"
@@ -131,6 +132,17 @@ static bool make_tap(struct lintap *client) {
 	return true;
 }
 
+static void keep_link(struct lintap *client) {
+	const struct ctrl_welcome *welcome = client_session_welcome(client->process.session);
+
+	if (welcome == NULL)
+		return;
+	const struct netlink_link shall = {.ifindex = lintap_tap_ifindex(client->tap),
+	                                   .mac = &client->process.setup.driver.session.mac,
+	                                   .mtu = welcome->mtu};
+	lintap_link_keep(client->rtnl, &shall, client->process.log);
+}
+
 /* ---- diagnostics ---- */
 
 /* Once: what is meant for the LAN may stay at home, or the other way round. */
@@ -168,6 +180,7 @@ static void diagnose(struct lintap *client) {
 static void on_diagnostics_due(void *user, uint64_t now) {
 	struct lintap *client = user;
 
+	keep_link(client);
 	diagnose(client);
 	obs_log_tick(client->process.log, now);
 	(void)loop_timer_set(client->process.loop, &client->diagnostics_timer, now + LINTAP_DIAGNOSTICS_NS);
@@ -181,6 +194,7 @@ static void look_at_routes(struct lintap *client, uint64_t when) {
 static void on_route_due(void *user, uint64_t now) {
 	struct lintap *client = user;
 
+	keep_link(client); /* a DHCP client that sets routes sets more */
 	lintap_route_pin_check(&client->pin);
 	look_at_routes(client, now + LINTAP_ROUTE_CHECK_NS);
 }

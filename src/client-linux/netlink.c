@@ -71,6 +71,13 @@ void netlink_set_link(struct netlink_request *request, uint32_t seq, const struc
 	finish(request);
 }
 
+void netlink_get_link(struct netlink_request *request, uint32_t seq, unsigned ifindex) {
+	const struct ifinfomsg info = {.ifi_family = AF_UNSPEC, .ifi_index = (int)ifindex};
+
+	begin(request, RTM_GETLINK, 0, seq, &info, sizeof(info));
+	finish(request);
+}
+
 void netlink_change_route(struct netlink_request *request, uint32_t seq, enum netlink_route_action action,
                           const struct netlink_route *route) {
 	const bool add = action == NETLINK_ROUTE_ADD;
@@ -288,6 +295,38 @@ int netlink_parse_address(struct slice payload, struct netlink_address *ret) {
 	if (address.prefix > netlink_ip_bytes(&address.addr) * 8)
 		return BASE_E_LENGTH;
 	*ret = address;
+	return 0;
+}
+
+int netlink_parse_link(struct slice payload, struct netlink_link_state *ret) {
+	struct ifinfomsg info;
+
+	if (payload.len < sizeof(info))
+		return BASE_E_SHORT;
+	memcpy(&info, payload.data, sizeof(info));
+	struct netlink_link_state state = {.ifindex = (unsigned)info.ifi_index};
+	struct slice rest = slice_of(payload.data + sizeof(info), payload.len - sizeof(info));
+	struct slice value;
+	uint16_t type;
+	bool has_mac = false;
+	int err;
+	while ((err = next_attribute(&rest, &type, &value)) > 0) {
+		if (type == IFLA_MTU)
+			err = value_u32(value, &state.mtu);
+		else if (type == IFLA_ADDRESS && value.len != PROTO_MAC_BYTES)
+			err = BASE_E_LENGTH;
+		else if (type == IFLA_ADDRESS) {
+			state.mac = proto_mac_of(value.data);
+			has_mac = true;
+		}
+		if (err < 0)
+			return err;
+	}
+	if (err < 0)
+		return err;
+	if (!has_mac || state.mtu == 0)
+		return BASE_E_SHORT;
+	*ret = state;
 	return 0;
 }
 

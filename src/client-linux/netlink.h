@@ -45,9 +45,17 @@ struct netlink_link {
 	bool up;                     /* true: set it up; false: as it is */
 };
 
+/* What a link is. */
+struct netlink_link_state {
+	unsigned ifindex;
+	struct proto_mac mac;
+	uint32_t mtu;
+};
+
 enum netlink_route_action { NETLINK_ROUTE_ADD /* fails when there is one */, NETLINK_ROUTE_DELETE };
 
 void netlink_set_link(struct netlink_request *request, uint32_t seq, const struct netlink_link *link);
+void netlink_get_link(struct netlink_request *request, uint32_t seq, unsigned ifindex);
 /* A route of ours in the main table; metric 0: the kernel's default. */
 void netlink_change_route(struct netlink_request *request, uint32_t seq, enum netlink_route_action action,
                           const struct netlink_route *route);
@@ -71,6 +79,8 @@ int netlink_parse_error(struct slice payload, int *ret_errno);
  * of the other family). */
 int netlink_parse_route(struct slice payload, struct netlink_route *ret);
 int netlink_parse_address(struct slice payload, struct netlink_address *ret);
+/* RTM_NEWLINK of an Ethernet interface. 0; BASE_E_SHORT (also without MAC or MTU), BASE_E_LENGTH. */
+int netlink_parse_link(struct slice payload, struct netlink_link_state *ret);
 
 /* Whether the route leads to `dest`; whether `a` is preferred to `b`: longer prefix, then smaller metric. */
 bool netlink_route_covers(const struct netlink_route *route, const struct base_addr *dest);

@@ -93,6 +93,31 @@ int rtnl_set_link(struct rtnl *rtnl, const struct netlink_link *link) {
 	return ask(rtnl, &request, false, NULL, NULL);
 }
 
+struct link_search {
+	bool found;
+	struct netlink_link_state state;
+};
+
+static void take_link(void *user, const struct netlink_message *message) {
+	struct link_search *search = user;
+
+	if (message->type == RTM_NEWLINK && netlink_parse_link(message->payload, &search->state) == 0)
+		search->found = true;
+}
+
+int rtnl_get_link(struct rtnl *rtnl, unsigned ifindex, struct netlink_link_state *ret) {
+	struct netlink_request request;
+	struct link_search search = {.found = false};
+
+	netlink_get_link(&request, ++rtnl->seq, ifindex);
+	int err = ask(rtnl, &request, true, take_link, &search);
+	if (err == 0 && !search.found)
+		err = -EPROTO;
+	if (err == 0)
+		*ret = search.state;
+	return err;
+}
+
 int rtnl_change_route(struct rtnl *rtnl, enum netlink_route_action action, const struct netlink_route *route) {
 	struct netlink_request request;
 

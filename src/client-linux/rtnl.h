@@ -13,6 +13,7 @@ void rtnl_free(struct rtnl *rtnl); /* accepts NULL */
 
 /* Each returns 0 or a negative errno, as the kernel said. */
 int rtnl_set_link(struct rtnl *rtnl, const struct netlink_link *link);
+int rtnl_get_link(struct rtnl *rtnl, unsigned ifindex, struct netlink_link_state *ret);
 int rtnl_change_route(struct rtnl *rtnl, enum netlink_route_action action, const struct netlink_route *route);
 int rtnl_get_route(struct rtnl *rtnl, const struct base_addr *dest, bool matched, struct netlink_route *ret);
 

@@ -1,5 +1,6 @@
 /* The real TAP device, rtnetlink and the route pin, in a network namespace of this test's own. The uplink is a veth
  * pair, "home", towards a router 10.9.0.1; the relay is 192.0.2.1 or 2001:db8:1::1. */
+#include "client-linux/link_keep.h"
 #include "client-linux/route_pin.h"
 #include "client-linux/tap.h"
 
@@ -89,6 +90,19 @@ static void test_link(void **state) {
 	assert_int_equal(lintap_tap_set_carrier(fixture->tap, false), 0);
 	private_net_run("grep -qx 0 /sys/class/net/lanparty0/carrier");
 	assert_int_equal(rtnl_set_link(fixture->rtnl, &(struct netlink_link){.ifindex = 9999, .mtu = 1400}), -ENODEV);
+}
+
+static void test_link_is_kept(void **state) {
+	static const struct proto_mac mac = {{2, 0, 0, 0, 0, 1}};
+	struct fixture *fixture = *state;
+	const struct netlink_link shall = {.ifindex = lintap_tap_ifindex(fixture->tap), .mac = &mac, .mtu = 1400};
+	private_net_run("ip link set lanparty0 mtu 1500 address 02:00:00:00:00:99");
+	lintap_link_keep(fixture->rtnl, &shall, NULL);
+	private_net_run("ip -o link show lanparty0 | grep -q ' mtu 1400 .*02:00:00:00:00:01'");
+	private_net_run("ip link set lanparty0 mtu 1300"); /* a user's own reasons */
+	lintap_link_keep(fixture->rtnl, &shall, NULL);
+	private_net_run("ip -o link show lanparty0 | grep -q ' mtu 1300 .*02:00:00:00:00:01'");
+	lintap_link_keep(fixture->rtnl, &(struct netlink_link){.ifindex = 9999, .mac = &mac, .mtu = 1400}, NULL);
 }
 
 static void test_name_in_use(void **state) {
@@ -356,6 +370,7 @@ static void test_pins_of_two_clients(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    IN_NAMESPACE(test_link),
+	    IN_NAMESPACE(test_link_is_kept),
 	    IN_NAMESPACE(test_name_in_use),
 	    IN_NAMESPACE(test_frames),
 	    IN_NAMESPACE(test_interface_is_up),

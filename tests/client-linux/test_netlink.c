@@ -84,11 +84,22 @@ static void test_set_link(void **state) {
 	assert_int_equal(info.ifi_index, IFINDEX);
 	assert_int_equal(info.ifi_flags & info.ifi_change, 1 /* IFF_UP */);
 	assert_int_equal(payload.len, sizeof(info) + 12 + 8); /* address padded to 12, MTU 8 */
+	struct netlink_link_state back;
+	assert_int_equal(netlink_parse_link(payload, &back), 0);
+	assert_int_equal(back.ifindex, IFINDEX);
+	assert_int_equal(back.mtu, 1400);
+	assert_true(proto_mac_equal(back.mac, mac));
 
 	netlink_set_link(&request, 42, &(struct netlink_link){.ifindex = IFINDEX, .mtu = 1400});
 	payload = payload_of(&request, RTM_NEWLINK, NLM_F_REQUEST | NLM_F_ACK);
 	memcpy(&info, payload.data, sizeof(info));
 	assert_int_equal(info.ifi_change, 0);
+	assert_int_equal(netlink_parse_link(payload, &back), BASE_E_SHORT); /* without a MAC */
+
+	netlink_get_link(&request, 42, IFINDEX);
+	payload = payload_of(&request, RTM_GETLINK, NLM_F_REQUEST);
+	memcpy(&info, payload.data, sizeof(info));
+	assert_int_equal(info.ifi_index, IFINDEX);
 }
 
 /* Hex in little-endian machine order, laid out as linux/rtnetlink.h says. */
@@ -109,8 +120,31 @@ static size_t unhex(const char *text, uint8_t *buf, size_t cap) {
 	" 08000f00 fe000000 08000600 64000000 08000500 0a000001 08000400 07000000"
 /* 10.0.0.7/24 on 7, scope global, IFA_ADDRESS, IFA_LOCAL, IFA_LABEL "e0" (7 bytes and padding) */
 #define ADDRESS_V4 "0218 80 00 07000000 08000100 0a000001 08000200 0a000007 07000300 653000 00"
+/* Interface 7, up */
+#define LINK "0000 0100 07000000 01000000 00000000"
 /* fe80::1 on 7, scope link */
 #define ADDRESS_V6 "0a40 80 fd 07000000 14000100 fe800000000000000000000000000001"
+
+static void test_parse_link(void **state) {
+	static const struct {
+		const char *label, *bytes;
+		int err;
+	} bad[] = {
+	    {"no MTU", LINK " 0a000100 020000000001 0000", BASE_E_SHORT},
+	    {"MAC of four bytes", LINK " 08000100 02000000 08000400 78050000", BASE_E_LENGTH},
+	    {"MTU of two bytes", LINK " 0a000100 020000000001 0000 06000400 7805 0000", BASE_E_LENGTH},
+	    {"attribute beyond the end", LINK " 0b000100 020000000001", BASE_E_LENGTH},
+	    {"cut off", "00000100 07000000", BASE_E_SHORT},
+	};
+	uint8_t bytes[256];
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct netlink_link_state untouched = {.mtu = 99};
+		const size_t len = unhex(bad[i].bytes, bytes, sizeof(bytes));
+		unit_assert_int(netlink_parse_link(slice_of(bytes, len), &untouched), bad[i].err, bad[i].label);
+		unit_assert_int(untouched.mtu, 99, bad[i].label);
+	}
+}
 
 static void test_parse_route(void **state) {
 	uint8_t bytes[256];
@@ -199,10 +233,12 @@ static void feed(const uint8_t *bytes, size_t len, int *ret_route, int *ret_addr
 	struct slice rest = slice_of(copy + 1, len);
 	struct netlink_route route;
 	struct netlink_address address;
+	struct netlink_link_state link;
 	struct netlink_message message;
 	memcpy(copy + 1, bytes, len);
 	*ret_route = netlink_parse_route(rest, &route);
 	*ret_address = netlink_parse_address(rest, &address);
+	(void)netlink_parse_link(rest, &link);
 	*ret_next = netlink_next(&rest, &message);
 	test_free(copy);
 }
@@ -312,6 +348,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_route_there_and_back),
 	    cmocka_unit_test(test_set_link),
+	    cmocka_unit_test(test_parse_link),
 	    cmocka_unit_test(test_parse_route),
 	    cmocka_unit_test(test_parse_address),
 	    cmocka_unit_test(test_same_network),

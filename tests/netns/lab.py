@@ -304,7 +304,7 @@ class Lab:
         return process
 
     def start_dhclient(self, host, device):
-        """ISC dhclient, which stays to renew; the script only sets the address."""
+        """ISC dhclient, which stays to renew; the script only sets the address, and the MTU if the server names one."""
         config = self.path(f'dhclient-{host}.conf')
         with open(config, 'w', encoding='utf-8') as file:
             file.write('timeout 30;\nretry 1;\ninitial-interval 1;\nbackoff-cutoff 2;\n')

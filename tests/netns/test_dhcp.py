@@ -52,6 +52,15 @@ class TestDhcp(unittest.TestCase):
             lab.ip('client1', 'addr', 'replace', f'{CLIENT_ADDRESSES["client1"]}/24', 'dev', TAP)
             lab.ping('client1', HOST_ADDRESS)
 
+    def test_mtu_of_the_server(self):
+        """dhclient sets the MTU that the server names (option 26); frames longer than the room's would be lost."""
+        with Lab() as lab:
+            lab.start_dnsmasq(options=['--dhcp-option-force=option:mtu,1500'])
+            client = Party(lab).start(['client1']).clients['client1']
+            lab.lease('client1', TAP)
+            client.wait_log('tap_mtu_changed', 15)
+            self.assertIn('mtu 1344 ', lab.ip('client1', 'link', 'show', TAP))
+
     def test_two_clients_get_two_leases(self):
         with Lab() as lab:
             lab.start_dnsmasq()

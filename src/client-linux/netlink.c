@@ -85,7 +85,7 @@ void netlink_change_route(struct netlink_request *request, uint32_t seq, enum ne
 	const struct rtmsg info = {.rtm_family = os_family(route->dest.family),
 	                           .rtm_dst_len = route->prefix,
 	                           .rtm_table = RT_TABLE_MAIN,
-	                           .rtm_protocol = NETLINK_ROUTE_PROTOCOL,
+	                           .rtm_protocol = add ? NETLINK_ROUTE_PROTOCOL : route->protocol,
 	                           /* The way we copy may lead to a gateway outside of every subnet. */
 	                           .rtm_flags = on_link ? 0 : RTNH_F_ONLINK,
 	                           .rtm_scope = on_link ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE,

@@ -56,7 +56,7 @@ enum netlink_route_action { NETLINK_ROUTE_ADD /* fails when there is one */, NET
 
 void netlink_set_link(struct netlink_request *request, uint32_t seq, const struct netlink_link *link);
 void netlink_get_link(struct netlink_request *request, uint32_t seq, unsigned ifindex);
-/* A route of ours in the main table; metric 0: the kernel's default. */
+/* Of the main table. What is added is ours; metric 0: the kernel's default. Protocol 0 deletes anybody's. */
 void netlink_change_route(struct netlink_request *request, uint32_t seq, enum netlink_route_action action,
                           const struct netlink_route *route);
 /* Which way the kernel would go. With `matched` it answers with the routing table's entry instead of the result. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define LEFT_BEHIND_MAX 16 /* so many crashes are tidied up after in one go */
+#define OVERRULED (-ELOOP) /* the pin is there, and the kernel goes by another route all the same */
 
 void lintap_route_pin_init(struct lintap_route_pin *pin, struct rtnl *rtnl, unsigned tap_ifindex, struct obs_log *log) {
 	*pin = (struct lintap_route_pin){.rtnl = rtnl, .log = log, .tap_ifindex = tap_ifindex, .state = OBS_UNKNOWN};
@@ -33,7 +34,17 @@ static void say(const struct lintap_route_pin *pin, enum obs_level level, const 
 	if (if_indextoname(pin->route.ifindex, interface) != NULL)
 		obs_str(pin->log, "interface", interface);
 	if (err != 0)
-		obs_str(pin->log, "message", strerror(-err));
+		obs_str(pin->log, "message",
+		        err == OVERRULED ? "another route leads to the relay through the tunnel" : strerror(-err));
+	obs_end(pin->log);
+}
+
+static void say_removed(const struct lintap_route_pin *pin) {
+	if (!obs_on(pin->log, OBS_WARN))
+		return;
+	obs_begin(pin->log, OBS_WARN, "route_into_tunnel_removed");
+	put_ip(pin->log, "relay", &pin->relay);
+	obs_str(pin->log, "message", "a host route led to the relay through the tunnel itself (of the LAN's DHCP server?)");
 	obs_end(pin->log);
 }
 
@@ -56,8 +67,7 @@ static bool needs_no_pin(const struct lintap_route_pin *pin, const struct netlin
 }
 
 static bool is_host_route(const struct lintap_route_pin *pin, const struct netlink_route *route) {
-	return route->prefix == netlink_ip_bytes(&pin->relay) * 8 && route->ifindex != pin->tap_ifindex &&
-	       route->ifindex != 0;
+	return route->prefix == netlink_ip_bytes(&pin->relay) * 8 && route->ifindex != 0;
 }
 
 static bool same_way(const struct netlink_route *a, const struct netlink_route *b) {
@@ -107,16 +117,28 @@ static bool is_left_behind(const struct netlink_route *route) {
 	return if_indextoname(route->metric, interface) == NULL;
 }
 
-/* The host route by which the kernel goes, with those out of the way that nobody takes back any more. */
+/* The host route by which the kernel goes, with those out of the way that nobody takes back any more, and those that
+ * lead into the tunnel: no pin could overrule one without a metric. */
 static bool find_host_route(struct lintap_route_pin *pin, struct netlink_route *ret) {
 	for (int tries = 0; tries < LEFT_BEHIND_MAX; tries++) {
 		if (rtnl_get_route(pin->rtnl, &pin->relay, true, ret) < 0 || !is_host_route(pin, ret))
 			return false;
-		if (ret->protocol != NETLINK_ROUTE_PROTOCOL || !is_left_behind(ret))
+		const bool into_tunnel = ret->ifindex == pin->tap_ifindex;
+		if (!into_tunnel && (ret->protocol != NETLINK_ROUTE_PROTOCOL || !is_left_behind(ret)))
 			return true;
-		(void)rtnl_change_route(pin->rtnl, NETLINK_ROUTE_DELETE, ret);
+		if (rtnl_change_route(pin->rtnl, NETLINK_ROUTE_DELETE, ret) < 0)
+			return false;
+		if (into_tunnel)
+			say_removed(pin);
 	}
 	return false;
+}
+
+/* The kernel has the last word on the routes it goes by. */
+static bool leads_into_tunnel(const struct lintap_route_pin *pin) {
+	struct netlink_route now;
+
+	return rtnl_get_route(pin->rtnl, &pin->relay, false, &now) == 0 && now.ifindex == pin->tap_ifindex;
 }
 
 static int install(struct lintap_route_pin *pin) {
@@ -151,10 +173,13 @@ static int install(struct lintap_route_pin *pin) {
 	                                    .prefix = (uint8_t)(netlink_ip_bytes(&pin->relay) * 8),
 	                                    .gateway = way.gateway,
 	                                    .ifindex = way.ifindex,
-	                                    .metric = pin->tap_ifindex};
+	                                    .metric = pin->tap_ifindex,
+	                                    .protocol = NETLINK_ROUTE_PROTOCOL};
 	err = rtnl_change_route(pin->rtnl, NETLINK_ROUTE_ADD, &pin->route);
 	pin->ours = err == 0 || err == -EEXIST;
-	return err == -EEXIST ? 0 : err;
+	if (!pin->ours)
+		return err;
+	return leads_into_tunnel(pin) ? OVERRULED : 0;
 }
 
 void lintap_route_pin_set(struct lintap_route_pin *pin, const struct base_addr *relay) {

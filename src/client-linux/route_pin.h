@@ -2,7 +2,8 @@
  * tunnel interface a default route, or the relay's address lies in the LAN's subnet: the tunnel would run through
  * itself. So the relay's address gets a host route along the way that was best without the tunnel.
  *
- * An exact host route that is there already is used and left alone. Our own carry a routing protocol number of their
+ * An exact host route that is there already is used and left alone, unless it leads into the tunnel, as one that the
+ * LAN's DHCP server names (RFC 3442): that is removed. Our own carry a routing protocol number of their
  * own, and as metric the index of the tunnel interface: so each client of this machine has one, takes back its own at
  * exit, and sees which a crash left behind. */
 #ifndef CLIENT_LINUX_ROUTE_PIN_H

@@ -321,6 +321,43 @@ static void test_pin_leaves_what_it_finds(void **state) {
 	lintap_route_pin_clear(&pin);
 }
 
+/* A DHCP server may name routes (RFC 3442). One to the relay itself has no metric, and goes before any pin. */
+static void test_pin_against_a_host_route_of_the_lan(void **state) {
+	static const struct {
+		const char *relay, *route;
+	} cases[] = {
+	    {"192.0.2.1", "ip route add 192.0.2.1/32 via 192.0.2.254 dev lanparty0 proto dhcp"},
+	    {"192.0.2.1", "ip route add 192.0.2.1/32 dev lanparty0"},
+	    {"2001:db8:1::1", "ip -6 route add 2001:db8:1::1/128 via 2001:db8:1::fe dev lanparty0 metric 1"},
+	};
+	struct fixture *fixture = *state;
+	struct lintap_route_pin pin;
+	assert_int_equal(lintap_tap_set_carrier(fixture->tap, true), 0);
+	lintap_route_pin_init(&pin, fixture->rtnl, lintap_tap_ifindex(fixture->tap), NULL);
+	private_net_run(TAP_UP "true");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct base_addr relay = ip(cases[i].relay);
+		lintap_route_pin_set(&pin, &relay);
+		private_net_run(cases[i].route);
+		expect_way(fixture, cases[i].relay, "lanparty0", true, cases[i].route);
+		lintap_route_pin_check(&pin);
+		unit_assert_int(pin.state, OBS_YES, cases[i].route);
+		expect_way(fixture, cases[i].relay, "home", true, cases[i].route);
+		lintap_route_pin_clear(&pin);
+		expect_way(fixture, cases[i].relay, "lanparty0", false, cases[i].route);
+	}
+	/* What cannot be mended is said. */
+	const struct base_addr relay = ip("192.0.2.1");
+	private_net_run("ip route add default dev lanparty0 table 100 && ip rule add to 192.0.2.1 lookup 100");
+	lintap_route_pin_set(&pin, &relay);
+	assert_int_equal(pin.state, OBS_NO);
+	private_net_run("ip rule del to 192.0.2.1 lookup 100");
+	lintap_route_pin_check(&pin);
+	assert_int_equal(pin.state, OBS_YES);
+	lintap_route_pin_clear(&pin);
+	private_net_run("test -z \"$(ip route show proto 76)\"");
+}
+
 /* Two clients on one machine: each has its own, whoever leaves first. */
 static void test_pins_of_two_clients(void **state) {
 	struct fixture *fixture = *state;
@@ -380,6 +417,7 @@ int main(void) {
 	    IN_NAMESPACE(test_pin_comes_back),
 	    IN_NAMESPACE(test_pin_follows_the_network),
 	    IN_NAMESPACE(test_pin_leaves_what_it_finds),
+	    IN_NAMESPACE(test_pin_against_a_host_route_of_the_lan),
 	    IN_NAMESPACE(test_pins_of_two_clients),
 	    IN_NAMESPACE(test_device_deleted),
 	};

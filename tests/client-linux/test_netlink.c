@@ -46,7 +46,8 @@ static void test_route_there_and_back(void **state) {
 	             {"2001:db8::1", 128, ""}};
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		const struct netlink_route route = route_of(cases[i].dest, cases[i].prefix, cases[i].gateway, IFINDEX, 0);
+		struct netlink_route route = route_of(cases[i].dest, cases[i].prefix, cases[i].gateway, IFINDEX, 0);
+		route.protocol = RTPROT_DHCP;
 		struct netlink_request request;
 		struct netlink_route back;
 		netlink_change_route(&request, 42, NETLINK_ROUTE_ADD, &route);
@@ -65,6 +66,7 @@ static void test_route_there_and_back(void **state) {
 		netlink_change_route(&request, 42, NETLINK_ROUTE_DELETE, &route);
 		payload = payload_of(&request, RTM_DELROUTE, NLM_F_REQUEST | NLM_F_ACK);
 		assert_int_equal(netlink_parse_route(payload, &back), 0);
+		assert_int_equal(back.protocol, RTPROT_DHCP);
 
 		netlink_get_route(&request, 42, &route.dest, true);
 		payload = payload_of(&request, RTM_GETROUTE, NLM_F_REQUEST);

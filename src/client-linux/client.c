@@ -162,7 +162,9 @@ static void compare_networks(struct lintap *client, const struct netlink_address
 static void collect(struct lintap *client, struct obs_diagnostics *ret) {
 	client_session_diagnostics(client->process.session, ret);
 	ret->route_pinned = client->pin_routes ? client->pin.state : OBS_UNKNOWN;
-	ret->tap_ready = client->carrier && rtnl_is_up(client->rtnl, lintap_tap_ifindex(client->tap)) ? OBS_YES : OBS_NO;
+	struct netlink_link_state link = {.up = false};
+	(void)rtnl_get_link(client->rtnl, lintap_tap_ifindex(client->tap), &link);
+	ret->tap_ready = client->carrier && link.up ? OBS_YES : OBS_NO;
 	struct netlink_address address = {.addr = {.family = BASE_FAMILY_NONE}};
 	(void)rtnl_interface_address(client->rtnl, lintap_tap_ifindex(client->tap), &address);
 	ret->tap_address = address.addr;

@@ -304,7 +304,7 @@ int netlink_parse_link(struct slice payload, struct netlink_link_state *ret) {
 	if (payload.len < sizeof(info))
 		return BASE_E_SHORT;
 	memcpy(&info, payload.data, sizeof(info));
-	struct netlink_link_state state = {.ifindex = (unsigned)info.ifi_index};
+	struct netlink_link_state state = {.ifindex = (unsigned)info.ifi_index, .up = (info.ifi_flags & IFF_UP) != 0};
 	struct slice rest = slice_of(payload.data + sizeof(info), payload.len - sizeof(info));
 	struct slice value;
 	uint16_t type;

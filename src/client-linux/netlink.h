@@ -50,6 +50,7 @@ struct netlink_link_state {
 	unsigned ifindex;
 	struct proto_mac mac;
 	uint32_t mtu;
+	bool up; /* not set down */
 };
 
 enum netlink_route_action { NETLINK_ROUTE_ADD /* fails when there is one */, NETLINK_ROUTE_DELETE };

@@ -3,10 +3,8 @@
 #include <errno.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
-#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -201,13 +199,6 @@ int rtnl_route_around(struct rtnl *rtnl, const struct base_addr *dest, unsigned 
 	if (err == 0)
 		*ret = search.best;
 	return err;
-}
-
-bool rtnl_is_up(struct rtnl *rtnl, unsigned ifindex) {
-	struct ifreq request = {.ifr_ifindex = (int)ifindex};
-
-	return ioctl(rtnl->fd, SIOCGIFNAME, &request) == 0 && ioctl(rtnl->fd, SIOCGIFFLAGS, &request) == 0 &&
-	       (request.ifr_flags & IFF_UP) != 0;
 }
 
 struct address_search {

@@ -20,8 +20,6 @@ int rtnl_get_route(struct rtnl *rtnl, const struct base_addr *dest, bool matched
 /* The main table's best way to `dest` that uses neither a client's tunnel, our own being `tap_ifindex`, nor a client's
  * pin, or -ENETUNREACH. */
 int rtnl_route_around(struct rtnl *rtnl, const struct base_addr *dest, unsigned tap_ifindex, struct netlink_route *ret);
-/* Whether it is there and not set down. */
-bool rtnl_is_up(struct rtnl *rtnl, unsigned ifindex);
 /* The interface's address that says most to a person; family NONE when it has none. */
 int rtnl_interface_address(struct rtnl *rtnl, unsigned ifindex, struct netlink_address *ret);
 /* An address of another interface in the network of `own`, which is ours. 0 or a negative errno, -ENOENT for none. */

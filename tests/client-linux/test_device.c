@@ -158,10 +158,13 @@ static void test_device_deleted(void **state) {
 static void test_interface_is_up(void **state) {
 	struct fixture *fixture = *state;
 	const unsigned home = if_nametoindex("home");
-	assert_true(rtnl_is_up(fixture->rtnl, home));
+	struct netlink_link_state link;
+	assert_int_equal(rtnl_get_link(fixture->rtnl, home, &link), 0);
+	assert_true(link.up);
 	private_net_run("ip link set home down");
-	assert_false(rtnl_is_up(fixture->rtnl, home));
-	assert_false(rtnl_is_up(fixture->rtnl, 9999));
+	assert_int_equal(rtnl_get_link(fixture->rtnl, home, &link), 0);
+	assert_false(link.up);
+	assert_int_equal(rtnl_get_link(fixture->rtnl, 9999, &link), -ENODEV);
 }
 
 static void test_interface_address(void **state) {

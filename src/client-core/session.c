@@ -148,6 +148,15 @@ static void log_unresolved(struct client_session *session) {
 	obs_end(log);
 }
 
+/* No address is left. That a relay at one of them would not do for us tells more than the silence of the others. */
+static void end_attempt(struct client_session *session, enum client_exit status, bool hopeless, uint64_t now) {
+	bool remembered = !hopeless && session->hopeless_why[0] != '\0';
+
+	if (remembered)
+		keep_why(session, session->hopeless_why);
+	retry_or_end(session, remembered ? session->hopeless_status : status, hopeless || remembered, now);
+}
+
 /* The next address that the transport takes; the last failure when there is none. */
 static void connect_next(struct client_session *session, uint64_t now) {
 	int err = BASE_E_NOT_FOUND;
@@ -166,7 +175,24 @@ static void connect_next(struct client_session *session, uint64_t now) {
 		log_attempt(session, "relay_not_tried", addr, base_error_text(err));
 	}
 	keep_why(session, base_error_text(err));
-	retry_or_end(session, CLIENT_EXIT_UNREACHABLE, false, now);
+	end_attempt(session, CLIENT_EXIT_UNREACHABLE, false, now);
+}
+
+static void connect_first(struct client_session *session, uint64_t now) {
+	session->addr_next = 0;
+	session->hopeless_why[0] = '\0';
+	connect_next(session, now);
+}
+
+/* The relay at this address is no good, or silent. A name may have the address of another machine beside the right
+ * one. */
+static void try_next_address(struct client_session *session, enum client_exit status, bool hopeless, uint64_t now) {
+	log_attempt(session, "relay_attempt_failed", &session->addrs[session->addr_next - 1], session->why);
+	if (hopeless) {
+		session->hopeless_status = status;
+		memcpy(session->hopeless_why, session->why, sizeof(session->why));
+	}
+	connect_next(session, now);
 }
 
 void client_session_fail(struct client_session *session, enum client_loss loss, const char *why, uint64_t now) {
@@ -176,12 +202,12 @@ void client_session_fail(struct client_session *session, enum client_loss loss, 
 	keep_why(session, why);
 	close_connection(session, loss == CLIENT_LOSS_PROTOCOL ? CLIENT_CLOSE_PROTOCOL : CLIENT_CLOSE_DONE, session->why,
 	                 now);
-	if (!is_end && session->state == CLIENT_CONNECTING && session->addr_next < session->addr_count) {
-		log_attempt(session, "relay_attempt_failed", &session->addrs[session->addr_next - 1], session->why);
-		connect_next(session, now);
-		return;
-	}
-	retry_or_end(session, losses[loss].status, is_end, now);
+	if (session->state != CLIENT_CONNECTING)
+		retry_or_end(session, losses[loss].status, is_end, now);
+	else if (session->addr_next < session->addr_count)
+		try_next_address(session, losses[loss].status, is_end, now);
+	else
+		end_attempt(session, losses[loss].status, is_end, now);
 }
 
 /* The relay has the room on another shard than the one we came to: back at once, to the same address. */
@@ -306,8 +332,7 @@ void client_session_addresses(struct client_session *session, const struct base_
 	}
 	session->addr_count = count < CLIENT_ADDRS_MAX ? count : CLIENT_ADDRS_MAX;
 	memcpy(session->addrs, addrs, session->addr_count * sizeof(*addrs));
-	session->addr_next = 0;
-	connect_next(session, now);
+	connect_first(session, now);
 }
 
 void client_session_resolve_failed(struct client_session *session, const char *why, uint64_t now) {
@@ -317,8 +342,7 @@ void client_session_resolve_failed(struct client_session *session, const char *w
 	/* The only name server may be one of the LAN's, behind the tunnel that is down. */
 	if (session->addr_count > 0) {
 		log_unresolved(session);
-		session->addr_next = 0;
-		connect_next(session, now);
+		connect_first(session, now);
 		return;
 	}
 	retry_or_end(session, CLIENT_EXIT_RESOLVE, false, now);

@@ -61,7 +61,9 @@ struct client_session {
 	uint8_t steer_byte;    /* of the room; another one when the relay said so */
 	unsigned shards_tried; /* since the name was resolved */
 	struct client_backoff backoff;
-	char why[CLIENT_WHY_BYTES]; /* the text that events get */
+	char why[CLIENT_WHY_BYTES];          /* the text that events get */
+	enum client_exit hopeless_status;    /* with... */
+	char hopeless_why[CLIENT_WHY_BYTES]; /* ...why the relay at an address of this attempt will never do; empty: none */
 
 	struct ctrl_stream stream;
 	struct ctrl_welcome welcome; /* while JOINED */

@@ -287,10 +287,9 @@ static void test_hopeless_before_the_first_join(void **state) {
 		harness_done(&h);
 		harness_init(&h);
 		harness_start(&h);
-		addresses(3);
+		addresses(1);
 		lose(hopeless[i]);
 		assert_state(CLIENT_FAILED);
-		assert_int_equal(h.opens, 1);
 
 		harness_done(&h);
 		harness_init(&h);
@@ -303,6 +302,53 @@ static void test_hopeless_before_the_first_join(void **state) {
 		assert_state(CLIENT_WAITING);
 		assert_int_equal(h.ends, 0);
 	}
+}
+
+/* The name may lead to another machine too, which answers for something else. */
+static void test_right_relay_behind_a_wrong_one(void **state) {
+	(void)state;
+	harness_start(&h);
+	addresses(3);
+	lose(CLIENT_LOSS_TLS);
+	assert_true(base_addr_equal(&h.opened, &harness_addrs[1]));
+	assert_true(harness_logged(&h, "relay_attempt_failed"));
+	client_session_connected(h.session, h.now);
+	assert_state(CLIENT_JOINING);
+	assert_int_equal(h.ends, 0);
+}
+
+/* When no other address is better, what the wrong one said is the end, and not the silence of the rest. */
+static void test_no_right_relay_behind_a_wrong_one(void **state) {
+	(void)state;
+	for (unsigned wrong = 0; wrong < 3; wrong++) {
+		harness_done(&h);
+		harness_init(&h);
+		harness_start(&h);
+		addresses(3);
+		for (unsigned i = 0; i < 3; i++)
+			client_session_lost(h.session, i == wrong ? CLIENT_LOSS_TLS : CLIENT_LOSS_TIMEOUT,
+			                    i == wrong ? "wrong certificate" : "silence", h.now);
+		assert_state(CLIENT_FAILED);
+		assert_int_equal(h.opens, 3);
+		assert_int_equal(h.status, CLIENT_EXIT_TLS);
+		assert_string_equal(h.why, "wrong certificate");
+	}
+}
+
+/* Each attempt is judged by itself. */
+static void test_wrong_relay_is_forgotten(void **state) {
+	(void)state;
+	harness_start(&h);
+	addresses(2);
+	lose(CLIENT_LOSS_TLS);
+	client_session_connected(h.session, h.now);
+	lose(CLIENT_LOSS_TIMEOUT);
+	assert_state(CLIENT_WAITING);
+	harness_run(&h, 600 * BASE_MS);
+	addresses(2);
+	lose(CLIENT_LOSS_TIMEOUT);
+	lose(CLIENT_LOSS_TIMEOUT);
+	assert_state(CLIENT_WAITING);
 }
 
 static void test_settles_until_the_budget_is_known(void **state) {
@@ -707,6 +753,9 @@ int main(void) {
 	    TEST(test_resolution_fails),
 	    TEST(test_exit_statuses_without_retry),
 	    TEST(test_hopeless_before_the_first_join),
+	    TEST(test_right_relay_behind_a_wrong_one),
+	    TEST(test_no_right_relay_behind_a_wrong_one),
+	    TEST(test_wrong_relay_is_forgotten),
 	    TEST(test_settles_until_the_budget_is_known),
 	    TEST(test_settling_ends_in_time),
 	    TEST(test_a_budget_for_full_frames_suffices),

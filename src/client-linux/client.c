@@ -71,6 +71,7 @@ static void device_failed(struct lintap *client, int err, uint64_t now) {
 	note_errno(client, OBS_ERROR, "tap_failed", err);
 	client->process.status = CLIENT_EXIT_DEVICE;
 	loop_remove(client->process.loop, &client->tap_source);
+	client->reading_paused = false; /* nothing to go on with */
 	client_session_leave(client->process.session, CTRL_LEAVE_DEVICE_ERROR, now);
 }
 

@@ -148,34 +148,42 @@ static int install(struct lintap_route_pin *pin) {
 
 	if (err == 0 && needs_no_pin(pin, &now))
 		return 0;
-	if (err != 0 || !find_host_route(pin, &matched)) {
-		pin->ours = false; /* gone with its interface, or somebody removed it */
-	} else if (matched.protocol != NETLINK_ROUTE_PROTOCOL) {
+	const bool found = err == 0 && find_host_route(pin, &matched);
+	const bool found_ours = found && matched.protocol == NETLINK_ROUTE_PROTOCOL && matched.metric == pin->tap_ifindex;
+	if (found && matched.protocol != NETLINK_ROUTE_PROTOCOL) {
 		if (!pin->ours)
 			pin->route = matched;
 		return 0;
-	} else if (matched.metric == pin->tap_ifindex) {
+	}
+	if (found_ours) {
 		pin->ours = true;
 		pin->route = matched;
-		moved = has_moved(pin);
-		if (!moved)
-			return 0;
+	}
+	if (pin->ours && has_moved(pin)) {
 		take_out(pin);
+		moved = true;
 		pin->state = OBS_UNKNOWN; /* to be said again */
+	} else if (found_ours) {
+		return 0;
 	}
 	/* A pin of another client leads us the way to copy: that client may leave. */
+	const bool followed = pin->follows;
 	err = find_way(pin, moved, &way);
 	if (err < 0)
 		return err;
-	if (!same_way(&pin->route, &way))
+	if (found && !same_way(&pin->route, &way))
 		take_out(pin);
-	pin->route = (struct netlink_route){.dest = pin->relay,
-	                                    .prefix = (uint8_t)(netlink_ip_bytes(&pin->relay) * 8),
-	                                    .gateway = way.gateway,
-	                                    .ifindex = way.ifindex,
-	                                    .metric = pin->tap_ifindex,
-	                                    .protocol = NETLINK_ROUTE_PROTOCOL};
-	err = rtnl_change_route(pin->rtnl, NETLINK_ROUTE_ADD, &pin->route);
+	const struct netlink_route wanted = {.dest = pin->relay,
+	                                     .prefix = (uint8_t)(netlink_ip_bytes(&pin->relay) * 8),
+	                                     .gateway = way.gateway,
+	                                     .ifindex = way.ifindex,
+	                                     .metric = pin->tap_ifindex,
+	                                     .protocol = NETLINK_ROUTE_PROTOCOL};
+	err = rtnl_change_route(pin->rtnl, NETLINK_ROUTE_ADD, &wanted);
+	if (err == -EEXIST && pin->ours && !found)
+		pin->follows = followed; /* there, and overruled by rules of another VPN: it is needed when they go */
+	else
+		pin->route = wanted;
 	pin->ours = err == 0 || err == -EEXIST;
 	if (!pin->ours)
 		return err;

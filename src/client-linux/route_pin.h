@@ -19,7 +19,7 @@ struct lintap_route_pin {
 	unsigned tap_ifindex;
 	struct base_addr relay;     /* family NONE: nothing to pin yet */
 	struct netlink_route route; /* the last way we knew */
-	bool ours;                  /* it is in the table and we take it out */
+	bool ours;                  /* we put it into the table, and take it out if it is there still */
 	bool follows;               /* it copies the main table's way (no policy routing), so it may follow that */
 	enum obs_tristate state;
 };

@@ -324,6 +324,37 @@ static void test_pin_leaves_what_it_finds(void **state) {
 	lintap_route_pin_clear(&pin);
 }
 
+/* Another VPN takes all by rules of its own, before the table with our pin: that waits until the rules are gone, or
+ * goes with us. */
+static void test_pin_under_other_rules(void **state) {
+	struct fixture *fixture = *state;
+	struct lintap_route_pin pin;
+	const struct base_addr relay = ip("192.0.2.1");
+	private_net_run("ip link add vpn0 type veth peer name vpn1 && ip link set vpn0 up && ip link set vpn1 up");
+	lintap_route_pin_init(&pin, fixture->rtnl, lintap_tap_ifindex(fixture->tap), NULL);
+	for (unsigned leaves = 0; leaves < 2; leaves++) {
+		lintap_route_pin_set(&pin, &relay);
+		private_net_run("ip route add default dev vpn0 table 100 && ip rule add lookup 100 pref 100");
+		lintap_route_pin_check(&pin);
+		assert_int_equal(pin.state, OBS_YES);
+		private_net_run("ip route show 192.0.2.1 proto 76 | grep -q 'via 10.9.0.1 dev home'");
+		if (leaves == 1) {
+			lintap_route_pin_clear(&pin);
+			private_net_run("test -z \"$(ip route show proto 76)\"");
+		}
+		private_net_run("ip rule del lookup 100 pref 100 && ip route del default dev vpn0 table 100");
+		if (leaves == 1)
+			continue;
+		lintap_route_pin_check(&pin);
+		private_net_run("ip route replace default via 10.9.0.9");
+		lintap_route_pin_check(&pin);
+		private_net_run("ip route show 192.0.2.1 proto 76 | grep -q 'via 10.9.0.9 dev home'");
+		private_net_run("ip route replace default via 10.9.0.1");
+		lintap_route_pin_clear(&pin);
+	}
+	private_net_run("ip link del vpn0");
+}
+
 /* A DHCP server may name routes (RFC 3442). One to the relay itself has no metric, and goes before any pin. */
 static void test_pin_against_a_host_route_of_the_lan(void **state) {
 	static const struct {
@@ -420,6 +451,7 @@ int main(void) {
 	    IN_NAMESPACE(test_pin_comes_back),
 	    IN_NAMESPACE(test_pin_follows_the_network),
 	    IN_NAMESPACE(test_pin_leaves_what_it_finds),
+	    IN_NAMESPACE(test_pin_under_other_rules),
 	    IN_NAMESPACE(test_pin_against_a_host_route_of_the_lan),
 	    IN_NAMESPACE(test_pins_of_two_clients),
 	    IN_NAMESPACE(test_device_deleted),

@@ -273,7 +273,8 @@ static void send_singly(struct gateway_lan_port *port, size_t index, size_t fram
 }
 
 /* A port without carrier or with a full queue refuses: real switches drop then, and so do we. A refusal may be one
- * frame's (longer than the port's MTU), so the next is still tried, unless the queue itself is full. */
+ * frame's (longer than the MTU of the port or of a veth's other end, filtered, or its class of traffic has a full
+ * queue), so the next is still tried, unless it is the socket's own buffer that is full. */
 static size_t refuse(struct gateway_lan_port *port, size_t first, size_t next, size_t filled, int code) {
 	const struct gateway_tx *tx = &port->tx;
 
@@ -287,7 +288,7 @@ static size_t refuse(struct gateway_lan_port *port, size_t first, size_t next, s
 	}
 	do
 		count(port, false, tx->groups[next].frames, 0);
-	while (++next < filled && code != EMSGSIZE);
+	while (++next < filled && (code == EAGAIN || code == EWOULDBLOCK));
 	return next;
 }
 

@@ -183,6 +183,22 @@ static void test_a_refused_frame_is_alone(void **state) {
 	assert_int_equal(fixture->counters.drop[OBS_DROP_DEVICE_FULL], 1);
 }
 
+/* The other end of a veth pair drops what it does not take, and the kernel says so with the code of a full queue. */
+static void test_a_frame_refused_further_on_is_alone(void **state) {
+	struct fixture *fixture = *state;
+	struct test_frame frame, big;
+	private_net_run("ip link set sw0 mtu 600");
+	test_frame_build(&frame, BROADCAST ME "88b5 z0010");
+	test_frame_build(&big, BROADCAST ME "88b5 z0400");
+	gateway_lan_port_write(fixture->port, slice_of(big.bytes, big.len));
+	gateway_lan_port_write(fixture->port, slice_of(frame.bytes, frame.len));
+	gateway_lan_port_write(fixture->port, slice_of(big.bytes, big.len));
+	gateway_lan_port_write(fixture->port, slice_of(frame.bytes, frame.len));
+	gateway_lan_port_flush(fixture->port);
+	assert_int_equal(fixture->counters.value[OBS_DEVICE_TX_FRAMES], 2);
+	assert_int_equal(fixture->counters.drop[OBS_DROP_DEVICE_FULL], 2);
+}
+
 /* Segments of a TCP flow as a remote client sends them, with right checksums. */
 static void write_segments(struct fixture *fixture, unsigned count) {
 	for (unsigned i = 0; i < count; i++) {
@@ -364,6 +380,7 @@ int main(void) {
 	    ON_VETH(test_writes_and_does_not_hear_itself),
 	    ON_VETH(test_does_not_hear_the_host),
 	    ON_VETH(test_a_refused_frame_is_alone),
+	    ON_VETH(test_a_frame_refused_further_on_is_alone),
 	    ON_VETH(test_writes_super_frames),
 	    ON_VETH(test_merging_keeps_to_the_mtu),
 	    ON_VETH(test_counts_overruns),

@@ -18,6 +18,8 @@
 
 #define TCP_CHECKSUM_AT 16
 #define UDP_CHECKSUM_AT 6
+#define SCTP_CHECKSUM_AT 8
+#define SCTP_CHECKSUM_BYTES 4
 
 #define TCP_FIN_PSH 0x09
 #define TCP_CWR 0x80
@@ -86,6 +88,20 @@ void offload_vnet_encode(const struct offload_vnet *vnet, uint8_t out[static OFF
 	put_le16(out + 4, vnet->gso_size);
 	put_le16(out + 6, vnet->csum_start);
 	put_le16(out + 8, vnet->csum_offset);
+}
+
+/* A CRC over the packet with zeros in its place. */
+static int fill_sctp_checksum(uint8_t *frame, size_t len, const struct offload_vnet *vnet) {
+	size_t field = (size_t)vnet->csum_start + vnet->csum_offset;
+	uint32_t crc;
+
+	if (vnet->csum_start < PROTO_ETHER_HEADER_BYTES || field + SCTP_CHECKSUM_BYTES > len)
+		return BASE_E_INVALID;
+	memset(frame + field, 0, SCTP_CHECKSUM_BYTES);
+	crc = offload_crc32c(slice_of(frame + vnet->csum_start, len - vnet->csum_start));
+	put_le16(frame + field, (uint16_t)crc);
+	put_le16(frame + field + 2, (uint16_t)(crc >> 16));
+	return 0;
 }
 
 /* The field holds the sum of the pseudo header, or whatever the protocol wants added: summing it with the rest is right
@@ -243,7 +259,10 @@ int offload_splitter_init(struct offload_splitter *splitter, uint8_t *frame, siz
 	int err;
 
 	if (vnet->gso == OFFLOAD_GSO_NONE) {
-		err = vnet->needs_csum ? fill_checksum(frame, len, vnet) : 0;
+		/* The header has no word for the kind of checksum, but only SCTP has its field there. */
+		err = !vnet->needs_csum                       ? 0
+		      : vnet->csum_offset == SCTP_CHECKSUM_AT ? fill_sctp_checksum(frame, len, vnet)
+		                                              : fill_checksum(frame, len, vnet);
 	} else {
 		err = vnet->gso_size > 0 ? find_headers(&s) : BASE_E_INVALID;
 		if (err == 0 && vnet->needs_csum &&

@@ -56,4 +56,7 @@ int offload_splitter_next(struct offload_splitter *splitter, uint8_t *buf, size_
 /* RFC 1071 over `bytes`, added to `sum` (not complemented), folded to 16 bits. */
 uint16_t offload_checksum_add(uint16_t sum, struct slice bytes);
 
+/* SCTP's checksum (RFC 9260 appendix A), as a number; on the wire its bytes are in little-endian order. */
+uint32_t offload_crc32c(struct slice bytes);
+
 #endif

@@ -82,12 +82,27 @@ static void test_largest(void **state) {
 	free(bytes);
 }
 
+static void test_crc32c(void **state) {
+	/* RFC 3720 appendix B.4 */
+	static const uint8_t zeros[32] = {0};
+	uint8_t counted[32];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(counted); i++)
+		counted[i] = (uint8_t)i;
+	assert_int_equal(offload_crc32c(slice_of("123456789", 9)), 0xe3069283);
+	assert_int_equal(offload_crc32c(slice_of(zeros, sizeof(zeros))), 0x8a9136aa);
+	assert_int_equal(offload_crc32c(slice_of(counted, sizeof(counted))), 0x46dd794e);
+	assert_int_equal(offload_crc32c(slice_of(NULL, 0)), 0);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_known_sums),
 	    cmocka_unit_test(test_against_definition),
 	    cmocka_unit_test(test_in_pieces),
 	    cmocka_unit_test(test_largest),
+	    cmocka_unit_test(test_crc32c),
 	};
 
 	return cmocka_run_group_tests_name("offload/checksum", tests, NULL, NULL);

@@ -143,6 +143,20 @@ static void test_plain_checksum_zero(void **state) {
 	assert_int_equal(base_get_u16(frame + 16), 0xffff);
 }
 
+static void test_plain_sctp(void **state) {
+	/* Ports, tag, checksum; COOKIE ACK. */
+	static const uint8_t packet[] = {0, 9, 0x13, 0x88, 1, 2, 3, 4, 0x00, 0x45, 0x02, 0xed, 0x0b, 0, 0, 4};
+	const struct offload_vnet vnet = {.needs_csum = true, .csum_start = 34, .csum_offset = 8};
+	struct offload_splitter splitter;
+	uint8_t frame[34 + sizeof(packet)] = {0};
+
+	(void)state;
+	memcpy(frame + 34, packet, sizeof(packet));
+	memset(frame + 34 + 8, 0, 4);
+	assert_int_equal(offload_splitter_init(&splitter, frame, sizeof(frame), &vnet), 0);
+	assert_memory_equal(frame + 34, packet, sizeof(packet));
+}
+
 static void test_plain_bounds(void **state) {
 	static const struct {
 		uint16_t start, offset;
@@ -158,6 +172,10 @@ static void test_plain_bounds(void **state) {
 	    {14, 0xffff, BASE_E_INVALID},
 	    {0xffff, 0xffff, BASE_E_INVALID},
 	    {13, 0, BASE_E_INVALID},
+	    {48, 8, 0},
+	    {49, 8, BASE_E_INVALID},
+	    {13, 8, BASE_E_INVALID},
+	    {0xffff, 8, BASE_E_INVALID},
 	    {0, 0, BASE_E_INVALID},
 	};
 
@@ -408,6 +426,7 @@ int main(void) {
 	    cmocka_unit_test(test_plain_frames),
 	    cmocka_unit_test(test_plain_untouched),
 	    cmocka_unit_test(test_plain_checksum_zero),
+	    cmocka_unit_test(test_plain_sctp),
 	    cmocka_unit_test(test_plain_bounds),
 	    cmocka_unit_test(test_vnet),
 	    cmocka_unit_test(test_refuses),

@@ -10,13 +10,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ifaddrs.h>
+#include <linux/ethtool.h>
 #include <linux/if_packet.h>
+#include <linux/sockios.h>
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -220,4 +223,30 @@ int gateway_packet_socket_open(const char *name, struct gateway_packet_socket *r
 	}
 	*ret = port;
 	return 0;
+}
+
+bool gateway_port_is_selective(int fd, const char *name, char text[static GATEWAY_PORT_ERROR_BYTES]) {
+	static const struct {
+		const char *driver, *what;
+	} kinds[] = {
+	    {"macvlan", "is a macvlan: unless its mode is passthru, nothing but broadcasts comes in for remote machines; "
+	                "use the interface below it, or a bridge and a veth pair"},
+	    {"ipvlan", "is an ipvlan: nothing but broadcasts comes in for remote machines; use the interface below it, or "
+	               "a bridge and a veth pair"},
+	};
+	struct ethtool_drvinfo info = {.cmd = ETHTOOL_GDRVINFO};
+	struct ifreq request = {.ifr_data = (void *)&info};
+
+	if (!name_is_valid(name))
+		return false;
+	memcpy(request.ifr_name, name, strlen(name) + 1);
+	if (ioctl(fd, SIOCETHTOOL, &request) < 0)
+		return false;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (strncmp(info.driver, kinds[i].driver, sizeof(info.driver)) == 0) {
+			explain(text, name, kinds[i].what);
+			return true;
+		}
+	}
+	return false;
 }

@@ -48,4 +48,8 @@ void gateway_port_own_addresses(const char *sysfs, const char *name, void (*tell
 int gateway_packet_socket_open(const char *name, struct gateway_packet_socket *ret,
                                char error[static GATEWAY_PORT_ERROR_BYTES]);
 
+/* True for an interface that gives this machine what is for it alone, though asked for all (macvlan, ipvlan); `text` is
+ * filled with a sentence that names it. `fd`: any socket. */
+bool gateway_port_is_selective(int fd, const char *name, char text[static GATEWAY_PORT_ERROR_BYTES]);
+
 #endif

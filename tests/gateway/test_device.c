@@ -354,6 +354,20 @@ static void test_states(void **state) {
 	assert_int_equal(gateway_port_state(GATEWAY_SYSFS, "lo", error), GATEWAY_PORT_UNFIT);
 }
 
+static void test_says_which_ports_are_selective(void **state) {
+	struct fixture *fixture = *state;
+	const int fd = gateway_lan_port_fd(fixture->port);
+	char text[GATEWAY_PORT_ERROR_BYTES] = "";
+	assert_false(gateway_port_is_selective(fd, "lan0", text));
+	assert_false(gateway_port_is_selective(fd, "absent", text));
+	assert_false(gateway_port_is_selective(fd, "aninterfacenamethatistoolong", text));
+	assert_string_equal(text, "");
+	if (system("ip link add lan1 link lan0 type macvlan mode bridge 2>/dev/null") != 0)
+		skip(); /* a kernel without */
+	assert_true(gateway_port_is_selective(fd, "lan1", text));
+	assert_non_null(strstr(text, "interface 'lan1' is a macvlan"));
+}
+
 static int setup_group(void **state) {
 	struct fixture *fixture = calloc(1, sizeof(*fixture));
 	private_net_run("sysctl -q -w net.ipv6.conf.default.disable_ipv6=1");
@@ -386,6 +400,7 @@ int main(void) {
 	    ON_VETH(test_counts_overruns),
 	    ON_VETH(test_notices_a_new_interface_of_the_same_index),
 	    ON_VETH(test_own_addresses),
+	    ON_VETH(test_says_which_ports_are_selective),
 	    cmocka_unit_test(test_states),
 	};
 	if (!private_net_enter("gateway-device"))

@@ -60,9 +60,12 @@ static void detach_port(struct gateway *gateway) {
 static void note_port(struct gateway *gateway, enum obs_level level, const char *message) {
 	if (!obs_on(gateway->process.log, level))
 		return;
+	const char *state = gateway_port_state_name(gateway->port_state);
 	obs_begin(gateway->process.log, level, "lan_port");
+	/* It may be opened in vain every second; that it is back must not be swallowed with that. */
+	obs_flood_reason(gateway->process.log, level, state, loop_now(gateway->process.loop));
 	obs_str(gateway->process.log, "interface", gateway->interface);
-	obs_str(gateway->process.log, "state", gateway_port_state_name(gateway->port_state));
+	obs_str(gateway->process.log, "state", state);
 	obs_str(gateway->process.log, "message", message);
 	obs_end(gateway->process.log);
 }

@@ -80,7 +80,7 @@ void gateway_lan_port_detach(struct gateway_lan_port *port) {
 	(void)gateway_lan_port_overruns(port); /* the last chance to ask */
 	(void)close(port->socket.fd);
 	port->socket = (struct gateway_packet_socket){.fd = -1};
-	port->counters->drop[OBS_DROP_DEVICE_FULL] += offload_merger_frame_count(port->merger);
+	port->counters->drop[OBS_DROP_DEVICE_GONE] += offload_merger_frame_count(port->merger);
 	offload_merger_clear(port->merger);
 }
 
@@ -222,7 +222,7 @@ uint64_t gateway_lan_port_overruns(struct gateway_lan_port *port) {
 
 void gateway_lan_port_write(struct gateway_lan_port *port, struct slice frame) {
 	if (port->socket.fd < 0 || frame.len > QUEUE_FRAME_BYTES_MAX) {
-		port->counters->drop[OBS_DROP_DEVICE_FULL]++;
+		port->counters->drop[port->socket.fd < 0 ? OBS_DROP_DEVICE_GONE : OBS_DROP_DEVICE_FULL]++;
 		return;
 	}
 	if (offload_merger_push(port->merger, frame))

@@ -21,7 +21,7 @@ void gateway_lan_port_free(struct gateway_lan_port *port); /* closes its socket;
 
 /* Takes over the socket. */
 void gateway_lan_port_attach(struct gateway_lan_port *port, const struct gateway_packet_socket *socket);
-/* Closes the socket; frames that wait are counted as refused. */
+/* Closes the socket; frames that wait are counted as without a device. */
 void gateway_lan_port_detach(struct gateway_lan_port *port);
 /* What fits on the interface, for frames that leave merged; none does until this is known. */
 void gateway_lan_port_set_mtu(struct gateway_lan_port *port, size_t mtu);
@@ -38,7 +38,7 @@ int gateway_lan_port_read(struct gateway_lan_port *port, uint64_t now);
 /* Counts the frames that the kernel has dropped since the last call because we read too slowly, and returns how many.
  */
 uint64_t gateway_lan_port_overruns(struct gateway_lan_port *port);
-/* Queues one frame; without a socket it is counted as refused. */
+/* Queues one frame; without a socket it is counted as without a device. */
 void gateway_lan_port_write(struct gateway_lan_port *port, struct slice frame);
 void gateway_lan_port_flush(struct gateway_lan_port *port);
 

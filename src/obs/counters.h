@@ -60,7 +60,8 @@
 	X(NOT_JOINED, "not_joined")               /* no room yet, or no longer */                                          \
 	X(OFFLOAD, "offload")                     /* a super-frame that could not be segmented */                          \
 	X(DEVICE_OVERRUN, "device_overrun")       /* the kernel had no room for it until we would have read it */          \
-	X(DEVICE_FULL, "device_full")             /* TAP or LAN port would not take it */
+	X(DEVICE_FULL, "device_full")             /* TAP or LAN port would not take it */                                  \
+	X(DEVICE_GONE, "device_gone")             /* there is no LAN port to give it to */
 
 enum obs_counter {
 #define OBS_COUNTER_ENUM(name, text) OBS_##name,

@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	static struct gateway_guard *guard;
 	struct proto_ether ether;
 	struct gateway_claim claim;
-	if (guard != NULL && gateway_guard_count(guard) == GATEWAY_GUARD_HELD_MAX) {
+	if (guard != NULL && gateway_guard_count(guard) == GATEWAY_GUARD_ANSWERS_MAX) {
 		gateway_guard_free(guard); /* a station might have no place left for one more address */
 		guard = NULL;
 	}

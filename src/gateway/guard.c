@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ARP_SENDER_IP = 14, ARP_BYTES = 28 };
+enum { ARP_OPERATION = 6, ARP_SENDER_IP = 14, ARP_BYTES = 28, ARP_REPLY = 2 };
 enum { IPV4_FRAGMENT = 6, IPV4_PROTOCOL = 9, IPV4_SOURCE = 12, IPV4_BYTES = 20 };
 enum { IPV4_MORE = 0x2000, IPV4_OFFSET_MASK = 0x1fff, PROTOCOL_UDP = 17 };
 enum { UDP_BYTES = 8, PORT_DHCP_SERVER = 67 };
@@ -44,7 +44,9 @@ struct gateway_guard {
 	uint64_t seed[2];
 	uint16_t held[GATEWAY_GUARD_HOLDERS]; /* IP addresses, by hash of the station's MAC */
 	struct base_list order;               /* longest unseen first */
-	size_t used;                          /* entries handed out so far */
+	struct base_list unused;              /* entries that were handed back */
+	uint64_t tidy_due;
+	size_t used; /* entries handed out so far */
 	struct binding entries[GATEWAY_GUARD_ENTRIES_MAX];
 };
 
@@ -69,7 +71,10 @@ static bool claim_of_arp(struct slice arp, struct gateway_claim *ret) {
 
 	if (arp.len < ARP_BYTES || memcmp(arp.data, ethernet_ipv4, sizeof(ethernet_ipv4)) != 0)
 		return false;
-	return claim_of(4, arp.data + ARP_SENDER_IP, 4, ret);
+	if (!claim_of(4, arp.data + ARP_SENDER_IP, 4, ret))
+		return false;
+	ret->is_answer = base_get_u16(arp.data + ARP_OPERATION) == ARP_REPLY;
+	return true;
 }
 
 /* Where the ICMPv6 message starts, behind any extension headers: a claim may not hide behind them. 0 for none. */
@@ -123,7 +128,10 @@ static bool claim_of_ipv6(struct slice ip, struct gateway_claim *ret) {
 	case ND_NEIGHBOUR_SOLICIT:
 		return claim_of(6, ip.data + IPV6_SOURCE, 16, ret);
 	case ND_NEIGHBOUR_ADVERT:
-		return icmp.len >= ND_TARGET_BYTES && claim_of(6, icmp.data + ND_TARGET, 16, ret);
+		if (icmp.len < ND_TARGET_BYTES || !claim_of(6, icmp.data + ND_TARGET, 16, ret))
+			return false;
+		ret->is_answer = true;
+		return true;
 	default:
 		return false;
 	}
@@ -160,6 +168,7 @@ struct gateway_guard *gateway_guard_new(const uint64_t seed[static 2]) {
 	if (guard == NULL)
 		return NULL;
 	base_list_init(&guard->order);
+	base_list_init(&guard->unused);
 	memcpy(guard->seed, seed, sizeof(guard->seed));
 	if (base_map_init(&guard->by_address, seed) < 0) {
 		free(guard);
@@ -202,8 +211,49 @@ static void give_to_station(struct gateway_guard *guard, struct binding *binding
 		(*held_by(guard, mac))++;
 }
 
+static bool protects(const struct binding *binding, uint64_t now) {
+	return now - binding->last_seen < GATEWAY_GUARD_AGE_NS || now < binding->router_until;
+}
+
+/* What stations that hold much no longer hold makes room for what they hold now. */
+static void forget_stale(struct gateway_guard *guard, uint64_t now) {
+	for (struct base_list *item = guard->order.next, *next; item != &guard->order; item = next) {
+		struct binding *binding = BASE_CONTAINER(item, struct binding, order);
+
+		next = item->next;
+		if (now - binding->last_seen < GATEWAY_GUARD_AGE_NS)
+			return; /* so are all that follow */
+		if (!is_ip(&binding->claim) || protects(binding, now) ||
+		    *held_by(guard, binding->mac) <= GATEWAY_GUARD_ANSWERS_MAX / 2)
+			continue;
+		base_map_remove(&guard->by_address, &binding->node);
+		take_from_station(guard, binding);
+		base_list_remove(&binding->order);
+		base_list_append(&guard->unused, &binding->order);
+	}
+}
+
+static bool has_place(struct gateway_guard *guard, const struct gateway_claim *claim, struct proto_mac mac,
+                      uint64_t now) {
+	const uint16_t *held = held_by(guard, mac);
+	const uint16_t most = claim->is_answer ? GATEWAY_GUARD_ANSWERS_MAX : GATEWAY_GUARD_HELD_MAX;
+
+	if (!is_ip(claim) || *held < most)
+		return true;
+	if (now < guard->tidy_due)
+		return false;
+	guard->tidy_due = now + GATEWAY_GUARD_TIDY_NS;
+	forget_stale(guard, now);
+	return *held < most;
+}
+
 /* A fresh entry, or the one unseen for the longest. */
 static struct binding *take_entry(struct gateway_guard *guard) {
+	if (!base_list_empty(&guard->unused)) {
+		struct binding *entry = BASE_CONTAINER(guard->unused.next, struct binding, order);
+		base_list_remove(&entry->order);
+		return entry;
+	}
 	if (guard->used < GATEWAY_GUARD_ENTRIES_MAX) {
 		struct binding *entry = &guard->entries[guard->used++];
 		base_list_init(&entry->order);
@@ -225,7 +275,7 @@ static void bind(struct gateway_guard *guard, const struct gateway_claim *claim,
 	struct binding *binding = find(guard, claim);
 
 	if (binding == NULL) {
-		if (is_ip(claim) && *held_by(guard, mac) >= GATEWAY_GUARD_HELD_MAX)
+		if (!has_place(guard, claim, mac, now))
 			return;
 		binding = take_entry(guard);
 		binding->claim = *claim;
@@ -312,8 +362,7 @@ bool gateway_guard_allows(struct gateway_guard *guard, const struct proto_ether 
 		return true;
 	const struct binding *binding = find(guard, &claim);
 	/* A gateway that waited for another one's seat on the same LAN has heard that one's clients as stations. */
-	return binding == NULL || proto_mac_equal(binding->mac, ether->src) ||
-	       (now - binding->last_seen >= GATEWAY_GUARD_AGE_NS && now >= binding->router_until);
+	return binding == NULL || proto_mac_equal(binding->mac, ether->src) || !protects(binding, now);
 }
 
 size_t gateway_guard_count(const struct gateway_guard *guard) {

@@ -22,6 +22,7 @@ struct gateway_guard;
 struct gateway_claim {
 	uint8_t key[17];         /* 4, 6 or 2 for a MAC, then the address, padded with zeros */
 	uint16_t router_seconds; /* of a router advertisement: its router lifetime */
+	bool is_answer;          /* perhaps to a question of anybody's */
 };
 
 /* NULL when memory is out. */

@@ -14,6 +14,10 @@
  * Internet (proxy ARP), which a remote client may ask it about, must not push the others out. */
 #define GATEWAY_GUARD_HELD_MAX 1024
 #define GATEWAY_GUARD_HOLDERS 1024
+/* Of these, what it says when asked: what it says by itself, its own addresses, always finds a place. */
+#define GATEWAY_GUARD_ANSWERS_MAX (GATEWAY_GUARD_HELD_MAX / 2)
+/* How often places that protect nothing any more are looked for, while a station wants one and has none. */
+#define GATEWAY_GUARD_TIDY_NS (10 * BASE_SECOND)
 /* A binding nobody has refreshed for so long protects nothing any more: short enough that an address which DHCP moves
  * from a LAN machine to a remote one works soon, long enough that routers and busy hosts stay covered. */
 #define GATEWAY_GUARD_AGE_NS (120 * BASE_SECOND)

@@ -263,6 +263,68 @@ static void test_one_station_cannot_push_others_out(void **state) {
 	gateway_guard_free(guard);
 }
 
+/* What a router with proxy ARP has answered for leaves room for its own address, however much it was asked about. */
+static void test_answers_leave_room_for_a_station_s_own(void **state) {
+	struct gateway_guard *guard = gateway_guard_new(seed);
+	struct test_frame frame;
+	struct proto_ether ether;
+	(void)state;
+	assert_true(parse(&frame, LAN_STATION ARP_REPLY("001122334455", OTHER_IP), &ether));
+	for (uint32_t i = 0; i < 2 * GATEWAY_GUARD_HELD_MAX; i++) {
+		base_put_u32(frame.bytes + 28, 0x0a000000 + i);
+		gateway_guard_learn(guard, &ether, 1);
+	}
+	learn(guard, LAN_STATION ARP_REQUEST("001122334455", ROUTER_IP), 2);
+	learn(guard, LAN_STATION IPV6("3a") ROUTER_6 ALL_NODES ND("88") OTHER_6, 2); /* one more answer */
+	learn(guard, LAN_STATION IPV6("3a") ROUTER_6 ALL_NODES ND("87") OTHER_6, 2);
+	assert_false(allows(guard, REMOTE ARP_REPLY("020000000001", ROUTER_IP), 3));
+	assert_true(allows(guard, REMOTE IPV6("3a") OTHER_6 ALL_NODES ND("88") OTHER_6, 3));
+	assert_false(allows(guard, REMOTE IPV6("3a") OTHER_6 ALL_NODES ND("88") ROUTER_6, 3));
+	gateway_guard_free(guard);
+}
+
+static void test_stale_places_are_free_again(void **state) {
+	struct gateway_guard *guard = gateway_guard_new(seed);
+	struct test_frame frame;
+	struct proto_ether ether;
+	uint64_t now = 0;
+	(void)state;
+	learn_number(guard, 0xc0a80142, now); /* stale in the end, but of a station that holds little */
+	assert_true(parse(&frame, LAN_STATION ARP_REQUEST("001122334455", ROUTER_IP), &ether));
+	for (unsigned round = 0; round < 3; round++) {
+		for (uint32_t i = 0; i < 2 * GATEWAY_GUARD_HELD_MAX; i++) {
+			base_put_u32(frame.bytes + 28, 0x0a000000 + (round << 16) + i);
+			gateway_guard_learn(guard, &ether, now);
+		}
+		assert_in_range(gateway_guard_count(guard), GATEWAY_GUARD_HELD_MAX, 1 + GATEWAY_GUARD_HELD_MAX);
+		now += GATEWAY_GUARD_AGE_NS;
+		learn(guard, LAN_STATION ARP_REQUEST("001122334455", ROUTER_IP), now); /* had no place before */
+		assert_false(allows(guard, REMOTE ARP_REPLY("020000000001", ROUTER_IP), now));
+		now += GATEWAY_GUARD_AGE_NS;
+	}
+	gateway_guard_free(guard);
+}
+
+/* Places are looked for now and then only. */
+static void test_tidies_now_and_then(void **state) {
+	struct gateway_guard *guard = gateway_guard_new(seed);
+	const uint64_t later = GATEWAY_GUARD_TIDY_NS - 1;
+	(void)state;
+	for (uint32_t i = 0; i < GATEWAY_GUARD_HELD_MAX; i++) {
+		struct test_frame frame;
+		struct proto_ether ether;
+		assert_true(parse(&frame, LAN_STATION ARP_REQUEST("001122334455", "00000000"), &ether));
+		base_put_u32(frame.bytes + 28, 0x0a000000 + i);
+		gateway_guard_learn(guard, &ether, later);
+	}
+	learn(guard, LAN_STATION ARP_REQUEST("001122334455", ROUTER_IP), GATEWAY_GUARD_AGE_NS); /* nothing is stale yet */
+	learn(guard, LAN_STATION ARP_REQUEST("001122334455", ROUTER_IP), GATEWAY_GUARD_AGE_NS + later);
+	assert_true(allows(guard, REMOTE ARP_REPLY("020000000001", ROUTER_IP), GATEWAY_GUARD_AGE_NS + later));
+	learn(guard, LAN_STATION ARP_REQUEST("001122334455", ROUTER_IP), GATEWAY_GUARD_AGE_NS + later + 1);
+	assert_false(allows(guard, REMOTE ARP_REPLY("020000000001", ROUTER_IP), GATEWAY_GUARD_AGE_NS + later + 1));
+	gateway_guard_free(guard);
+}
+
 static void test_truncated(void **state) {
 	static const char *const frames[] = {
 	    REMOTE ARP_REPLY("020000000001", ROUTER_IP),
@@ -297,6 +359,9 @@ int main(void) {
 	    cmocka_unit_test(test_stations_are_remembered),
 	    cmocka_unit_test(test_longest_unseen_makes_room),
 	    cmocka_unit_test(test_one_station_cannot_push_others_out),
+	    cmocka_unit_test(test_answers_leave_room_for_a_station_s_own),
+	    cmocka_unit_test(test_stale_places_are_free_again),
+	    cmocka_unit_test(test_tidies_now_and_then),
 	    cmocka_unit_test(test_truncated),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,7 +15,7 @@ enum { ARP_OPERATION = 6, ARP_SENDER_IP = 14, ARP_BYTES = 28, ARP_REPLY = 2 };
 enum { IPV4_FRAGMENT = 6, IPV4_PROTOCOL = 9, IPV4_SOURCE = 12, IPV4_BYTES = 20 };
 enum { IPV4_MORE = 0x2000, IPV4_OFFSET_MASK = 0x1fff, PROTOCOL_UDP = 17 };
 enum { UDP_BYTES = 8, PORT_DHCP_SERVER = 67 };
-enum { BOOTP_RELAY_AGENT = 24, BOOTP_MAC = 28, BOOTP_BYTES = 236 }; /* RFC 951, without options */
+enum { BOOTP_CLIENT_IP = 12, BOOTP_RELAY_AGENT = 24, BOOTP_MAC = 28, BOOTP_BYTES = 236 }; /* RFC 951, without options */
 enum { IPV6_NEXT = 6, IPV6_HOP_LIMIT = 7, IPV6_SOURCE = 8, IPV6_BYTES = 40, HOP_LIMIT_MAX = 255 };
 enum {
 	NEXT_HOP_BY_HOP = 0,
@@ -337,28 +337,39 @@ void gateway_guard_hold(struct gateway_guard *guard, struct slice ip, uint64_t n
 		bind(guard, &claim, nobody_else, now);
 }
 
-/* What DHCP snooping asks of a switch's stations: a request speaks of the machine that sends it, whole and through no
- * relay agent. Policy has looked at the IP header. */
-static bool is_honest_dhcp_request(const struct proto_ether *ether) {
+/* Where a DHCP request begins in the payload, if it is one; else 0. Policy has looked at the IP header. */
+static size_t dhcp_request_offset(const struct proto_ether *ether) {
 	const uint8_t *p = ether->payload.data;
 
 	if (ether->is_length || ether->type != PROTO_ETHERTYPE_IPV4 || ether->payload.len < IPV4_BYTES ||
 	    p[IPV4_PROTOCOL] != PROTOCOL_UDP || (base_get_u16(p + IPV4_FRAGMENT) & IPV4_OFFSET_MASK) != 0)
-		return true;
+		return 0;
 	size_t bootp = (size_t)(p[0] & 0x0f) * 4 + UDP_BYTES;
 	if (bootp > ether->payload.len || base_get_u16(p + bootp - UDP_BYTES + 2) != PORT_DHCP_SERVER)
-		return true;
+		return 0;
+	return bootp;
+}
+
+/* What DHCP snooping asks of a switch's stations: a request speaks of the machine that sends it, whole and through no
+ * relay agent. */
+static bool is_honest_dhcp_request(const struct proto_ether *ether, size_t bootp) {
+	const uint8_t *p = ether->payload.data;
+
 	return (base_get_u16(p + IPV4_FRAGMENT) & IPV4_MORE) == 0 && ether->payload.len - bootp >= BOOTP_BYTES &&
 	       base_get_u32(p + bootp + BOOTP_RELAY_AGENT) == 0 &&
 	       proto_mac_equal(proto_mac_of(p + bootp + BOOTP_MAC), ether->src);
 }
 
 bool gateway_guard_allows(struct gateway_guard *guard, const struct proto_ether *ether, uint64_t now) {
+	const size_t bootp = dhcp_request_offset(ether);
 	struct gateway_claim claim;
 
-	if (!is_honest_dhcp_request(ether))
+	if (bootp > 0 && !is_honest_dhcp_request(ether, bootp))
 		return false;
-	if (!gateway_claim_parse(ether, &claim))
+	/* Who renews or gives back a lease says that the address is its own; servers look for the lease by the client
+	 * identifier, which anybody may have read in its owner's broadcasts. */
+	if (bootp > 0 ? !claim_of(4, ether->payload.data + bootp + BOOTP_CLIENT_IP, 4, &claim)
+	              : !gateway_claim_parse(ether, &claim))
 		return true;
 	const struct binding *binding = find(guard, &claim);
 	/* A gateway that waited for another one's seat on the same LAN has heard that one's clients as stations. */

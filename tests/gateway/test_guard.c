@@ -145,6 +145,23 @@ static void test_dhcp_requests(void **state) {
 	gateway_guard_free(guard);
 }
 
+/* A lease is found by its client identifier, which says nothing of who asks. */
+static void test_dhcp_of_a_station_s_address(void **state) {
+#define DHCP_FROM(mac, ip) \
+	"ffffffffffff " mac " 0800 45000000 00000000 40110000 " ip " ffffffff " TO_PORT("0043") "01010600 00000001 " \
+	"00000000 " ip " z000c " mac " z000a z00c0"
+	struct gateway_guard *guard = gateway_guard_new(seed);
+	(void)state;
+	assert_true(allows(guard, DHCP_FROM(OWN, OTHER_IP), 1));
+	learn(guard, LAN_STATION ARP_REQUEST("001122334455", OTHER_IP), 1);
+	assert_false(allows(guard, DHCP_FROM(OWN, OTHER_IP), 2));
+	assert_true(allows(guard, DHCP_FROM(OWN, ROUTER_IP), 2));
+	assert_true(allows(guard, DHCP_FROM(OWN, "00000000"), 2));
+	assert_true(allows(guard, DHCP_FROM(OWN, OTHER_IP), 1 + GATEWAY_GUARD_AGE_NS));
+	gateway_guard_free(guard);
+#undef DHCP_FROM
+}
+
 static void test_bindings_end_unless_seen(void **state) {
 	static const char claim[] = REMOTE ARP_REPLY("020000000001", ROUTER_IP);
 	static const char packet[] = LAN_STATION "0800 45000014 00000000 40110000 " ROUTER_IP " ffffffff";
@@ -353,6 +370,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_claims),
 	    cmocka_unit_test(test_dhcp_requests),
+	    cmocka_unit_test(test_dhcp_of_a_station_s_address),
 	    cmocka_unit_test(test_bindings_end_unless_seen),
 	    cmocka_unit_test(test_routers_stay_for_their_lifetime),
 	    cmocka_unit_test(test_holds_what_the_machine_has),

@@ -36,7 +36,10 @@ struct gateway {
 static void on_port_ready(void *user, unsigned events, uint64_t now) {
 	struct gateway *gateway = user;
 
-	(void)events;
+	/* Told until it is taken, also while reading is paused and nobody would take it: the loop would not sleep. What it
+	 * means is for the next check to find out. */
+	if ((events & LOOP_GONE) != 0)
+		gateway_lan_port_take_trouble(gateway->port);
 	/* Timers run after every ready descriptor: a lifecycle event of this turn comes before the frames (GTW-7). */
 	(void)loop_timer_set(gateway->process.loop, &gateway->read_timer, now);
 }
@@ -87,7 +90,6 @@ static void on_read_due(void *user, uint64_t now) {
 		gateway->reading_paused = loop_modify(gateway->process.loop, &gateway->port_source, 0) == 0;
 		return;
 	}
-	/* An interface that goes down says so once; what follows is for the next check to find out. */
 	(void)gateway_lan_port_read(gateway->port, now);
 }
 

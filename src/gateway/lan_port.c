@@ -209,6 +209,14 @@ int gateway_lan_port_read(struct gateway_lan_port *port, uint64_t now) {
 	return 0;
 }
 
+void gateway_lan_port_take_trouble(struct gateway_lan_port *port) {
+	int code;
+	socklen_t len = sizeof(code);
+
+	if (port->socket.fd >= 0)
+		(void)getsockopt(port->socket.fd, SOL_SOCKET, SO_ERROR, &code, &len);
+}
+
 uint64_t gateway_lan_port_overruns(struct gateway_lan_port *port) {
 	struct tpacket_stats stats = {0}; /* the kernel starts over with each answer */
 	socklen_t len = sizeof(stats);

@@ -35,6 +35,8 @@ struct proto_mac gateway_lan_port_mac(const struct gateway_lan_port *port); /* z
 
 /* Delivers what is there, up to the bound of a turn. 0, or the negative errno of a socket that reports trouble. */
 int gateway_lan_port_read(struct gateway_lan_port *port, uint64_t now);
+/* Takes what the socket reports as trouble (its interface went down), which it would report until somebody does. */
+void gateway_lan_port_take_trouble(struct gateway_lan_port *port);
 /* Counts the frames that the kernel has dropped since the last call because we read too slowly, and returns how many.
  */
 uint64_t gateway_lan_port_overruns(struct gateway_lan_port *port);

@@ -12,6 +12,7 @@
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <net/if.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #define FRAMES_MAX 64
@@ -268,6 +269,18 @@ static void test_counts_overruns(void **state) {
 	assert_true(fixture->counters.drop[OBS_DROP_DEVICE_OVERRUN] > lost);
 }
 
+/* A port that nobody reads, since the tunnel's socket is behind, must not keep the loop awake. */
+static void test_trouble_is_taken_without_reading(void **state) {
+	struct fixture *fixture = *state;
+	struct pollfd paused = {.fd = gateway_lan_port_fd(fixture->port)};
+	assert_int_equal(poll(&paused, 1, 0), 0);
+	private_net_run("ip link set lan0 down");
+	assert_int_equal(poll(&paused, 1, 0), 1);
+	assert_int_equal(paused.revents, POLLERR);
+	gateway_lan_port_take_trouble(fixture->port);
+	assert_int_equal(poll(&paused, 1, 0), 0);
+}
+
 /* An interface that goes and comes back between two looks at it may be the same by name and index. */
 static void test_notices_a_new_interface_of_the_same_index(void **state) {
 	struct fixture *fixture = *state;
@@ -398,6 +411,7 @@ int main(void) {
 	    ON_VETH(test_writes_super_frames),
 	    ON_VETH(test_merging_keeps_to_the_mtu),
 	    ON_VETH(test_counts_overruns),
+	    ON_VETH(test_trouble_is_taken_without_reading),
 	    ON_VETH(test_notices_a_new_interface_of_the_same_index),
 	    ON_VETH(test_own_addresses),
 	    ON_VETH(test_says_which_ports_are_selective),

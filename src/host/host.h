@@ -38,7 +38,19 @@ void host_release(struct host_hold *hold);
  * (0755). 0, BASE_E_DENIED or BASE_E_IO. */
 int host_write_file(const char *path, struct slice bytes, unsigned mode, char error[static HOST_ERROR_BYTES]);
 
-/* Writes a whole line to standard error; a log sink. What a closed or full pipe does not take is lost. */
+/* Standard error as a log's sink has it; all zero: as it was handed to us. */
+struct host_stderr {
+	bool own; /* it is a terminal, and `handle` our own way to it */
+	intptr_t handle;
+};
+
+/* A terminal whose reader has stopped would hold us up at the line for which it has no room: it is opened anew, so that
+ * writing to it waits for nothing and who shares it with us finds it unchanged. Called before privileges are given up:
+ * the terminal is another user's after sudo. Where it cannot be opened, and on Windows, nothing changes. */
+void host_stderr_open(struct host_stderr *ret);
+void host_stderr_close(struct host_stderr *out);
+/* Writes a whole line to standard error; a log sink. What a closed or full pipe, or a full terminal, does not take is
+ * lost. `user` is a struct host_stderr, or NULL. */
 void host_stderr_sink(void *user, struct slice line);
 
 /* Before others when they compete for a processor: what waits here is somebody's shot.

@@ -190,11 +190,26 @@ int host_write_file(const char *path, struct slice bytes, unsigned mode, char er
 	return err == BASE_E_DENIED ? BASE_E_DENIED : BASE_E_IO;
 }
 
-void host_stderr_sink(void *user, struct slice line) {
-	struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
+void host_stderr_open(struct host_stderr *ret) {
+	int fd = -1;
 
-	(void)user;
-	/* A reader that has stopped must not stop us. A pipe that is ready has room for a page, more than a log line. */
+	if (isatty(STDERR_FILENO))
+		fd = open("/proc/self/fd/2", O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	*ret = (struct host_stderr){.own = fd >= 0, .handle = fd};
+}
+
+void host_stderr_close(struct host_stderr *out) {
+	if (out->own)
+		close((int)out->handle);
+	out->own = false;
+}
+
+void host_stderr_sink(void *user, struct slice line) {
+	const struct host_stderr *own = user;
+	struct pollfd out = {.fd = own != NULL && own->own ? (int)own->handle : STDERR_FILENO, .events = POLLOUT};
+
+	/* A reader that has stopped must not stop us. A pipe that is ready has room for a page, more than a log line; a
+	 * terminal may have room for one byte. */
 	if (poll(&out, 1, 0) > 0 && (out.revents & POLLOUT) != 0)
-		write_all(STDERR_FILENO, line);
+		write_all(out.fd, line);
 }

@@ -282,6 +282,15 @@ static void write_console(HANDLE console, struct slice line) {
 	}
 }
 
+/* A click into the console is what would hold us up, and that is the console's business (client-win/console.h). */
+void host_stderr_open(struct host_stderr *ret) {
+	*ret = (struct host_stderr){.own = false};
+}
+
+void host_stderr_close(struct host_stderr *out) {
+	(void)out;
+}
+
 void host_stderr_sink(void *user, struct slice line) {
 	DWORD mode, no_wait = PIPE_READMODE_BYTE | PIPE_NOWAIT;
 	HANDLE out = GetStdHandle(STD_ERROR_HANDLE);

@@ -9,7 +9,7 @@
 
 #define LEAVE_STEP_NS (BASE_SECOND / 10)
 
-static void complain(const struct link_process *process, enum client_exit status, const char *why) {
+static void complain(struct link_process *process, enum client_exit status, const char *why) {
 	char line[LINK_SETUP_TEXT_BYTES + 128];
 	struct base_text text;
 
@@ -17,7 +17,7 @@ static void complain(const struct link_process *process, enum client_exit status
 	base_text_addf(&text, "%s: %s\n", process->program, why);
 	if (status == CLIENT_EXIT_USAGE)
 		base_text_addf(&text, "Try '%s --help'.\n", process->program);
-	host_stderr_sink(NULL, slice_of(line, text.len));
+	host_stderr_sink(&process->setup.out, slice_of(line, text.len));
 }
 
 bool link_process_fail(struct link_process *process, enum client_exit status, const char *where, const char *what) {

@@ -97,7 +97,8 @@ static bool open_log(struct link_setup *setup) {
 	if (obs_format_parse(cli_text(setup->values, "log-format"), &format) < 0)
 		return fail_value(setup, CLIENT_EXIT_USAGE, "--log-format", cli_text(setup->values, "log-format"),
 		                  "must be text or json");
-	setup->log = obs_log_new(level, format, host_stderr_sink, loop_wall_clock, NULL);
+	host_stderr_open(&setup->out);
+	setup->log = obs_log_new(level, format, host_stderr_sink, loop_wall_clock, &setup->out);
 	return setup->log != NULL ? true : link_setup_fail(setup, CLIENT_EXIT_FAILURE, "log", "out of memory");
 }
 
@@ -353,6 +354,7 @@ bool link_setup_init(struct link_setup *setup, const struct link_setup_options *
 void link_setup_done(struct link_setup *setup) {
 	host_release(&setup->identity_hold);
 	obs_log_free(setup->log);
+	host_stderr_close(&setup->out);
 	roomkey_free(setup->room_key);
 	seal_backend_free(setup->seal);
 	quic_trust_unref(setup->trust);

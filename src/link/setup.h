@@ -93,6 +93,7 @@ struct link_setup_options {
 
 struct link_setup {
 	struct cli_values *values;
+	struct host_stderr out;
 	struct obs_log *log;
 	struct quic_trust *trust;
 	enum seal_choice crypto;

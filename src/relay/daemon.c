@@ -22,6 +22,7 @@
 
 struct daemon {
 	const struct relay_config *config;
+	struct host_stderr out;
 	struct obs_log *log;
 	struct thread_lock *log_lock;
 	struct loop *loop;
@@ -49,7 +50,7 @@ static void write_line(void *user, struct slice line) {
 	struct daemon *daemon = user;
 
 	thread_lock_take(daemon->log_lock);
-	host_stderr_sink(NULL, line);
+	host_stderr_sink(&daemon->out, line);
 	thread_lock_release(daemon->log_lock);
 }
 
@@ -389,6 +390,7 @@ int relay_daemon_run(const struct relay_config *config) {
 	if (daemon == NULL)
 		return status;
 	daemon->config = config;
+	host_stderr_open(&daemon->out);
 	daemon->log_lock = thread_lock_new();
 	if (daemon->log_lock != NULL)
 		daemon->log = obs_log_new(config->log_level, config->log_format, write_line, loop_wall_clock, daemon);
@@ -400,6 +402,7 @@ int relay_daemon_run(const struct relay_config *config) {
 		obs_log_free(daemon->log);
 	}
 	thread_lock_free(daemon->log_lock);
+	host_stderr_close(&daemon->out);
 	free(daemon);
 	return status;
 }

@@ -235,13 +235,50 @@ static void test_stderr_sink_of_a_full_pipe(void **state) {
 	close(pipe_fds[1]);
 }
 
+/* A terminal emulator that hangs, an ssh session whose network is gone: the same. A terminal is ready with room for one
+ * byte, and who else has it open reads and writes it as before. */
+static void test_stderr_sink_of_a_full_terminal(void **state) {
+	static const char line[] =
+	    "a line that is about as long as those in the log are, which have a time, an event, fields\n";
+	const struct slice bytes = slice_of(line, sizeof(line) - 1);
+	int master = posix_openpt(O_RDWR | O_NOCTTY), slave, before = dup(STDERR_FILENO);
+	struct host_stderr out;
+	char back[sizeof(line)] = "";
+
+	(void)state;
+	assert_true(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
+	slave = open(ptsname(master), O_RDWR | O_NOCTTY);
+	assert_true(slave >= 0);
+	assert_int_equal(dup2(slave, STDERR_FILENO), STDERR_FILENO);
+	host_stderr_open(&out);
+	alarm(5);
+	for (int i = 0; i < 1000; i++)
+		host_stderr_sink(&out, bytes);
+	alarm(0);
+	host_stderr_close(&out);
+	assert_int_equal(fcntl(STDERR_FILENO, F_GETFL) & O_NONBLOCK, 0);
+	assert_int_equal(dup2(before, STDERR_FILENO), STDERR_FILENO);
+	assert_true(read(master, back, sizeof(line) - 2) > 0);
+	assert_int_equal(memcmp(back, line, strlen(back)), 0);
+	close(before);
+	close(slave);
+	close(master);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_write_then_read),       TEST(test_mode_and_replacement), TEST(test_read_errors),
-	    TEST(test_secret_open_to_others), TEST(test_secret_is_held),       TEST(test_size_unknown),
-	    TEST(test_write_errors),          TEST(test_stderr_sink),          TEST(test_stderr_sink_of_a_full_pipe),
+	    TEST(test_write_then_read),
+	    TEST(test_mode_and_replacement),
+	    TEST(test_read_errors),
+	    TEST(test_secret_open_to_others),
+	    TEST(test_secret_is_held),
+	    TEST(test_size_unknown),
+	    TEST(test_write_errors),
+	    TEST(test_stderr_sink),
+	    TEST(test_stderr_sink_of_a_full_pipe),
+	    TEST(test_stderr_sink_of_a_full_terminal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

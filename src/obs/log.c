@@ -184,7 +184,8 @@ static void write_summary(struct obs_log *log, const struct obs_flood *flood) {
 		return;
 	obs_line_begin(&line, log->format, flood->level, log->wall_clock_ns(), flood->event, "_suppressed");
 	add_u64(&line, "count", obs_flood_swallowed(flood));
-	add_u64(&line, "key", flood->key);
+	if (!flood->others)
+		add_u64(&line, "key", flood->key);
 	if (flood->reason != NULL)
 		obs_line_string(&line, "reason", slice_of_text(flood->reason));
 	log->sink(log->user, obs_line_end(&line));

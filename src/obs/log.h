@@ -20,10 +20,11 @@
 enum obs_level { OBS_ERROR, OBS_WARN, OBS_INFO, OBS_DEBUG, OBS_TRACE };
 enum obs_format { OBS_FORMAT_TEXT, OBS_FORMAT_JSON };
 
-/* Identical events beyond `OBS_FLOOD_LINES` in `OBS_FLOOD_NS` are swallowed and summed up in one line later, of the same
- * level: event "<event>_suppressed" with count, key and, if there is one, reason. Identical means: same event name, same
- * key and same reason given to obs_flood_key() or obs_flood_reason(). When more than OBS_FLOOD_KEYS are being counted,
- * the oldest is summed up early. */
+/* Identical events beyond `OBS_FLOOD_LINES` in `OBS_FLOOD_NS` are swallowed and summed up in one line later, of the
+ * same level: event "<event>_suppressed" with count, key and, if there is one, reason. Identical means: same event
+ * name, same key and same reason given to obs_flood_key() or obs_flood_reason(). While OBS_FLOOD_KEYS are being
+ * counted, further keys of an event and reason are counted together, and the sum has no key; the oldest is summed up
+ * early to make place for them. */
 #define OBS_FLOOD_LINES 5
 #define OBS_FLOOD_NS (UINT64_C(10) * 1000000000)
 #define OBS_FLOOD_KEYS 64

@@ -8,9 +8,12 @@ static bool same_text(const char *a, const char *b) {
 	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
+static bool same_event(const struct obs_flood *slot, const struct obs_flood *flood) {
+	return slot->event != NULL && same_text(slot->event, flood->event) && same_text(slot->reason, flood->reason);
+}
+
 static bool same_kind(const struct obs_flood *slot, const struct obs_flood *flood) {
-	return slot->event != NULL && slot->key == flood->key && same_text(slot->event, flood->event) &&
-	       same_text(slot->reason, flood->reason);
+	return slot->key == flood->key && !slot->others && same_event(slot, flood);
 }
 
 static bool is_over(const struct obs_flood *slot, uint64_t now) {
@@ -21,32 +24,50 @@ uint64_t obs_flood_swallowed(const struct obs_flood *flood) {
 	return flood->lines > OBS_FLOOD_LINES ? flood->lines - OBS_FLOOD_LINES : 0;
 }
 
-/* The slot of this kind of event, else a free one, else the one whose window is oldest. */
-static struct obs_flood *find(struct obs_flood_table *table, const struct obs_flood *flood) {
-	struct obs_flood *best = &table->slots[0];
+static void begin(struct obs_flood *slot, const struct obs_flood *flood, bool others, uint64_t now,
+                  struct obs_flood *ret_over) {
+	*ret_over = *slot;
+	*slot = *flood;
+	slot->others = others;
+	slot->start = now;
+	slot->lines = 0;
+}
+
+/* The slot of this kind of event; else one that is free or over. When all are in use, that of the event's other keys:
+ * if each new key ended another's window, whoever has more keys than there are slots would be counted never. There are
+ * few events, so that one for each of them, in the place of the oldest, leaves most slots alone. */
+static struct obs_flood *take_slot(struct obs_flood_table *table, const struct obs_flood *flood, uint64_t now,
+                                   struct obs_flood *ret_over) {
+	struct obs_flood *oldest = &table->slots[0], *others = NULL;
 
 	for (size_t i = 0; i < OBS_FLOOD_KEYS; i++) {
 		struct obs_flood *slot = &table->slots[i];
 
-		if (same_kind(slot, flood))
+		if (same_kind(slot, flood)) {
+			if (is_over(slot, now))
+				begin(slot, flood, false, now, ret_over);
 			return slot;
-		if (best->event != NULL && (slot->event == NULL || slot->start < best->start))
-			best = slot;
+		}
+		if (slot->others && same_event(slot, flood))
+			others = slot;
+		if (oldest->event != NULL && (slot->event == NULL || slot->start < oldest->start))
+			oldest = slot;
 	}
-	return best;
+	if (oldest->event == NULL || is_over(oldest, now))
+		begin(oldest, flood, false, now, ret_over);
+	else if (others != NULL)
+		return others;
+	else
+		begin(oldest, flood, true, now, ret_over);
+	return oldest;
 }
 
 bool obs_flood_count(struct obs_flood_table *table, const struct obs_flood *flood, uint64_t now,
                      struct obs_flood *ret_over) {
-	struct obs_flood *slot = find(table, flood);
+	struct obs_flood *slot;
 
 	ret_over->event = NULL;
-	if (!same_kind(slot, flood) || is_over(slot, now)) {
-		*ret_over = *slot;
-		*slot = *flood;
-		slot->start = now;
-		slot->lines = 0;
-	}
+	slot = take_slot(table, flood, now, ret_over);
 	return ++slot->lines <= OBS_FLOOD_LINES;
 }
 

@@ -9,6 +9,7 @@ struct obs_flood {
 	const char *event;  /* a literal; NULL: slot is free */
 	const char *reason; /* a literal or NULL */
 	uint64_t key;
+	bool others; /* of all keys that have no slot of their own; `key` is the first of them */
 	enum obs_level level;
 	uint64_t start; /* of the window, ns */
 	uint64_t lines; /* seen in the window, swallowed ones included */

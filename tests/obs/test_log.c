@@ -312,6 +312,29 @@ static void test_flood_eviction(void **state) {
 	assert_int_equal(sink.lines, OBS_FLOOD_KEYS * OBS_FLOOD_LINES + 1 + OBS_FLOOD_KEYS);
 }
 
+/* Who has more keys than the table has places is held to as many lines as others, and leaves them their places. */
+static void test_flood_of_keys(void **state) {
+	struct sink sink;
+	struct obs_log *log = sink_log(&sink, OBS_INFO, OBS_FORMAT_TEXT);
+	unsigned before;
+
+	(void)state;
+	for (uint64_t i = 0; i < 100 * OBS_FLOOD_KEYS; i++)
+		log_flood(log, "bad", i % (2 * OBS_FLOOD_KEYS), i);
+	assert_int_equal(sink.lines, (OBS_FLOOD_KEYS - 1) * OBS_FLOOD_LINES + 1 + OBS_FLOOD_LINES);
+	/* News is told all the same. */
+	log_flood(log, "worse", 7, 50000);
+	assert_non_null(strstr(sink.last, " worse "));
+	/* All are counted. */
+	before = (unsigned)sink.lines;
+	obs_log_tick(log, 50000 + OBS_FLOOD_NS);
+	assert_int_equal(sink.lines, before + OBS_FLOOD_KEYS - 1);
+	assert_non_null(strstr(sink.all, " bad_suppressed count=3244\n"));
+	log_flood(log, "bad", 1, 60000 + OBS_FLOOD_NS);
+	assert_int_equal(sink.lines, before + OBS_FLOOD_KEYS);
+	obs_log_free(log);
+}
+
 static void test_flood_reason_and_level(void **state) {
 	struct sink sink;
 	struct obs_log *log = sink_log(&sink, OBS_DEBUG, OBS_FORMAT_TEXT);
@@ -335,12 +358,19 @@ static void test_flood_reason_and_level(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_formats),        cmocka_unit_test(test_dates),
-	    cmocka_unit_test(test_quoting),        cmocka_unit_test(test_cut),
-	    cmocka_unit_test(test_cut_text),       cmocka_unit_test(test_levels),
-	    cmocka_unit_test(test_null_log),       cmocka_unit_test(test_nested),
-	    cmocka_unit_test(test_flood),          cmocka_unit_test(test_flood_without_tick),
-	    cmocka_unit_test(test_flood_eviction), cmocka_unit_test(test_flood_reason_and_level),
+	    cmocka_unit_test(test_formats),
+	    cmocka_unit_test(test_dates),
+	    cmocka_unit_test(test_quoting),
+	    cmocka_unit_test(test_cut),
+	    cmocka_unit_test(test_cut_text),
+	    cmocka_unit_test(test_levels),
+	    cmocka_unit_test(test_null_log),
+	    cmocka_unit_test(test_nested),
+	    cmocka_unit_test(test_flood),
+	    cmocka_unit_test(test_flood_without_tick),
+	    cmocka_unit_test(test_flood_eviction),
+	    cmocka_unit_test(test_flood_of_keys),
+	    cmocka_unit_test(test_flood_reason_and_level),
 	};
 
 	return cmocka_run_group_tests_name("obs/log", tests, NULL, NULL);

@@ -202,8 +202,8 @@ int lintap_tap_read(struct lintap_tap *tap, uint64_t now) {
 			return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -errno;
 		if (got == 0)
 			return -EIO;
-		link_capture_read(&tap->capture, tap->rx, (size_t)got, now);
-		bytes += (size_t)got;
+		const size_t delivered = link_capture_read(&tap->capture, tap->rx, (size_t)got, now);
+		bytes += delivered > (size_t)got ? delivered : (size_t)got;
 	}
 	return 0;
 }

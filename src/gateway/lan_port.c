@@ -145,7 +145,7 @@ static void put_tag_back(uint8_t *frame, uint16_t type, uint16_t tag) {
 	base_put_u16(start + 2 * PROTO_MAC_BYTES + 2, tag);
 }
 
-/* Bytes of the frame, 0 for one that was taken and is nothing, or a negative errno. */
+/* Bytes of the frame or of what it was cut into, 0 for one that was taken and is nothing, or a negative errno. */
 static ssize_t read_one(struct gateway_lan_port *port, uint64_t now) {
 	const size_t header = port->socket.vnet_header ? OFFLOAD_VNET_HEADER_BYTES : 0;
 	uint8_t *frame = port->rx + PROTO_ETHER_VLAN_TAG_BYTES;
@@ -182,8 +182,8 @@ static ssize_t read_one(struct gateway_lan_port *port, uint64_t now) {
 		vnet.csum_start = (uint16_t)(vnet.csum_start + PROTO_ETHER_VLAN_TAG_BYTES);
 		vnet.hdr_len = (uint16_t)(vnet.hdr_len + PROTO_ETHER_VLAN_TAG_BYTES);
 	}
-	link_capture_frame(&port->capture, frame, len, &vnet, now);
-	return got;
+	const size_t delivered = link_capture_frame(&port->capture, frame, len, &vnet, now);
+	return delivered > (size_t)got ? (ssize_t)delivered : got;
 }
 
 int gateway_lan_port_read(struct gateway_lan_port *port, uint64_t now) {

@@ -9,30 +9,35 @@ void link_capture_lost(struct link_capture *capture, size_t len) {
 	capture->counters->drop[OBS_DROP_OFFLOAD]++;
 }
 
-void link_capture_frame(struct link_capture *capture, uint8_t *frame, size_t len, const struct offload_vnet *vnet,
-                        uint64_t now) {
+size_t link_capture_frame(struct link_capture *capture, uint8_t *frame, size_t len, const struct offload_vnet *vnet,
+                          uint64_t now) {
+	size_t delivered = 0;
+
 	if (vnet == NULL || (!vnet->needs_csum && vnet->gso == OFFLOAD_GSO_NONE)) {
 		capture->deliver(capture->user, slice_of(frame, len), now);
-		return;
+		return len;
 	}
 	struct offload_splitter splitter;
 	if (offload_splitter_init(&splitter, frame, len, vnet) < 0) {
 		link_capture_lost(capture, len);
-		return;
+		return 0;
 	}
 	struct slice finished;
 	int got;
-	while ((got = offload_splitter_next(&splitter, capture->segment, sizeof(capture->segment), &finished)) > 0)
+	while ((got = offload_splitter_next(&splitter, capture->segment, sizeof(capture->segment), &finished)) > 0) {
 		capture->deliver(capture->user, finished, now);
+		delivered += finished.len;
+	}
 	if (got < 0)
 		link_capture_lost(capture, len);
+	return delivered;
 }
 
-void link_capture_read(struct link_capture *capture, uint8_t *bytes, size_t len, uint64_t now) {
+size_t link_capture_read(struct link_capture *capture, uint8_t *bytes, size_t len, uint64_t now) {
 	struct offload_vnet vnet;
 	if (offload_vnet_decode(slice_of(bytes, len), &vnet) < 0) {
 		link_capture_lost(capture, len);
-		return;
+		return 0;
 	}
-	link_capture_frame(capture, bytes + OFFLOAD_VNET_HEADER_BYTES, len - OFFLOAD_VNET_HEADER_BYTES, &vnet, now);
+	return link_capture_frame(capture, bytes + OFFLOAD_VNET_HEADER_BYTES, len - OFFLOAD_VNET_HEADER_BYTES, &vnet, now);
 }

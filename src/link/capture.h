@@ -13,12 +13,13 @@ struct link_capture {
 	uint8_t segment[OFFLOAD_SUPER_FRAME_MAX]; /* a finished segment on its way */
 };
 
-/* One captured frame, modified in place. `vnet` may be NULL: the frame is finished. */
-void link_capture_frame(struct link_capture *capture, uint8_t *frame, size_t len, const struct offload_vnet *vnet,
-                        uint64_t now);
+/* One captured frame, modified in place. `vnet` may be NULL: the frame is finished. Returns the bytes that were
+ * delivered: of a super-frame in small segments, whose headers count each time, much more than `len`. */
+size_t link_capture_frame(struct link_capture *capture, uint8_t *frame, size_t len, const struct offload_vnet *vnet,
+                          uint64_t now);
 /* A frame that was read, or would have been, and cannot be finished. */
 void link_capture_lost(struct link_capture *capture, size_t len);
-/* One read with its virtio-net header in front. */
-void link_capture_read(struct link_capture *capture, uint8_t *bytes, size_t len, uint64_t now);
+/* One read with its virtio-net header in front. Returns as above. */
+size_t link_capture_read(struct link_capture *capture, uint8_t *bytes, size_t len, uint64_t now);
 
 #endif

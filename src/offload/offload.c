@@ -268,6 +268,8 @@ int offload_splitter_init(struct offload_splitter *splitter, uint8_t *frame, siz
 		if (err == 0 && vnet->needs_csum &&
 		    (vnet->csum_start != s.l4_offset || vnet->csum_offset != checksum_offset(&s)))
 			err = BASE_E_INVALID;
+		if (err == 0 && (len - s.header_len) / vnet->gso_size > OFFLOAD_SEGMENTS_MAX)
+			err = BASE_E_UNSUPPORTED;
 		if (err == 0) {
 			s.next_payload = s.header_len;
 			s.pseudo_sum = sum_pseudo_header(&s);

@@ -12,6 +12,9 @@
 #define OFFLOAD_VNET_HEADER_BYTES 10 /* the legacy header both TAP and PACKET_VNET_HDR use; little endian on the wire */
 #define OFFLOAD_SUPER_FRAME_MAX 65550 /* 14 + 65535 and one byte to see an overrun */
 
+/* More segments are refused: a virtual machine or a container on the LAN chooses gso_size itself, and one frame of 64 KiB
+ * would be 65,000. What Linux sends has at least 36 bytes in each (tcp_min_snd_mss 48, with time stamps). */
+#define OFFLOAD_SEGMENTS_MAX 2048
 #define OFFLOAD_IP_HEADERS_MAX 4 /* a tunnel's, and of what it carries; GRO goes no deeper */
 
 enum offload_gso { OFFLOAD_GSO_NONE, OFFLOAD_GSO_TCP4, OFFLOAD_GSO_TCP6, OFFLOAD_GSO_UDP };

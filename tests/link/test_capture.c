@@ -48,7 +48,9 @@ static void test_frames(void **state) {
 		memcpy(bytes, header.bytes, header.len);
 		memcpy(bytes + header.len, frame.bytes, frame.len);
 		*capture = (struct link_capture){.deliver = deliver, .user = &seen, .counters = &counters};
-		link_capture_read(capture, bytes, header.len + frame.len, 77);
+		/* What a turn is charged with: each segment with its headers. */
+		size_t delivered = link_capture_read(capture, bytes, header.len + frame.len, 77);
+		unit_assert_int(delivered, seen.bytes, cases[i].label);
 		unit_assert_int(seen.frames, cases[i].frames, cases[i].label);
 		unit_assert_int(seen.longest, cases[i].longest, cases[i].label);
 		unit_assert_int(counters.drop[OBS_DROP_OFFLOAD], cases[i].dropped, cases[i].label);

@@ -328,6 +328,34 @@ static void test_refuses_header(void **state) {
 	free(super.bytes);
 }
 
+/* A stranger's super-frame must not become so many frames that nothing else gets its turn. */
+static void test_segments_max(void **state) {
+	static const struct {
+		uint16_t gso_size;
+		size_t payload;
+		int expected;
+	} cases[] = {
+	    {1, OFFLOAD_SEGMENTS_MAX, 0},
+	    {1, OFFLOAD_SEGMENTS_MAX + 1, BASE_E_UNSUPPORTED},
+	    {16, 16 * OFFLOAD_SEGMENTS_MAX + 15, 0},
+	    {16, 16 * OFFLOAD_SEGMENTS_MAX + 16, BASE_E_UNSUPPORTED},
+	    {36, 65535 - 52, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct shape shape = {"small segments", OFFLOAD_GSO_TCP4, false, 0, 0, 12, 0, 0};
+		struct offload_splitter splitter;
+		struct frame super;
+
+		shape.payload = cases[i].payload;
+		shape.gso_size = cases[i].gso_size;
+		super = build(&shape, 0, shape.payload, 0, ACK, false);
+		assert_int_equal(offload_splitter_init(&splitter, super.bytes, super.len, &super.vnet), cases[i].expected);
+		free(super.bytes);
+	}
+}
+
 /* A cut super-frame is refused: its lengths disagree. */
 static void test_prefixes(void **state) {
 	(void)state;
@@ -432,6 +460,7 @@ int main(void) {
 	    cmocka_unit_test(test_refuses),
 	    cmocka_unit_test(test_refuses_header),
 	    cmocka_unit_test(test_extension_header_behind_the_end),
+	    cmocka_unit_test(test_segments_max),
 	    cmocka_unit_test(test_prefixes),
 	    cmocka_unit_test(test_tunnels),
 	    cmocka_unit_test(test_small_buffer),

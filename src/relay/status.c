@@ -200,6 +200,9 @@ int relay_status_open(struct loop *loop, const char *path, void (*wanted)(void *
 	struct relay_status *status;
 	int result;
 
+	/* To Linux an empty path is a name that every user may connect to. */
+	if (path[0] == '\0')
+		return fail(error, BASE_E_INVALID, "''", "the path is empty");
 	if (strlen(path) >= sizeof(status->addr.sun_path))
 		return fail(error, BASE_E_TOO_BIG, path, "the path is too long for a unix socket");
 	status = calloc(1, sizeof(*status));

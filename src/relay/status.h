@@ -11,7 +11,7 @@
 struct relay_status;
 
 /* `wanted` says that somebody waits for a text: relay_status_answer follows, from inside it or later. It is not called
- * again before. 0, BASE_E_TOO_BIG (path), BASE_E_EXISTS (another process answers
+ * again before. 0, BASE_E_INVALID or BASE_E_TOO_BIG (path), BASE_E_EXISTS (another process answers
  * there, or it is no socket), BASE_E_DENIED, BASE_E_IO, BASE_E_NOMEM with `error`. */
 int relay_status_open(struct loop *loop, const char *path, void (*wanted)(void *user), void *user,
                       struct relay_status **ret, char error[static RELAY_STATUS_ERROR_BYTES]);

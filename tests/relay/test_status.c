@@ -224,6 +224,7 @@ static void test_bad_paths(void **state) {
 	memset(path, 'a', sizeof(path) - 1);
 	path[sizeof(path) - 1] = '\0';
 	assert_int_equal(relay_status_open(scene->loop, path, wanted, scene, &scene->status, error), BASE_E_TOO_BIG);
+	assert_int_equal(relay_status_open(scene->loop, "", wanted, scene, &scene->status, error), BASE_E_INVALID);
 	assert_int_equal(relay_status_open(scene->loop, "/nonexistent/x", wanted, scene, &scene->status, error), BASE_E_IO);
 	assert_null(scene->status);
 	scene_free(scene);

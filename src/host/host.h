@@ -35,7 +35,7 @@ void host_release(struct host_hold *hold);
 
 /* Writes a temporary file beside `path`, syncs it, renames it over: readers see the old or the new bytes, never half.
  * `mode` are permission bits (0600); Windows knows of them whether others may read. Missing parent directories are made
- * (0755). 0, BASE_E_DENIED or BASE_E_IO. */
+ * (0755). What is no regular file, a device or a link, is left alone. 0, BASE_E_DENIED or BASE_E_IO. */
 int host_write_file(const char *path, struct slice bytes, unsigned mode, char error[static HOST_ERROR_BYTES]);
 
 /* Standard error as a log's sink has it; all zero: as it was handed to us. */

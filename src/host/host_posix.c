@@ -159,6 +159,13 @@ static bool fill_temporary(int fd, struct slice bytes, unsigned mode) {
 	return good;
 }
 
+/* Renaming would put our file in the place of what is there: of /dev/null, or of the link /dev/stdout. */
+static bool is_something_else(const char *path) {
+	struct stat info;
+
+	return lstat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode);
+}
+
 bool host_is_public(const char *path) {
 	struct stat info;
 
@@ -174,6 +181,8 @@ int host_write_file(const char *path, struct slice bytes, unsigned mode, char er
 	base_text_addf(&text, "%s.XXXXXX", path);
 	if (text.truncated)
 		return host_fail(error, BASE_E_IO, path, "", "the name is too long");
+	if (is_something_else(path))
+		return host_fail(error, BASE_E_IO, path, "", "is not a regular file");
 	if (!make_parents(path))
 		err = fail_errno(error, path, "cannot make its folder");
 	else if ((fd = mkostemp(temporary, O_CLOEXEC)) < 0)

@@ -183,6 +183,7 @@ static void test_size_unknown(void **state) {
 /* A failed write leaves the old file and nothing else. */
 static void test_write_errors(void **state) {
 	char error[HOST_ERROR_BYTES], long_name[5000];
+	struct stat info;
 
 	(void)state;
 	assert_int_equal(host_write_file("plain", slice_of("x", 1), 0600, error), 0);
@@ -191,10 +192,17 @@ static void test_write_errors(void **state) {
 	assert_int_equal(mkdir("folder", 0755), 0);
 	assert_int_equal(host_write_file("folder", slice_of("x", 1), 0600, error), BASE_E_IO);
 	assert_string_equal(error, "folder: cannot be written: Is a directory");
+	assert_int_equal(mkfifo("fifo", 0600), 0);
+	assert_int_equal(symlink("/proc/self/fd/1", "stdout"), 0);
+	assert_int_equal(host_write_file("fifo", slice_of("x", 1), 0600, error), BASE_E_IO);
+	assert_string_equal(error, "fifo: is not a regular file");
+	assert_int_equal(host_write_file("stdout", slice_of("x", 1), 0600, error), BASE_E_IO);
+	assert_true(lstat("fifo", &info) == 0 && S_ISFIFO(info.st_mode));
+	assert_true(lstat("stdout", &info) == 0 && S_ISLNK(info.st_mode));
 	memset(long_name, 'n', sizeof(long_name) - 1);
 	long_name[sizeof(long_name) - 1] = '\0';
 	assert_int_equal(host_write_file(long_name, slice_of("x", 1), 0600, error), BASE_E_IO);
-	assert_int_equal(count_files("."), 2);
+	assert_int_equal(count_files("."), 4);
 }
 
 static void test_stderr_sink(void **state) {

@@ -4,9 +4,10 @@
 
 #include "base/time.h"
 
-/* One turn reads at most this much before the tunnel gets its turn to send: about what the uplink queue holds. */
+/* One turn reads at most this much, counted as the frames that come of it, before the tunnel gets its turn to send: five
+ * whole super-frames. */
 #define LINTAP_READS_PER_TURN 64
-#define LINTAP_READ_BYTES_PER_TURN (256 * 1024)
+#define LINTAP_READ_BYTES_PER_TURN (320 * 1024)
 /* The first frame after so long a pause is a game's, and leaves before we look for a second one. */
 #define LINTAP_PAUSE_NS BASE_MS
 

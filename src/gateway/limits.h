@@ -30,9 +30,10 @@
 /* Switches forget a MAC after 300 s (IEEE 802.1Q-2022 table 8-6); one lost refresh must not matter. */
 #define GATEWAY_CAM_REFRESH_SECONDS 60
 
-/* One turn reads at most this much before the tunnel gets its turn to send: about what the uplink queue holds. */
+/* One turn reads at most this much, counted as the frames that come of it, before the tunnel gets its turn to send: five
+ * whole super-frames. */
 #define GATEWAY_READS_PER_TURN 64
-#define GATEWAY_READ_BYTES_PER_TURN (256 * 1024)
+#define GATEWAY_READ_BYTES_PER_TURN (320 * 1024)
 /* The first frame after so long a pause is a game's, and leaves before we look for a second one. */
 #define GATEWAY_PAUSE_NS BASE_MS
 /* Frames or super-frames that leave with one system call. */

@@ -64,6 +64,14 @@ struct quic_control {
 	bool blocked;      /* by the peer's flow control */
 };
 
+/* peer_cids.c: the connection IDs that a peer announced, by their numbers; the first it has without saying so. A peer
+ * has some to spare (CONNECTION_IDS in conn.c), and one more for each time that it moves to another path by itself. */
+#define QUIC_PEER_CIDS_MAX 14
+struct quic_peer_cids {
+	uint64_t seen;
+	unsigned count;
+};
+
 struct quic_conn {
 	ngtcp2_crypto_conn_ref ref; /* GnuTLS's session pointer; get_conn finds the conn from it */
 	ngtcp2_conn *ng;
@@ -127,6 +135,7 @@ struct quic_conn {
 	struct base_list all, dirty, cids;
 	struct base_list half_open; /* in the server's list until the handshake is done */
 	struct base_heap_node timer;
+	struct quic_peer_cids peer_cids;
 };
 
 /* path.c: base_path <-> ngtcp2_path. Family NONE becomes the unspecified address and port 0 of the other side's family,
@@ -234,6 +243,9 @@ void quic_cid_remove_all(struct base_map *cids, struct quic_conn *conn);
 int quic_server_new_cid(struct quic_server *server, struct quic_conn *conn, ngtcp2_cid *ret,
                         uint8_t ret_token[static NGTCP2_STATELESS_RESET_TOKENLEN]);
 void quic_server_forget_cid(struct quic_server *server, const struct quic_conn *conn, const ngtcp2_cid *cid);
+
+/* peer_cids.c: for the frames of a packet. False: the peer announced more connection IDs than we follow. */
+bool quic_peer_cids_note(struct quic_peer_cids *cids, struct slice frames);
 
 /* gate.c: any thread. */
 enum quic_share { QUIC_SHARE_RETRY, QUIC_SHARE_OTHER, QUIC_SHARE_COUNT };

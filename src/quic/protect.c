@@ -13,10 +13,10 @@
 
 #define OURS ((uintptr_t)1)
 
-/* A packet key and where to count what it could not open. */
+/* A packet key and whose it is. */
 struct packet_key {
 	struct seal_key *seal;
-	uint64_t *refused;
+	struct quic_conn *conn;
 };
 
 /* --- handles --- */
@@ -51,6 +51,15 @@ int quic_protect_encrypt(uint8_t *dest, const ngtcp2_crypto_aead *aead, const ng
 	           : NGTCP2_ERR_CALLBACK_FAILURE;
 }
 
+/* The last moment before ngtcp2 reads what the peer sent. Only to servers do peers bring paths. */
+static int check_frames(struct quic_conn *conn, struct slice frames) {
+	if (conn->server == NULL || quic_peer_cids_note(&conn->peer_cids, frames))
+		return 0;
+	quic_close_transport(conn, QUIC_CLOSED_ERROR, NGTCP2_CONNECTION_ID_LIMIT_ERROR,
+	                     "the peer announced too many connection IDs");
+	return NGTCP2_ERR_CALLBACK_FAILURE;
+}
+
 int quic_protect_decrypt(uint8_t *dest, const ngtcp2_crypto_aead *aead, const ngtcp2_crypto_aead_ctx *context,
                          const uint8_t *sealed, size_t len, const uint8_t *nonce, size_t nonce_len, const uint8_t *aad,
                          size_t aad_len) {
@@ -59,8 +68,8 @@ int quic_protect_decrypt(uint8_t *dest, const ngtcp2_crypto_aead *aead, const ng
 	if (key == NULL)
 		return ngtcp2_crypto_decrypt_cb(dest, aead, context, sealed, len, nonce, nonce_len, aad, aad_len);
 	if (seal_key_open(key->seal, nonce, slice_of(aad, aad_len), slice_of(sealed, len), dest))
-		return 0;
-	++*key->refused;
+		return check_frames(key->conn, slice_of(dest, len - SEAL_TAG_BYTES));
+	++*key->conn->refused;
 	return NGTCP2_ERR_DECRYPT;
 }
 
@@ -152,7 +161,7 @@ static int derive_packet_key(struct quic_conn *conn, struct slice secret, ngtcp2
 		packet_key_free(key);
 		return err;
 	}
-	key->refused = conn->refused;
+	key->conn = conn;
 	ret->native_handle = handle_of(key);
 	return 0;
 }

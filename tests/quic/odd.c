@@ -35,6 +35,8 @@ struct net_peer *odd_connect(struct net *net, const struct odd *odd) {
 	assert_int_equal(quic_tls_client_session(conn, odd->alpn), 0);
 	if (odd->no_control_stream)
 		callbacks.handshake_completed = nothing_done;
+	if (odd->encrypt != NULL)
+		callbacks.encrypt = odd->encrypt;
 	quic_settings_to_ng(&net->settings, net->now, &settings, &params);
 	params.max_datagram_frame_size = odd->max_datagram_frame_size;
 	if (odd->stream_window != 0)

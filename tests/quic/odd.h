@@ -13,6 +13,7 @@ struct odd {
 	uint64_t stream_window;           /* 0: as usual */
 	uint64_t max_ack_delay;           /* 0: as usual */
 	uint64_t data_window;             /* of all streams together; 0: as usual */
+	ngtcp2_encrypt encrypt;           /* which may put other frames into packets; NULL: as usual */
 };
 
 struct net_peer *odd_connect(struct net *net, const struct odd *odd);

@@ -590,6 +590,82 @@ static void test_shard(void **state) {
 	run_shard(true);
 }
 
+/* --- a peer that announces connection IDs without end --- */
+
+/* What the client's next 1-RTT packet consists of, in place of its own frames. */
+static uint8_t forged[32];
+static size_t forged_len;
+
+static int forge(uint8_t *dest, const ngtcp2_crypto_aead *aead, const ngtcp2_crypto_aead_ctx *context,
+                 const uint8_t *plain, size_t len, const uint8_t *nonce, size_t nonce_len, const uint8_t *aad,
+                 size_t aad_len) {
+	uint8_t frames[QUIC_UDP_PAYLOAD_MAX] = {0}; /* PADDING */
+
+	if (forged_len > 0 && (aad[0] & 0x80) == 0 && len >= forged_len && len <= sizeof(frames)) {
+		memcpy(frames, forged, forged_len);
+		forged_len = 0;
+		plain = frames;
+	}
+	return quic_protect_encrypt(dest, aead, context, plain, len, nonce, nonce_len, aad, aad_len);
+}
+
+/* All that the client has to say reaches the server from there; what the server says is lost, and so is never
+ * acknowledged. */
+static void say_from(struct net *net, struct base_addr from) {
+	const struct base_path path = {.local = net->server_addr, .remote = from};
+	struct net_peer *client = &net->client[0];
+	struct quic_burst burst;
+
+	net->now += BASE_MS;
+	net_send(client, 1, 300);
+	while (quic_conn_write(client->conn, out, sizeof(out), &burst, net->now) == 1) {
+		for (size_t at = 0; at < burst.len; at += burst.segment) {
+			size_t len = burst.len - at < burst.segment ? burst.len - at : burst.segment;
+
+			quic_server_recv(net->server, &path, 0, slice_of(out + at, len), net->now);
+		}
+	}
+	assert_int_equal(forged_len, 0);
+	while (quic_server_write(net->server, out, sizeof(out), &burst, net->now) == 1) {
+	}
+}
+
+/* NEW_CONNECTION_ID, which also takes back those of lower numbers than `first` (RFC 9000 section 19.15). */
+static void announce(struct net *net, uint8_t number, uint8_t first) {
+	const uint8_t head[] = {0x18, number, first, QUIC_CID_BYTES};
+
+	memcpy(forged, head, sizeof(head));
+	forged_len = sizeof(head) + QUIC_CID_BYTES + NGTCP2_STATELESS_RESET_TOKENLEN;
+	quic_random(forged + sizeof(head), forged_len - sizeof(head));
+	say_from(net, net_path(net, &net->client[0]).local);
+}
+
+/* ngtcp2 has room for 16 IDs whose end was not acknowledged. With more of them, moving to another path and back again
+ * would end the process. */
+static void test_too_many_connection_ids(void **state) {
+	const struct odd odd = {.alpn = QUIC_ALPN, .max_datagram_frame_size = 65535, .encrypt = forge};
+	struct base_path before, path;
+	struct net net;
+
+	(void)state;
+	net_init(&net);
+	odd_connect(&net, &odd);
+	net_run(&net, 2 * BASE_SECOND);
+	assert_int_equal(net.at_server[0].done, 1);
+	for (uint8_t number = 10; number <= 22; number++)
+		announce(&net, number, number);
+	announce(&net, 23, 22);
+	before = path = net_path(&net, &net.client[0]);
+	path.local.port++;
+	assert_int_equal(quic_conn_migrate(net.client[0].conn, &path, net.now), 0);
+	say_from(&net, path.local);
+	say_from(&net, before.local);
+	assert_int_equal(net.at_server[0].closed, 1);
+	assert_int_equal(net.at_server[0].why.kind, QUIC_CLOSED_ERROR);
+	assert_int_equal(net.at_server[0].why.code, NGTCP2_CONNECTION_ID_LIMIT_ERROR);
+	net_done(&net);
+}
+
 static void test_many(void **state) {
 	struct net net;
 
@@ -658,6 +734,7 @@ int main(void) {
 	    cmocka_unit_test(test_slow_to_go),
 	    cmocka_unit_test(test_silent_peer_is_cheap),
 	    cmocka_unit_test(test_shard),
+	    cmocka_unit_test(test_too_many_connection_ids),
 	    cmocka_unit_test(test_many),
 	    cmocka_unit_test(test_turns),
 	};

@@ -129,6 +129,17 @@ static int on_handshake_completed(ngtcp2_conn *ng, void *user) {
 	return 0;
 }
 
+/* GnuTLS keeps what it heard of a message until it has all of it, and a message may say that it is 16 MiB long. */
+static int on_crypto_data(ngtcp2_conn *ng, ngtcp2_encryption_level level, uint64_t offset, const uint8_t *data,
+                          size_t len, void *user) {
+	if (offset + len > QUIC_CRYPTO_MAX) {
+		quic_close_transport(user, QUIC_CLOSED_ERROR, NGTCP2_CRYPTO_BUFFER_EXCEEDED,
+		                     "the peer's TLS messages are too long");
+		return NGTCP2_ERR_CALLBACK_FAILURE;
+	}
+	return ngtcp2_crypto_recv_crypto_data_cb(ng, level, offset, data, len, user);
+}
+
 static int on_stream_open(ngtcp2_conn *ng, int64_t stream_id, void *user) {
 	struct quic_conn *conn = user;
 
@@ -277,7 +288,7 @@ static int on_cid_removed(ngtcp2_conn *ng, const ngtcp2_cid *cid, void *user) {
 const ngtcp2_callbacks quic_callbacks = {
     .client_initial = ngtcp2_crypto_client_initial_cb,
     .recv_client_initial = ngtcp2_crypto_recv_client_initial_cb,
-    .recv_crypto_data = ngtcp2_crypto_recv_crypto_data_cb,
+    .recv_crypto_data = on_crypto_data,
     .handshake_completed = on_handshake_completed,
     .encrypt = quic_protect_encrypt,
     .decrypt = quic_protect_decrypt,

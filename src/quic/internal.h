@@ -19,7 +19,8 @@
 
 #define QUIC_SECRET_BYTES 32
 #define QUIC_STREAM_WINDOW (64 * 1024)
-#define QUIC_ACK_THRESHOLD 8 /* packets that are acknowledged together */
+#define QUIC_CRYPTO_MAX (64 * 1024) /* bytes of TLS in each encryption level; 16 certificates are half of it */
+#define QUIC_ACK_THRESHOLD 8        /* packets that are acknowledged together */
 
 /* The least time between a write and the next timer of a connection that has nothing more to send. ngtcp2 acknowledges
  * after an eighth of the round trip: on a path of half a millisecond that is a packet of its own, at both ends, for

@@ -666,6 +666,49 @@ static void test_too_many_connection_ids(void **state) {
 	net_done(&net);
 }
 
+/* --- a TLS message without end --- */
+
+static bool talks_tls;
+static uint32_t tls_said;
+
+static int forge_tls(uint8_t *dest, const ngtcp2_crypto_aead *aead, const ngtcp2_crypto_aead_ctx *context,
+                     const uint8_t *plain, size_t len, const uint8_t *nonce, size_t nonce_len, const uint8_t *aad,
+                     size_t aad_len) {
+	static const uint8_t key_update[] = {24, 0xff, 0xff, 0xff}; /* 16 MiB of it */
+	uint8_t frames[QUIC_UDP_PAYLOAD_MAX] = {0};
+	const size_t head = 7;
+
+	if (talks_tls && (aad[0] & 0x80) == 0 && len >= 1000 && len <= sizeof(frames)) {
+		frames[0] = 0x06; /* CRYPTO */
+		base_put_u32(frames + 1, UINT32_C(0x80000000) | tls_said);
+		base_put_u16(frames + 5, (uint16_t)(0x4000 | (len - head)));
+		if (tls_said == 0)
+			memcpy(frames + head, key_update, sizeof(key_update));
+		tls_said += (uint32_t)(len - head);
+		plain = frames;
+	}
+	return quic_protect_encrypt(dest, aead, context, plain, len, nonce, nonce_len, aad, aad_len);
+}
+
+/* The TLS library would keep all of it, for each connection, with or without a hello. */
+static void test_long_tls_message(void **state) {
+	const struct odd odd = {.alpn = QUIC_ALPN, .max_datagram_frame_size = 65535, .encrypt = forge_tls};
+	struct net net;
+
+	(void)state;
+	net_init(&net);
+	odd_connect(&net, &odd);
+	net_run(&net, 2 * BASE_SECOND);
+	assert_int_equal(net.at_server[0].done, 1);
+	talks_tls = true;
+	net_send(&net.client[0], 100, 1100);
+	net_run(&net, BASE_SECOND);
+	assert_int_equal(net.at_server[0].closed, 1);
+	assert_int_equal(net.at_server[0].why.code, NGTCP2_CRYPTO_BUFFER_EXCEEDED);
+	assert_in_range(tls_said, QUIC_CRYPTO_MAX, 100 * 1200);
+	net_done(&net);
+}
+
 static void test_many(void **state) {
 	struct net net;
 
@@ -735,6 +778,7 @@ int main(void) {
 	    cmocka_unit_test(test_silent_peer_is_cheap),
 	    cmocka_unit_test(test_shard),
 	    cmocka_unit_test(test_too_many_connection_ids),
+	    cmocka_unit_test(test_long_tls_message),
 	    cmocka_unit_test(test_many),
 	    cmocka_unit_test(test_turns),
 	};

@@ -276,6 +276,20 @@ static int on_new_cid(ngtcp2_conn *ng, ngtcp2_cid *cid, uint8_t *token, size_t l
 	return 0;
 }
 
+/* The first is that of a client that has written all of the handshake. */
+static int on_peer_cid(ngtcp2_conn *ng, ngtcp2_connection_id_status_type type, uint64_t number, const ngtcp2_cid *cid,
+                       const uint8_t *token, void *user) {
+	struct quic_conn *conn = user;
+
+	(void)ng;
+	(void)type;
+	(void)number;
+	(void)cid;
+	(void)token;
+	conn->established = true;
+	return 0;
+}
+
 static int on_cid_removed(ngtcp2_conn *ng, const ngtcp2_cid *cid, void *user) {
 	struct quic_conn *conn = user;
 
@@ -302,6 +316,7 @@ const ngtcp2_callbacks quic_callbacks = {
     .get_new_connection_id = on_new_cid,
     .remove_connection_id = on_cid_removed,
     .update_key = quic_protect_update,
+    .dcid_status = on_peer_cid,
     .stream_reset = on_stream_reset,
     .extend_max_stream_data = on_stream_window,
     .delete_crypto_aead_ctx = quic_protect_delete_key,

@@ -71,6 +71,7 @@ struct quic_control {
 struct quic_peer_cids {
 	uint64_t seen;
 	unsigned count;
+	bool final; /* it said what it may only say when the handshake is over */
 };
 
 struct quic_conn {
@@ -128,6 +129,7 @@ struct quic_conn {
 	struct quic_trust *trust;
 	char *server_name;
 	char tls_text[sizeof(((struct quic_close *)0)->text)]; /* why the certificate was refused */
+	bool established;                                      /* our last message of the handshake is written */
 
 	/* server */
 	struct quic_server *server;
@@ -136,6 +138,7 @@ struct quic_conn {
 	struct base_list all, dirty, cids;
 	struct base_list half_open; /* in the server's list until the handshake is done */
 	struct base_heap_node timer;
+
 	struct quic_peer_cids peer_cids;
 };
 

@@ -15,6 +15,7 @@
 #define STREAM_HAS_OFFSET 0x04
 #define STREAM_HAS_LENGTH 0x02
 #define FRAME_NEW_CONNECTION_ID 0x18
+#define FRAME_HANDSHAKE_DONE 0x1e
 #define FRAME_DATAGRAM 0x30 /* to the packet's end */
 
 /* Frames that are some numbers (RFC 9000 section 16) and then bytes: as many as the last number says, or always as
@@ -114,9 +115,10 @@ static bool note(struct quic_peer_cids *cids, uint64_t number) {
 bool quic_peer_cids_note(struct quic_peer_cids *cids, struct slice frames) {
 	while (frames.len > 0) {
 		uint8_t type = frames.data[0];
-		uint64_t number = 0, retired;
+		uint64_t number = 0, first = 0;
 
 		skip(&frames, 1);
+		cids->final = cids->final || type == FRAME_HANDSHAKE_DONE;
 		if (type != FRAME_NEW_CONNECTION_ID) {
 			if (!skip_frame(&frames, type))
 				return true;
@@ -126,8 +128,10 @@ bool quic_peer_cids_note(struct quic_peer_cids *cids, struct slice frames) {
 			return true;
 		if (!note(cids, number))
 			return false;
-		if (!read_numbers(&frames, 1, &retired) || frames.len == 0 ||
-		    !skip(&frames, 1 + (uint64_t)frames.data[0] + NGTCP2_STATELESS_RESET_TOKENLEN))
+		if (!read_numbers(&frames, 1, &first))
+			return true;
+		cids->final = cids->final || first > 0;
+		if (frames.len == 0 || !skip(&frames, 1 + (uint64_t)frames.data[0] + NGTCP2_STATELESS_RESET_TOKENLEN))
 			return true;
 	}
 	return true;

@@ -51,12 +51,21 @@ int quic_protect_encrypt(uint8_t *dest, const ngtcp2_crypto_aead *aead, const ng
 	           : NGTCP2_ERR_CALLBACK_FAILURE;
 }
 
-/* The last moment before ngtcp2 reads what the peer sent. Only to servers do peers bring paths. */
+/* The last moment before ngtcp2 reads what the peer sent. */
 static int check_frames(struct quic_conn *conn, struct slice frames) {
-	if (conn->server == NULL || quic_peer_cids_note(&conn->peer_cids, frames))
+	bool few;
+
+	if (conn->server == NULL && conn->established)
 		return 0;
-	quic_close_transport(conn, QUIC_CLOSED_ERROR, NGTCP2_CONNECTION_ID_LIMIT_ERROR,
-	                     "the peer announced too many connection IDs");
+	few = quic_peer_cids_note(&conn->peer_cids, frames);
+	if (conn->server == NULL ? !conn->peer_cids.final : few)
+		return 0;
+	if (conn->server == NULL)
+		quic_close_transport(conn, QUIC_CLOSED_ERROR, NGTCP2_PROTOCOL_VIOLATION,
+		                     "the peer did not wait for the end of the handshake");
+	else
+		quic_close_transport(conn, QUIC_CLOSED_ERROR, NGTCP2_CONNECTION_ID_LIMIT_ERROR,
+		                     "the peer announced too many connection IDs");
 	return NGTCP2_ERR_CALLBACK_FAILURE;
 }
 

@@ -98,6 +98,24 @@ static void test_not_found(void **state) {
 	}
 }
 
+/* What comes only after the handshake: its confirmation, and IDs in place of others. */
+static void test_final(void **state) {
+	static const uint8_t ping_done[] = {1, 0x1e};
+	struct quic_peer_cids cids = {0};
+	uint8_t bytes[8 + TOKEN];
+
+	(void)state;
+	put_cid(bytes, 3);
+	assert_true(note(&cids, bytes, sizeof(bytes)));
+	assert_false(cids.final);
+	bytes[2] = 1;
+	assert_true(note(&cids, bytes, sizeof(bytes)));
+	assert_true(cids.final);
+	cids = (struct quic_peer_cids){0};
+	assert_true(note(&cids, ping_done, sizeof(ping_done)));
+	assert_true(cids.final);
+}
+
 static void test_bound(void **state) {
 	struct quic_peer_cids cids = {0};
 	uint8_t bytes[8 + TOKEN];
@@ -119,6 +137,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_found),
 	    cmocka_unit_test(test_not_found),
+	    cmocka_unit_test(test_final),
 	    cmocka_unit_test(test_bound),
 	};
 

@@ -2,9 +2,11 @@
  * a backend makes of a packet is in tests/seal. */
 #include "base/text.h"
 #include "odd.h"
+#include "seal/internal.h"
 
 #include <gnutls/gnutls.h>
 #include <ngtcp2/ngtcp2_crypto_gnutls.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* GnuTLS, and libipsec-mb if this machine has it. */
@@ -474,6 +476,89 @@ static void test_labels(void **state) {
 	}
 }
 
+/* --- a server that cannot wait --- */
+
+/* What the server's first packet of 1-RTT consists of, in place of its own frames. */
+static const uint8_t *early;
+static size_t early_len;
+
+struct early_key {
+	struct seal_key base;
+	struct seal_key *inner;
+};
+
+static bool early_seal(struct seal_key *base, const uint8_t *nonce, struct slice aad, struct slice plain,
+                       uint8_t *dest) {
+	struct early_key *key = BASE_CONTAINER(base, struct early_key, base);
+	uint8_t frames[QUIC_UDP_PAYLOAD_MAX] = {0}; /* PADDING */
+
+	if (early_len > 0 && plain.len >= early_len) {
+		memcpy(frames, early, early_len);
+		early_len = 0;
+		plain = slice_of(frames, plain.len);
+	}
+	return seal_key_seal(key->inner, nonce, aad, plain, dest);
+}
+
+static bool early_open(struct seal_key *base, const uint8_t *nonce, struct slice aad, struct slice sealed,
+                       uint8_t *dest) {
+	return seal_key_open(BASE_CONTAINER(base, struct early_key, base)->inner, nonce, aad, sealed, dest);
+}
+
+static void early_free(struct seal_key *base) {
+	struct early_key *key = BASE_CONTAINER(base, struct early_key, base);
+
+	seal_key_free(key->inner);
+	free(key);
+}
+
+static int early_key_new(const struct seal_backend *backend, enum seal_suite suite, const uint8_t *bytes,
+                         struct seal_key **ret) {
+	struct early_key *key = calloc(1, sizeof(*key));
+
+	(void)backend;
+	assert_non_null(key);
+	key->base = (struct seal_key){.seal = early_seal, .open = early_open, .free = early_free};
+	assert_int_equal(seal_key_new(seal_gnutls(), suite, bytes, &key->inner), 0);
+	*ret = &key->base;
+	return 0;
+}
+
+/* Its packet reaches the client together with the handshake's, before the client's last message is written. */
+static void test_too_early(void **state) {
+	static const struct {
+		const char *label;
+		size_t len;
+		uint8_t frames[28];
+	} cases[] = {
+	    {"the handshake is done", 1, {0x1e}},
+	    {"another connection ID in place of the first", 28, {0x18, 1, 1, 8, 1, 2, 3, 4, 5, 6, 7, 8}},
+	};
+	struct seal_backend backend = *seal_gnutls();
+
+	(void)state;
+	backend.key_new = early_key_new;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct net_peer *client;
+		struct net net;
+
+		net_init(&net);
+		net_server_stop(&net);
+		net.settings.seal = &backend;
+		net_server_start(&net);
+		net.settings.seal = NULL;
+		early = cases[i].frames;
+		early_len = cases[i].len;
+		client = net_connect_pinned(&net);
+		net_run(&net, BASE_SECOND);
+		unit_assert_int(early_len, 0, cases[i].label);
+		unit_assert_int(client->closed, 1, cases[i].label);
+		unit_assert_int(client->why.kind, QUIC_CLOSED_ERROR, cases[i].label);
+		unit_assert_int(client->why.code, NGTCP2_PROTOCOL_VIOLATION, cases[i].label);
+		net_done(&net);
+	}
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_pairs),           cmocka_unit_test(test_helper),
@@ -482,7 +567,7 @@ int main(void) {
 	    cmocka_unit_test(test_garbage),         cmocka_unit_test(test_limits),
 	    cmocka_unit_test(test_labels),          cmocka_unit_test(test_too_much_garbage),
 	    cmocka_unit_test(test_used_up),         cmocka_unit_test(test_version_2),
-	    cmocka_unit_test(test_tls_messages),
+	    cmocka_unit_test(test_tls_messages),    cmocka_unit_test(test_too_early),
 	};
 
 	return cmocka_run_group_tests(tests, open_backends, close_backends);

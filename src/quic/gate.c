@@ -80,6 +80,25 @@ void quic_gate_end(struct quic_gate *gate) {
 	atomic_fetch_sub(&gate->half_open, 1);
 }
 
+/* Of some places, the last ones: as many as `kept`, but no more than half. */
+static bool are_last(size_t taken, size_t max, size_t kept) {
+	size_t half = max - max / 2;
+
+	return taken + (kept < half ? kept : half) >= max;
+}
+
+bool quic_gate_is_scarce(struct quic_gate *gate, const struct quic_server_limits *limits,
+                         const struct base_addr *remote) {
+	size_t there;
+
+	if (are_last(atomic_load(&gate->connections), limits->connections_max, limits->retry_above))
+		return true;
+	thread_lock_take(gate->lock);
+	there = quic_source_count(&gate->sources, remote);
+	thread_lock_release(gate->lock);
+	return are_last(there, limits->per_address_max, limits->retry_above);
+}
+
 /* A word is a second and the answers in it. The servers' clocks are the same but for the length of a turn: one that is
  * behind counts in the others' second. */
 bool quic_gate_answer(struct quic_gate *gate, enum quic_share share, size_t per_second, uint64_t now) {

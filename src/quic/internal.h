@@ -266,6 +266,9 @@ int quic_gate_enter(struct quic_gate *gate, const struct quic_server_limits *lim
                     struct quic_source **ret);
 void quic_gate_leave(struct quic_gate *gate, struct quic_source *source);
 bool quic_gate_is_full(struct quic_gate *gate, const struct quic_server_limits *limits);
+/* Whether the last places, of all or of that network, are being given away: those are for who proved its address. */
+bool quic_gate_is_scarce(struct quic_gate *gate, const struct quic_server_limits *limits,
+                         const struct base_addr *remote);
 /* One more half-open connection, if there are fewer than `max`; and one less. */
 bool quic_gate_begin(struct quic_gate *gate, size_t max);
 void quic_gate_end(struct quic_gate *gate);

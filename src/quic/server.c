@@ -285,8 +285,11 @@ static bool begin(struct quic_server *server, const struct arrival *arrival) {
 	const struct quic_server_limits *limits = &server->options.limits;
 	size_t max = limits->half_open_max;
 
-	if (arrival->token == QUIC_TOKEN_NONE && limits->retry_above < max)
+	if (arrival->token == QUIC_TOKEN_NONE && limits->retry_above <= max) {
+		if (quic_gate_is_scarce(server->gate, limits, &arrival->path->remote))
+			return false;
 		max = limits->retry_above;
+	}
 	return quic_gate_begin(server->gate, max);
 }
 
@@ -313,7 +316,8 @@ static void consider(struct quic_server *server, struct arrival *arrival) {
 			server->counters.refused_half_open++;
 		return;
 	}
-	/* Asked late, so that nobody fills another's share: what comes without a token is bounded by `retry_above`. */
+	/* Asked late, so that nobody fills another's share: what comes without a token is bounded by `retry_above`, and
+	 * gets none of the last places. */
 	result = quic_gate_enter(server->gate, limits, &arrival->path->remote, &arrival->source);
 	if (result != 0) {
 		if (begun)

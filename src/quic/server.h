@@ -21,7 +21,8 @@ struct quic_server_limits {
 	size_t per_address_max;      /* 0: 256; from one IPv4 address or IPv6 /56 */
 	size_t half_open_max;        /* 0: 512; beyond, Initials without a token are dropped and others take the place
 	                              * of the server's oldest; both are counted. A server that has none takes in one more */
-	size_t retry_above;          /* 0: 64; with this many half-open ones a new one needs a Retry token */
+	size_t retry_above;          /* 0: 64; with this many half-open ones a new one needs a Retry token, and for as many
+	                              * of the last places of both limits above, or half of them */
 	size_t stateless_per_second; /* 0: 1000; Retries, and as many other answers (version negotiation, reset, refusal) */
 };
 

@@ -94,11 +94,11 @@ static void test_version_2(void **state) {
 }
 
 /* Initials of clients that never go on: half-open connections at the server. */
-static void half_open(struct net *net, size_t count) {
+static void half_open_from(struct net *net, size_t count, bool one_address) {
 	struct quic_trust *trust = net_trust_pin(net);
 
 	for (size_t i = 0; i < count; i++) {
-		struct base_path path = {.local = stranger((uint8_t)(i & 0xff)), .remote = net->server_addr};
+		struct base_path path = {.local = stranger(one_address ? 1 : (uint8_t)(i & 0xff)), .remote = net->server_addr};
 		struct quic_client_options options = {
 		    .path = path, .server_name = "relay.test", .trust = trust, .events = &net_events};
 		struct quic_conn *conn;
@@ -111,6 +111,10 @@ static void half_open(struct net *net, size_t count) {
 		quic_conn_free(conn);
 	}
 	quic_trust_unref(trust);
+}
+
+static void half_open(struct net *net, size_t count) {
+	half_open_from(net, count, false);
 }
 
 static void test_retry(void **state) {
@@ -283,6 +287,32 @@ static void test_half_open_full(void **state) {
 	assert_int_equal(net.at_server[0].closed, 1);
 	assert_int_equal(net.at_server[0].why.kind, QUIC_CLOSED_HANDSHAKE_TIMEOUT);
 	net_done(&net);
+}
+
+/* First packets from addresses that nobody proved take no place that somebody else would need: neither of few in all,
+ * nor of few from the victim's address. */
+static void test_few_places(void **state) {
+	(void)state;
+	for (int of_address = 0; of_address < 2; of_address++) {
+		struct net_peer *client;
+		struct net net;
+
+		net_init(&net);
+		net_server_stop(&net);
+		if (of_address)
+			net.limits.per_address_max = 5;
+		else
+			net.limits.connections_max = 5;
+		net_server_start(&net);
+		half_open_from(&net, 20, of_address);
+		assert_int_equal(quic_server_connections(net.server), 2);
+		client = net_connect_pinned(&net);
+		client->nat = stranger(1);
+		client->nat.port = 4999;
+		net_run(&net, 200 * BASE_MS);
+		assert_int_equal(client->done, 1);
+		net_done(&net);
+	}
 }
 
 /* One host cannot take all places; where it gave one up another connection fits. */
@@ -766,6 +796,7 @@ int main(void) {
 	    cmocka_unit_test(test_retry_after_refusals),
 	    cmocka_unit_test(test_limits),
 	    cmocka_unit_test(test_half_open_full),
+	    cmocka_unit_test(test_few_places),
 	    cmocka_unit_test(test_limit_per_address),
 	    cmocka_unit_test(test_sources),
 	    cmocka_unit_test(test_refused_by_application),

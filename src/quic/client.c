@@ -28,6 +28,21 @@ static int start(struct quic_conn *conn, const struct quic_client_options *optio
 	return 0;
 }
 
+/* As certificates and SNI have it: without the dot that may end a name (RFC 6066 section 3), and without an address's
+ * scope, which means something on this machine only (RFC 4007 section 6). NULL when memory is out. */
+static char *copy_name(const char *name) {
+	char *copy = strdup(name);
+	size_t len;
+
+	if (copy == NULL)
+		return NULL;
+	len = strcspn(copy, "%");
+	if (len > 0 && copy[len - 1] == '.')
+		len--;
+	copy[len] = '\0';
+	return copy;
+}
+
 int quic_client_new(const struct quic_client_options *options, uint64_t now, struct quic_conn **ret) {
 	struct quic_conn *conn = calloc(1, sizeof(*conn));
 	int err;
@@ -38,7 +53,7 @@ int quic_client_new(const struct quic_client_options *options, uint64_t now, str
 	conn->events = options->events;
 	conn->user = options->user;
 	conn->trust = quic_trust_ref(options->trust);
-	conn->server_name = strdup(options->server_name != NULL ? options->server_name : "");
+	conn->server_name = copy_name(options->server_name != NULL ? options->server_name : "");
 	err = conn->server_name != NULL ? quic_tls_client_session(conn, QUIC_ALPN) : BASE_E_NOMEM;
 	if (err == 0)
 		err = start(conn, options);

@@ -222,6 +222,8 @@ static const struct {
 } cases[] = {
     {"authority", TRUST_AUTHORITY, "relay.test", "relay.test", -1, 1, NULL},
     {"wildcard", TRUST_AUTHORITY, "*.lan.test", "relay.lan.test", -1, 1, NULL},
+    {"dot behind the name", TRUST_AUTHORITY, "relay.test", "relay.test.", -1, 1, NULL},
+    {"address with scope", TRUST_FINGERPRINT, "relay.test", "fe80::1%3", -1, 1, NULL},
     {"wrong name", TRUST_AUTHORITY, "other.test", "relay.test", -1, 1, "not for the name 'relay.test'"},
     {"expired", TRUST_AUTHORITY, "relay.test", "relay.test", -10, -1,
      "has expired (or this computer's clock is wrong)"},

@@ -307,6 +307,10 @@ enum quic_token { QUIC_TOKEN_NONE, QUIC_TOKEN_RETRY, QUIC_TOKEN_REGULAR, QUIC_TO
 
 int quic_stateless_init(struct quic_stateless *stateless, const struct quic_identity *identity, struct quic_gate *gate,
                         size_t per_second);
+/* Resets come of the key, so that a restarted relay with the same key can reset the connections it lost. 0 or
+ * BASE_E_TLS.
+ */
+int quic_stateless_set_identity(struct quic_stateless *stateless, const struct quic_identity *identity);
 void quic_stateless_version(struct quic_stateless *stateless, struct quic_server_counters *counters,
                             const struct base_path *path, const ngtcp2_version_cid *cids, uint64_t now);
 void quic_stateless_reset(struct quic_stateless *stateless, struct quic_server_counters *counters,

@@ -443,6 +443,9 @@ void quic_server_set_identity(struct quic_server *server, struct quic_identity *
 
 	server->options.identity = quic_identity_ref(identity);
 	quic_identity_unref(old);
+	/* Whom the relay loses from now on, it loses with this key. Should it fail, the former secret is as good as a
+	 * random one. */
+	(void)quic_stateless_set_identity(&server->stateless, identity);
 }
 
 size_t quic_server_connections(const struct quic_server *server) {

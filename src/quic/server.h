@@ -60,7 +60,8 @@ void quic_server_tick(struct quic_server *server, uint64_t now);
 /* Says that this connection's source has datagrams (or its control stream bytes): it takes part in the next writes. */
 void quic_server_wake(struct quic_server *server, struct quic_conn *conn);
 
-/* New connections use the new certificate; existing ones go on. The server takes a reference. */
+/* New connections use the new certificate and, for stateless reset, its key; existing ones go on. The server takes a
+ * reference. */
 void quic_server_set_identity(struct quic_server *server, struct quic_identity *identity);
 size_t quic_server_connections(const struct quic_server *server);
 const struct quic_server_counters *quic_server_counters(const struct quic_server *server);

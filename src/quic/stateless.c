@@ -9,12 +9,15 @@
 #define RESET_BYTES 42     /* looks like a short packet of ours */
 #define RESET_BYTES_MIN 21 /* RFC 9000 section 10.3 */
 
+int quic_stateless_set_identity(struct quic_stateless *stateless, const struct quic_identity *identity) {
+	return quic_identity_secret(identity, "lanparty stateless reset", stateless->reset_secret);
+}
+
 int quic_stateless_init(struct quic_stateless *stateless, const struct quic_identity *identity, struct quic_gate *gate,
                         size_t per_second) {
 	stateless->gate = gate;
 	stateless->per_second = per_second;
-	/* From the key, so that a restarted relay with the same key can reset the connections it lost. */
-	if (quic_identity_secret(identity, "lanparty stateless reset", stateless->reset_secret) != 0 ||
+	if (quic_stateless_set_identity(stateless, identity) != 0 ||
 	    quic_identity_secret(identity, "lanparty address token", stateless->token_secret) != 0)
 		return BASE_E_TLS;
 	return 0;

@@ -18,6 +18,7 @@ struct quic_identity {
 	gnutls_x509_privkey_t key;
 	gnutls_datum_t der;
 	uint8_t fingerprint[QUIC_FINGERPRINT_BYTES];
+	uint8_t secret[QUIC_SECRET_BYTES]; /* of the private key */
 	uint64_t valid_from, valid_until;
 };
 
@@ -50,6 +51,20 @@ static uint64_t to_ns(time_t seconds) {
 	return seconds > 0 ? (uint64_t)seconds * BASE_SECOND : 0;
 }
 
+/* Once, since threads may ask for secrets at the same time, and GnuTLS does not promise that they may export a key. */
+static int keep_secret(struct quic_identity *identity) {
+	static const char label[] = "lanparty private key";
+	gnutls_datum_t der = {0};
+	int code = gnutls_x509_privkey_export2(identity->key, GNUTLS_X509_FMT_DER, &der);
+
+	if (code == 0) {
+		code = gnutls_hmac_fast(GNUTLS_MAC_SHA256, der.data, der.size, label, sizeof(label), identity->secret);
+		gnutls_memset(der.data, 0, der.size);
+		quic_tls_free(der.data);
+	}
+	return code;
+}
+
 /* Takes over the key; the certificates stay the caller's. */
 static int identity_make(gnutls_x509_crt_t *chain, unsigned count, gnutls_x509_privkey_t key,
                          struct quic_identity **ret, char error[static QUIC_ERROR_BYTES]) {
@@ -66,6 +81,8 @@ static int identity_make(gnutls_x509_crt_t *chain, unsigned count, gnutls_x509_p
 		code = gnutls_x509_crt_export2(chain[0], GNUTLS_X509_FMT_DER, &identity->der);
 	if (code == 0 && quic_fingerprint(quic_identity_der(identity), identity->fingerprint) != 0)
 		code = GNUTLS_E_HASH_FAILED;
+	if (code == 0)
+		code = keep_secret(identity);
 	if (code < 0) {
 		quic_identity_unref(identity);
 		return code == GNUTLS_E_CERTIFICATE_KEY_MISMATCH
@@ -220,6 +237,7 @@ void quic_identity_unref(struct quic_identity *identity) {
 	if (identity->key != NULL)
 		gnutls_x509_privkey_deinit(identity->key);
 	quic_tls_free(identity->der.data);
+	gnutls_memset(identity->secret, 0, sizeof(identity->secret));
 	free(identity);
 }
 
@@ -242,13 +260,8 @@ const struct quic_credentials *quic_identity_credentials(const struct quic_ident
 
 int quic_identity_secret(const struct quic_identity *identity, const char *label,
                          uint8_t ret[static QUIC_SECRET_BYTES]) {
-	gnutls_datum_t der = {0};
-	int code = gnutls_x509_privkey_export2(identity->key, GNUTLS_X509_FMT_DER, &der);
-
-	if (code == 0) {
-		code = gnutls_hmac_fast(GNUTLS_MAC_SHA256, der.data, der.size, label, strlen(label), ret);
-		gnutls_memset(der.data, 0, der.size);
-		quic_tls_free(der.data);
-	}
-	return code == 0 ? 0 : BASE_E_TLS;
+	return gnutls_hmac_fast(GNUTLS_MAC_SHA256, identity->secret, sizeof(identity->secret), label, strlen(label), ret) ==
+	               0
+	           ? 0
+	           : BASE_E_TLS;
 }

@@ -16,8 +16,9 @@ const struct cli_table lintap_options = {
     .program = "lanparty-client",
     .summary = "Makes this machine a station of a remote LAN.",
     .epilog = "The interface gets its address like any other: with the system's network manager, or with\n"
-              "'dhclient lanparty0' once the client says that it joined. Several clients on one machine each need\n"
-              "their own --interface and --identity.\n\n" LINK_SETUP_EXIT_STATUS "\nExample:\n"
+              "'dhclient lanparty0' once the client says that it joined, and 'dhclient -x lanparty0' when the party\n"
+              "is over. Several clients on one machine each need their own --interface and "
+              "--identity.\n\n" LINK_SETUP_EXIT_STATUS "\nExample:\n"
               "  lanparty-client --relay relay.example --relay-ca-cert relay-cert.der --room ROOM1\n",
     .options = options,
     .count = sizeof(options) / sizeof(options[0]),

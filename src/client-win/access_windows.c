@@ -6,9 +6,11 @@
 #include <windows.h>
 
 #include <aclapi.h>
+#include <lm.h>
 #include <sddl.h>
 
 #define WIDE_PATH 1024
+#define NAME_UNITS 257 /* of a group, and of whose it is */
 
 /* The service that owns what belongs to Windows, Program Files too. */
 static bool is_trusted_installer(PSID sid) {
@@ -20,10 +22,33 @@ static bool is_trusted_installer(PSID sid) {
 	return same;
 }
 
+/* An account that is in the group of administrators. With "Continue", Explorer gives full control over a folder to the
+ * account of who opens it, for good, and the next to look may be the service, which is the system. */
+static bool is_administrator(PSID sid) {
+	uint8_t group[SECURITY_MAX_SID_SIZE];
+	wchar_t name[NAME_UNITS], domain[NAME_UNITS];
+	DWORD group_len = sizeof(group), name_len = NAME_UNITS, domain_len = NAME_UNITS, count = 0, all;
+	LOCALGROUP_MEMBERS_INFO_0 *members = NULL;
+	SID_NAME_USE use;
+	bool found = false;
+
+	/* Its name depends on the language. */
+	if (!CreateWellKnownSid(WinBuiltinAdministratorsSid, NULL, group, &group_len) ||
+	    !LookupAccountSidW(NULL, group, name, &name_len, domain, &domain_len, &use) ||
+	    NetLocalGroupGetMembers(NULL, name, 0, (BYTE **)&members, MAX_PREFERRED_LENGTH, &count, &all, NULL) !=
+	        NERR_Success ||
+	    members == NULL)
+		return false;
+	for (DWORD i = 0; i < count && !found; i++)
+		found = EqualSid(members[i].lgrmi0_sid, sid);
+	(void)NetApiBufferFree(members);
+	return found;
+}
+
 /* The system, administrators, and whoever runs this: an administrator too. */
 static bool is_trusted(PSID sid, PSID own) {
 	return IsWellKnownSid(sid, WinLocalSystemSid) || IsWellKnownSid(sid, WinBuiltinAdministratorsSid) ||
-	       EqualSid(sid, own) || is_trusted_installer(sid);
+	       EqualSid(sid, own) || is_trusted_installer(sid) || is_administrator(sid);
 }
 
 /* Everything that an access list allows to anybody else, with `inside` also with what will be or was made inside; all

@@ -12,8 +12,10 @@
 #include <windows.h>
 
 #include <aclapi.h>
+#include <lm.h>
 #include <sddl.h>
 
+#define ADMINISTRATOR "S-1-5-21-1-2-3-1002"
 #define TRUSTED "O:BAD:(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)"
 #define FILE_NAME "\\client.conf"
 
@@ -55,6 +57,29 @@ static DWORD WINAPI fake_set(wchar_t *name, SE_OBJECT_TYPE type, SECURITY_INFORM
 	assert_true(IsWellKnownSid(owner, WinBuiltinAdministratorsSid));
 	assert_int_equal(acl->AceCount, 2);
 	return ERROR_SUCCESS;
+}
+
+/* Two accounts are in the group; the second is ADMINISTRATOR. (Headers do not say that these come from a DLL.) */
+NET_API_STATUS WINAPI NetLocalGroupGetMembers(const wchar_t *server, const wchar_t *group, DWORD level, BYTE **ret,
+                                              DWORD bytes, DWORD *count, DWORD *all, DWORD_PTR *resume) {
+	static LOCALGROUP_MEMBERS_INFO_0 members[2];
+	(void)resume;
+	assert_null(server);
+	assert_int_equal(wcscmp(group, L"Administrators"), 0);
+	assert_int_equal(level, 0);
+	assert_int_equal(bytes, MAX_PREFERRED_LENGTH);
+	assert_true(ConvertStringSidToSidA("S-1-5-21-1-2-3-500", &members[0].lgrmi0_sid));
+	assert_true(ConvertStringSidToSidA(ADMINISTRATOR, &members[1].lgrmi0_sid));
+	*ret = (BYTE *)members;
+	*count = *all = 2;
+	return NERR_Success;
+}
+
+NET_API_STATUS WINAPI NetApiBufferFree(void *buf) {
+	LOCALGROUP_MEMBERS_INFO_0 *members = buf;
+	(void)LocalFree(members[0].lgrmi0_sid);
+	(void)LocalFree(members[1].lgrmi0_sid);
+	return NERR_Success;
 }
 
 #define INSTEAD_OF(name, fake)             \
@@ -108,6 +133,9 @@ static void test_who_is_trusted(void **state) {
 	} cases[] = {
 	    {"as it is made", "O:BAD:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)", KEPT},
 	    {"the system's", "O:SYD:(A;OICI;FA;;;SY)", KEPT},
+	    {"an administrator's", "O:" ADMINISTRATOR "D:(A;OICI;FA;;;" ADMINISTRATOR ")", KEPT},
+	    {"as Explorer leaves it after \"Continue\"", TRUSTED "(A;OICI;FA;;;" ADMINISTRATOR ")", KEPT},
+	    {"of an account that is no administrator", TRUSTED "(A;OICI;FA;;;S-1-5-21-1-2-3-1003)", ASIDE},
 	    {"denied to others", TRUSTED "(D;OICI;FA;;;BU)", KEPT},
 	    {"for who makes something in it", TRUSTED "(A;OICIIO;GA;;;CO)", KEPT},
 	    {"users read", TRUSTED "(A;OICI;0x1200a9;;;BU)", CLOSED},

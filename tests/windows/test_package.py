@@ -12,7 +12,7 @@ from package import PROGRAM, SIGN, Authority, package, remove_package, run
 from winlab import CLIENT, WineCase, wine
 
 SYSTEM_DLLS = {'advapi32.dll', 'bcrypt.dll', 'crypt32.dll', 'iphlpapi.dll', 'kernel32.dll', 'msvcrt.dll', 'ncrypt.dll',
-               'ole32.dll', 'setupapi.dll', 'shell32.dll', 'user32.dll', 'ws2_32.dll'}
+               'netapi32.dll', 'ole32.dll', 'setupapi.dll', 'shell32.dll', 'user32.dll', 'ws2_32.dll'}
 SIZE_MAX = 4 * 1024 * 1024
 FLAGS = {'HIGH_ENTROPY_VA': 0x20, 'DYNAMIC_BASE': 0x40, 'NX_COMPAT': 0x100}
 # Where source, build and dependencies may lie.

@@ -162,6 +162,8 @@ static void on_diagnostics_due(void *user, uint64_t now) {
 	struct winmain_client *client = user;
 
 	count_bad_frames(client);
+	if (client->media)
+		winmain_firewall_look(&client->firewall); /* a question to a service: seldom, once it is answered */
 	diagnose(client);
 	(void)loop_timer_set(client->process.loop, &client->diagnostics_timer, now + WINMAIN_DIAGNOSTICS_NS);
 }
@@ -178,7 +180,8 @@ static void on_check_due(void *user, uint64_t now) {
 		(void)route_check_pin(client->scope, error); /* says what changes */
 	if (client->media) {
 		look_at_addresses(client);
-		winmain_firewall_look(&client->firewall);
+		if (!client->firewall.settled)
+			winmain_firewall_look(&client->firewall);
 	}
 	if (!base_addr_equal(&before, &client->address) || pinned != route_pin_state(client->scope))
 		diagnose(client);

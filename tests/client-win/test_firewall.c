@@ -23,26 +23,30 @@ static uint64_t wall_clock(void) {
 struct fake {
 	int get_err, set_err;
 	enum winmain_category category;
+	bool fleeting; /* unidentified */
+	uint8_t id;
 	unsigned sets;
 };
 
-static int fake_get(void *user, const char *guid, enum winmain_category *ret,
+static int fake_get(void *user, const char *guid, struct winmain_network *ret,
                     char error[static WINMAIN_PROFILE_ERROR_BYTES]) {
 	struct fake *fake = user;
 	assert_string_equal(guid, "{G}");
 	memcpy(error, "GETFAIL", 8);
-	*ret = fake->category;
+	*ret = (struct winmain_network){.id = {fake->id}, .category = fake->category, .lasting = !fake->fleeting};
 	return fake->get_err;
 }
 
-static int fake_set(void *user, const char *guid, enum winmain_category category,
+static int fake_set(void *user, const char *guid, const struct winmain_network *wanted,
                     char error[static WINMAIN_PROFILE_ERROR_BYTES]) {
 	struct fake *fake = user;
 	assert_string_equal(guid, "{G}");
 	memcpy(error, "SETFAIL", 8);
+	if (wanted->id[0] != fake->id)
+		return BASE_E_NOT_FOUND;
 	fake->sets++;
 	if (fake->set_err == 0)
-		fake->category = category;
+		fake->category = wanted->category;
 	return fake->set_err;
 }
 
@@ -124,11 +128,59 @@ static void test_what_cannot_be_put_back_is_said(void **state) {
 	obs_log_free(log);
 }
 
+/* Before its DHCP server answers the LAN is unidentified, and public; then it is another network for Windows. */
+static void test_another_network_later(void **state) {
+	struct obs_log *log = obs_log_new(OBS_INFO, OBS_FORMAT_TEXT, sink, wall_clock, NULL);
+	struct fake fake = {.category = WINMAIN_PUBLIC, .fleeting = true, .id = 1};
+	const struct winmain_profile profile = {.get = fake_get, .set = fake_set, .user = &fake};
+	struct winmain_firewall firewall = {.profile = &profile, .log = log, .guid = "{G}", .make_private = true};
+	(void)state;
+	winmain_firewall_look(&firewall);
+	assert_int_equal(fake.category, WINMAIN_PRIVATE);
+	fake = (struct fake){.category = WINMAIN_PUBLIC, .id = 2};
+	said[0] = '\0';
+	winmain_firewall_look(&firewall);
+	assert_int_equal(fake.category, WINMAIN_PRIVATE);
+	assert_non_null(strstr(said, "it is a private one"));
+	assert_null(strstr(said, "stays a private one")); /* what is unidentified is forgotten anyway */
+	/* One that the person made private is not made public at the end. */
+	fake = (struct fake){.category = WINMAIN_PRIVATE, .id = 3};
+	said[0] = '\0';
+	winmain_firewall_look(&firewall);
+	assert_non_null(strstr(said, "stays a private one")); /* the one before */
+	winmain_firewall_restore(&firewall);
+	assert_int_equal(fake.category, WINMAIN_PRIVATE);
+	assert_int_equal(fake.sets, 0);
+	/* What can't be told for a moment is no other network. */
+	said[0] = '\0';
+	fake.get_err = BASE_E_IO;
+	winmain_firewall_look(&firewall);
+	fake.get_err = BASE_E_NOT_FOUND;
+	winmain_firewall_look(&firewall);
+	assert_string_equal(said, "");
+	obs_log_free(log);
+}
+
+static void test_a_public_network_later_is_said(void **state) {
+	struct obs_log *log = obs_log_new(OBS_INFO, OBS_FORMAT_TEXT, sink, wall_clock, NULL);
+	struct fake fake = {.category = WINMAIN_PRIVATE, .id = 1};
+	const struct winmain_profile profile = {.get = fake_get, .set = fake_set, .user = &fake};
+	struct winmain_firewall firewall = {.profile = &profile, .log = log, .guid = "{G}"};
+	(void)state;
+	said[0] = '\0';
+	winmain_firewall_look(&firewall);
+	assert_string_equal(said, "");
+	fake = (struct fake){.category = WINMAIN_PUBLIC, .id = 2};
+	winmain_firewall_look(&firewall);
+	assert_non_null(strstr(said, "--private-network"));
+	obs_log_free(log);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_what_is_said_and_done),
-	    cmocka_unit_test(test_what_was_changed_is_put_back),
-	    cmocka_unit_test(test_what_cannot_be_put_back_is_said),
+	    cmocka_unit_test(test_what_is_said_and_done),           cmocka_unit_test(test_what_was_changed_is_put_back),
+	    cmocka_unit_test(test_what_cannot_be_put_back_is_said), cmocka_unit_test(test_another_network_later),
+	    cmocka_unit_test(test_a_public_network_later_is_said),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,7 +23,9 @@ static struct {
 	int (*body)(void *user);
 	void *user;
 	SERVICE_STATUS_HANDLE handle;
-} running;
+	SRWLOCK lock; /* reports come from two threads */
+	bool stopped;
+} running = {.lock = SRWLOCK_INIT};
 
 static int fail(const char *where, char error[static WINMAIN_ERROR_BYTES]) {
 	const DWORD number = GetLastError();
@@ -71,11 +73,11 @@ static SC_HANDLE make(SC_HANDLE manager, const wchar_t *command) {
 	return service;
 }
 
-/* True when it does not run (any more). */
+/* True when it does not run (any more). As long as it starts it takes no controls: it is told until it has stopped. */
 static bool stop(SC_HANDLE service) {
 	SERVICE_STATUS status;
-	(void)ControlService(service, SERVICE_CONTROL_STOP, &status);
 	for (unsigned i = 0; i < STOP_TRIES; i++) {
+		(void)ControlService(service, SERVICE_CONTROL_STOP, &status);
 		if (!QueryServiceStatus(service, &status) || status.dwCurrentState == SERVICE_STOPPED)
 			return true;
 		Sleep(STOP_WAIT_MS);
@@ -164,6 +166,7 @@ int winmain_service_remove(bool *ret_found, char error[static WINMAIN_ERROR_BYTE
 
 /* ---- run ---- */
 
+/* Nothing follows the report that it has stopped, which the manager takes for its end. */
 static void report(DWORD state, int exit_status) {
 	SERVICE_STATUS status = {.dwServiceType = SERVICE_WIN32_OWN_PROCESS, .dwCurrentState = state};
 	if (state == SERVICE_RUNNING)
@@ -174,7 +177,11 @@ static void report(DWORD state, int exit_status) {
 		status.dwWin32ExitCode = ERROR_SERVICE_SPECIFIC_ERROR;
 		status.dwServiceSpecificExitCode = (DWORD)exit_status;
 	}
-	(void)SetServiceStatus(running.handle, &status);
+	AcquireSRWLockExclusive(&running.lock);
+	if (!running.stopped)
+		(void)SetServiceStatus(running.handle, &status);
+	running.stopped = running.stopped || state == SERVICE_STOPPED;
+	ReleaseSRWLockExclusive(&running.lock);
 }
 
 static DWORD WINAPI on_control(DWORD control, DWORD type, LPVOID data, LPVOID user) {
@@ -206,6 +213,7 @@ int winmain_service_run(int (*body)(void *user), void *user) {
 
 	running.body = body;
 	running.user = user;
+	running.stopped = false;
 	loop_signals_service();
 	return StartServiceCtrlDispatcherW(table) ? 0 : BASE_E_STATE;
 }

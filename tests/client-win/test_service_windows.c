@@ -14,6 +14,8 @@
 /* The manager: what it was told, and how it answers. */
 static struct {
 	bool exists, created, renewed, started, marked_for_errors;
+	bool runs;
+	unsigned deaf;               /* so often it still starts, and takes no controls */
 	DWORD fail_level, fail_code; /* of ChangeServiceConfig2W */
 	SC_ACTION restarts[4];
 	DWORD restart_count, forgotten_after_s;
@@ -106,13 +108,21 @@ static BOOL WINAPI fake_tell(SC_HANDLE service, DWORD control, SERVICE_STATUS *s
 	(void)service;
 	(void)status;
 	assert_int_equal(control, SERVICE_CONTROL_STOP);
-	SetLastError(ERROR_SERVICE_NOT_ACTIVE);
+	if (manager.runs && manager.deaf == 0) {
+		manager.runs = false;
+		return TRUE;
+	}
+	SetLastError(manager.runs ? ERROR_SERVICE_CANNOT_ACCEPT_CTRL : ERROR_SERVICE_NOT_ACTIVE);
+	if (manager.deaf > 0)
+		manager.deaf--;
 	return FALSE;
 }
 
 static BOOL WINAPI fake_query(SC_HANDLE service, SERVICE_STATUS *status) {
 	(void)service;
-	*status = (SERVICE_STATUS){.dwCurrentState = SERVICE_STOPPED};
+	*status = (SERVICE_STATUS){.dwCurrentState = !manager.runs       ? SERVICE_STOPPED
+	                                             : manager.deaf == 0 ? SERVICE_RUNNING
+	                                                                 : SERVICE_START_PENDING};
 	return TRUE;
 }
 
@@ -120,6 +130,10 @@ static BOOL WINAPI fake_start(SC_HANDLE service, DWORD count, const wchar_t **ar
 	(void)service;
 	(void)arguments;
 	assert_int_equal(count, 0);
+	if (manager.runs) {
+		SetLastError(ERROR_SERVICE_ALREADY_RUNNING);
+		return FALSE;
+	}
 	manager.started = true;
 	return TRUE;
 }
@@ -195,6 +209,15 @@ static void test_renewed(void **state) {
 	assert_restarts();
 }
 
+static void test_renewed_while_it_starts(void **state) {
+	char error[WINMAIN_ERROR_BYTES];
+	(void)state;
+	manager.exists = manager.runs = true;
+	manager.deaf = 3;
+	assert_int_equal(winmain_service_install(COMMAND, error), 0);
+	assert_true(manager.renewed && manager.started);
+}
+
 static void test_no_restarts(void **state) {
 	static const DWORD levels[] = {SERVICE_CONFIG_FAILURE_ACTIONS, SERVICE_CONFIG_FAILURE_ACTIONS_FLAG};
 	char error[WINMAIN_ERROR_BYTES];
@@ -242,12 +265,17 @@ static void test_controls(void **state) {
 	assert_int_equal(winmain_service_run(be_told, NULL), 0);
 	assert_int_equal(manager.state_count, 3);
 	assert_int_equal(manager.states[2].dwCurrentState, SERVICE_STOPPED);
+	assert_int_equal(manager.control(SERVICE_CONTROL_STOP, 0, NULL, NULL), NO_ERROR); /* too late */
+	assert_int_equal(manager.state_count, 3);
 }
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup(test_installed, reset),   cmocka_unit_test_setup(test_renewed, reset),
-	    cmocka_unit_test_setup(test_no_restarts, reset), cmocka_unit_test_setup(test_what_its_end_says, reset),
+	    cmocka_unit_test_setup(test_installed, reset),
+	    cmocka_unit_test_setup(test_renewed, reset),
+	    cmocka_unit_test_setup(test_renewed_while_it_starts, reset),
+	    cmocka_unit_test_setup(test_no_restarts, reset),
+	    cmocka_unit_test_setup(test_what_its_end_says, reset),
 	    cmocka_unit_test_setup(test_controls, reset),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

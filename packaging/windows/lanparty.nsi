@@ -371,6 +371,7 @@ Section "Uninstall"
 	DeleteRegKey HKLM "${UNINSTALL_KEY}"
 	Delete "$State\client.log"
 	Delete "$State\client.log.old"
+	Delete "$State\client.lock"
 	Delete "$State\*.tmp" ; of a file that was being replaced when the power went
 	${If} $Purge == 0
 		MessageBox MB_YESNO|MB_DEFBUTTON2 "Also remove this PC's identity, configuration and certificates, all of $State? With \

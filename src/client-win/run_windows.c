@@ -61,7 +61,7 @@ static int list_adapters(void) {
 static int recover(const struct program *program) {
 	char path[WINMAIN_PATH_BYTES], error[ROUTE_ERROR_BYTES];
 
-	if (winmain_claim_instance() == BASE_E_EXISTS)
+	if (winmain_claim_instance(program->state_directory) == BASE_E_EXISTS)
 		return fail(CLIENT_EXIT_DEVICE, "a lanparty-client runs on this PC: it puts everything back when it ends");
 	struct obs_log *log = obs_log_new(OBS_INFO, OBS_FORMAT_TEXT, host_stderr_sink, loop_wall_clock, NULL);
 	(void)snprintf(path, sizeof(path), "%s" WINMAIN_ROUTE_STATE_FILE, program->state_directory);
@@ -83,7 +83,7 @@ static int run_client(void *user) {
 	                                    .argc = program->argc,
 	                                    .argv = arguments(program)};
 
-	if (!program->asks && winmain_claim_instance() == BASE_E_EXISTS)
+	if (!program->asks && winmain_claim_instance(program->state_directory) == BASE_E_EXISTS)
 		return fail(CLIENT_EXIT_DEVICE,
 		            "another lanparty-client runs on this PC (perhaps as a service); end that one first");
 	int status = CLIENT_EXIT_FAILURE;

@@ -37,8 +37,9 @@ bool winmain_program_path(char *buf, size_t cap);
 /* For winmain_service_command(). */
 bool winmain_absolute_path(void *user, const char *path, struct base_text *out);
 
-/* One client per PC: two would restore each other's routes. BASE_E_EXISTS: another one runs. */
-int winmain_claim_instance(void);
+/* One client per PC: two would restore each other's routes. The claim is a lock in the folder that is for
+ * administrators alone: any user could hold what has a name in all of the system. BASE_E_EXISTS: another one runs. */
+int winmain_claim_instance(const char *state_directory);
 /* Before a service says that it has stopped: the next one may start while this process still ends. */
 void winmain_release_instance(void);
 

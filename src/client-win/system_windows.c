@@ -13,7 +13,8 @@
 
 #define WIDE_PATH 1024
 #define LINE_BYTES 2048
-#define INSTANCE_NAME L"Global\\lanparty-client"
+#define INSTANCE_FILE L"\\client.lock"
+#define INSTANCE_BYTE 0x7fffffff /* times 4 GB: a lock keeps others from what it covers, and here there is nothing */
 
 static bool to_wide(const char *text, wchar_t *buf, int cap) {
 	return MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, text, -1, buf, cap) > 0;
@@ -125,12 +126,25 @@ bool winmain_absolute_path(void *user, const char *path, struct base_text *out) 
 
 static HANDLE instance;
 
-int winmain_claim_instance(void) {
-	instance = CreateMutexW(NULL, FALSE, INSTANCE_NAME);
-	/* Denied: the other one belongs to the system's account. */
-	if (instance == NULL)
-		return GetLastError() == ERROR_ACCESS_DENIED ? BASE_E_EXISTS : BASE_E_IO;
-	return GetLastError() == ERROR_ALREADY_EXISTS ? BASE_E_EXISTS : 0;
+int winmain_claim_instance(const char *state_directory) {
+	wchar_t wide[WIDE_PATH + 16];
+	OVERLAPPED place = {.OffsetHigh = INSTANCE_BYTE};
+
+	if (!to_wide(state_directory, wide, WIDE_PATH))
+		return BASE_E_INVALID;
+	(void)wcscat(wide, INSTANCE_FILE);
+	/* Not shared for deletion: in a second file of this name there would be a second claim. */
+	HANDLE file = CreateFileW(wide, GENERIC_READ | GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE, NULL, OPEN_ALWAYS,
+	                          FILE_ATTRIBUTE_NORMAL, NULL);
+	if (file == INVALID_HANDLE_VALUE)
+		return BASE_E_IO;
+	if (LockFileEx(file, LOCKFILE_EXCLUSIVE_LOCK | LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, &place)) {
+		instance = file;
+		return 0;
+	}
+	const DWORD number = GetLastError();
+	(void)CloseHandle(file);
+	return number == ERROR_LOCK_VIOLATION || number == ERROR_IO_PENDING ? BASE_E_EXISTS : BASE_E_IO;
 }
 
 void winmain_release_instance(void) {

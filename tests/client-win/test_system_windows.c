@@ -1,6 +1,10 @@
 #include "client-win/system.h"
 
+#include "base/error.h"
 #include "tests/unit.h"
+
+#include <stdio.h>
+#include <string.h>
 
 #include <windows.h>
 
@@ -50,6 +54,26 @@ static void test_log_that_another_one_has_open(void **state) {
 	assert_string_equal(text, "lanparty-client: the first\nlanparty-client: the second\n");
 }
 
+/* Whatever a user of this PC holds beforehand, and whoever looks into the folder. */
+static void test_one_instance(void **state) {
+	const HANDLE squatted = CreateMutexW(NULL, FALSE, L"Global\\lanparty-client");
+	char folder[MAX_PATH], path[MAX_PATH + 16];
+	(void)state;
+	assert_non_null(squatted);
+	assert_in_range(GetTempPathA(sizeof(folder), folder), 1, sizeof(folder));
+	folder[strlen(folder) - 1] = '\0';
+	(void)snprintf(path, sizeof(path), "%s\\client.lock", folder);
+	(void)DeleteFileA(path);
+	assert_int_equal(winmain_claim_instance(folder), 0);
+	assert_int_equal(winmain_claim_instance(folder), BASE_E_EXISTS);
+	assert_false(DeleteFileA(path));
+	winmain_release_instance();
+	assert_int_equal(winmain_claim_instance(folder), 0);
+	winmain_release_instance();
+	assert_true(DeleteFileA(path));
+	(void)CloseHandle(squatted);
+}
+
 /* Once more, with a console that nobody sees, which needs no desktop. */
 static int run_with_console(void) {
 	STARTUPINFOW startup = {.cb = sizeof(startup),
@@ -70,7 +94,8 @@ static int run_with_console(void) {
 
 int main(int argc, char **argv) {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_log_that_another_one_has_open), cmocka_unit_test(test_console_is_as_before),
+	    cmocka_unit_test(test_log_that_another_one_has_open), cmocka_unit_test(test_one_instance),
+	    cmocka_unit_test(test_console_is_as_before),
 	    cmocka_unit_test(test_without_a_console), /* the last: it gives the console away */
 	};
 	(void)argv;

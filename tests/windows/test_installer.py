@@ -163,7 +163,7 @@ class TestInstaller(WineCase):
         self.install()
         self.assert_installed()
         self.assertIsNone(service_state())
-        self.assertEqual(os.listdir(STATE), ['client.conf'])
+        self.assertEqual(sorted(os.listdir(STATE)), ['client.conf', 'client.lock'])
         self.assertIn('#room', read(STATE, 'client.conf'))
         program = os.path.join(HOME, PROGRAM)
         for option, status, text in (('--version', 0, 'lanparty-client '), ('--help', 0, '--list-tap-adapters'),
@@ -317,7 +317,7 @@ class TestInstaller(WineCase):
             file.write('relay = evil.example\n')
         self.install()
         self.assert_installed()  # looks at the folder's rights
-        self.assertEqual(os.listdir(STATE), ['client.conf'])
+        self.assertEqual(sorted(os.listdir(STATE)), ['client.conf', 'client.lock'])
         self.assertIn('#relay', read(STATE, 'client.conf'))
         self.assertIn('evil', read(STATE + '.untrusted-1', 'client.conf'))
 

@@ -126,8 +126,14 @@ Var Stopped ; 1: the service ran, and was stopped here
 
 ; What runs from $INSTDIR runs with all rights, and Windows takes libraries from there before its own. Anybody may have
 ; made the folder: it must not have anything in it, and then it becomes the administrators'. Looked at twice: what it
-; holds may change until it is theirs.
+; holds may change until it is theirs. Whoever may rename a folder above could put another one in its place, and on a
+; drive that is anybody, unless somebody saw to it: so there must be none.
 !macro OwnFolder
+	${GetParent} "$INSTDIR" $1
+	StrLen $2 $1
+	${If} $2 != 2 ; "C:"
+		${Refuse} "$INSTDIR is below a folder that others may rename: choose one directly on a drive, or under Program Files."
+	${EndIf}
 	!insertmacro RefuseFull
 	CreateDirectory "$INSTDIR"
 	!insertmacro Icacls '/setowner *S-1-5-32-544'
@@ -140,6 +146,12 @@ Var Stopped ; 1: the service ran, and was stopped here
 	${DirState} "$INSTDIR" $1
 	${If} $1 == 1
 		${Refuse} "$INSTDIR is not empty. Others may have put something there: empty it, or choose another folder."
+	${EndIf}
+	System::Call 'kernel32::GetFileAttributesW(w "$INSTDIR") i .r1'
+	IntOp $2 $1 & 0x400 ; FILE_ATTRIBUTE_REPARSE_POINT
+	${If} $1 != -1
+	${AndIf} $2 != 0
+		${Refuse} "$INSTDIR is a link, which others may let lead elsewhere: choose another folder."
 	${EndIf}
 !macroend
 

@@ -194,9 +194,9 @@ class TestInstaller(WineCase):
         self.assertFalse(os.path.exists(STATE))
 
     def test_another_folder_with_spaces(self):
-        home = os.path.join(DRIVE_C, 'Games of mine', 'LAN party')
-        self.addCleanup(shutil.rmtree, os.path.dirname(home), True)
-        self.install(self.configuration(), '/D=C:\\Games', 'of', 'mine\\LAN', 'party')  # must not come in quotes
+        home = os.path.join(DRIVE_C, 'LAN party of mine')
+        self.addCleanup(shutil.rmtree, home, True)
+        self.install(self.configuration(), '/D=C:\\LAN', 'party', 'of', 'mine')  # must not come in quotes
         self.assert_installed(home)
         self.install()  # finds it again
         self.assert_installed(home)
@@ -206,6 +206,14 @@ class TestInstaller(WineCase):
         self.assert_installed(home)
         self.uninstall('/PURGE', home=home)
         self.assert_nothing_left(home)
+
+    def test_below_a_folder_that_others_may_rename(self):
+        """They could put another program in the place of the one that the start menu runs with all rights."""
+        above = os.path.join(DRIVE_C, 'Games')
+        self.addCleanup(shutil.rmtree, above, True)
+        self.install('/D=C:\\Games\\lanparty', status=1)
+        self.assertFalse(os.path.exists(above))
+        self.assert_nothing_left()
 
     def test_another_folder_that_is_not_empty(self):
         """Windows would load a library that somebody left beside the program, with all rights."""

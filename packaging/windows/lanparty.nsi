@@ -368,6 +368,7 @@ Section "Uninstall"
 			${EndIf}
 			Sleep ${BUSY_WAIT_MS}
 		${Loop}
+		Delete "$State\route-state.txt" ; what was in it is taken back
 	${Else}
 		; Taken away by somebody, a virus scanner perhaps.
 		${Run} '"$SYSDIR\sc.exe" delete ${SERVICE}'

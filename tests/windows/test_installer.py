@@ -184,6 +184,8 @@ class TestInstaller(WineCase):
         for name in ('client-identity.json', 'relay-cert.der', 'client.log', 'client.log.old', 'route-state.txt.00.tmp'):
             with open(os.path.join(STATE, name), 'w', encoding='utf-8') as file:
                 file.write('kept')
+        with open(os.path.join(STATE, 'route-state.txt'), 'w', encoding='utf-8') as file:
+            file.write('lanparty-route-state 1\nend 0\n')  # as every run leaves it
         self.uninstall()
         self.assert_nothing_left(state=['client-identity.json', 'client.conf', 'relay-cert.der'])
         self.install()  # what is there stays

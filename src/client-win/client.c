@@ -162,6 +162,7 @@ static void on_diagnostics_due(void *user, uint64_t now) {
 	struct winmain_client *client = user;
 
 	count_bad_frames(client);
+	winmain_log_look();
 	if (client->media)
 		winmain_firewall_look(&client->firewall); /* a question to a service: seldom, once it is answered */
 	diagnose(client);

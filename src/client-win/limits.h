@@ -17,7 +17,7 @@
 /* A restarted adapter comes back within some seconds. */
 #define WINMAIN_REOPEN_TRIES 40
 #define WINMAIN_REOPEN_WAIT_MS 250
-/* The service's log starts anew beyond this size; the one before is kept. */
+/* The service's log starts anew beyond this size, looked at with the diagnostics; the one before is kept. */
 #define WINMAIN_LOG_BYTES_MAX (4 * 1024 * 1024)
 
 #endif

@@ -45,6 +45,8 @@ void winmain_release_instance(void);
 
 /* A service has no console: standard error goes to this file from now on; one that is big is kept as path.old first. */
 int winmain_log_to_file(const char *path, uint64_t bytes_max);
+/* Call from time to time: a service may run for months, and say much. */
+void winmain_log_look(void);
 
 /* One line on standard error, for a person. */
 void winmain_complain(const char *message);

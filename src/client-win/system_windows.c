@@ -153,20 +153,54 @@ void winmain_release_instance(void) {
 	instance = NULL;
 }
 
+static struct {
+	wchar_t path[WIDE_PATH];
+	uint64_t bytes_max;
+	HANDLE file; /* NULL: standard error is where it was */
+} log_file;
+
+/* Shared for writing too: the process of the service before this one may still end, with the file open. */
+static HANDLE open_log(void) {
+	return CreateFileW(log_file.path, FILE_APPEND_DATA, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL,
+	                   OPEN_ALWAYS, FILE_ATTRIBUTE_NORMAL, NULL);
+}
+
+static bool set_log_aside(void) {
+	wchar_t old[WIDE_PATH + 8];
+
+	(void)_snwprintf(old, WIDE_PATH + 8, L"%ls.old", log_file.path);
+	return MoveFileExW(log_file.path, old, MOVEFILE_REPLACE_EXISTING);
+}
+
 int winmain_log_to_file(const char *path, uint64_t bytes_max) {
-	wchar_t wide[WIDE_PATH], old[WIDE_PATH + 8];
 	WIN32_FILE_ATTRIBUTE_DATA found;
 
-	if (!to_wide(path, wide, WIDE_PATH))
+	if (!to_wide(path, log_file.path, WIDE_PATH))
 		return BASE_E_INVALID;
-	(void)_snwprintf(old, WIDE_PATH + 8, L"%ls.old", wide);
-	if (GetFileAttributesExW(wide, GetFileExInfoStandard, &found) &&
+	log_file.bytes_max = bytes_max;
+	if (GetFileAttributesExW(log_file.path, GetFileExInfoStandard, &found) &&
 	    ((uint64_t)found.nFileSizeHigh << 32 | found.nFileSizeLow) > bytes_max)
-		(void)MoveFileExW(wide, old, MOVEFILE_REPLACE_EXISTING);
-	/* Shared for writing too: the process of the service before this one may still end, with the file open. */
-	HANDLE file = CreateFileW(wide, FILE_APPEND_DATA, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL,
-	                          OPEN_ALWAYS, FILE_ATTRIBUTE_NORMAL, NULL);
-	return file != INVALID_HANDLE_VALUE && SetStdHandle(STD_ERROR_HANDLE, file) ? 0 : BASE_E_IO;
+		(void)set_log_aside();
+	HANDLE file = open_log();
+	if (file == INVALID_HANDLE_VALUE || !SetStdHandle(STD_ERROR_HANDLE, file))
+		return BASE_E_IO;
+	log_file.file = file;
+	return 0;
+}
+
+void winmain_log_look(void) {
+	LARGE_INTEGER len;
+	HANDLE file;
+
+	/* Who reads it may not let it be renamed: next time, then. */
+	if (log_file.file == NULL || !GetFileSizeEx(log_file.file, &len) || (uint64_t)len.QuadPart <= log_file.bytes_max ||
+	    !set_log_aside())
+		return;
+	file = open_log();
+	if (file == INVALID_HANDLE_VALUE || !SetStdHandle(STD_ERROR_HANDLE, file))
+		return;
+	(void)CloseHandle(log_file.file);
+	log_file.file = file;
 }
 
 /* Not through the C library: in a service its standard error has no file. */

@@ -54,6 +54,35 @@ static void test_log_that_another_one_has_open(void **state) {
 	assert_string_equal(text, "lanparty-client: the first\nlanparty-client: the second\n");
 }
 
+static void read_all(const char *path, char text[static 256]) {
+	HANDLE file = CreateFileA(path, GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE, NULL, OPEN_EXISTING, 0, NULL);
+	DWORD len = 0;
+	memset(text, 0, 256);
+	assert_true(ReadFile(file, text, 255, &len, NULL));
+	(void)CloseHandle(file);
+}
+
+static void test_log_that_grows(void **state) {
+	const HANDLE before = GetStdHandle(STD_ERROR_HANDLE);
+	char folder[MAX_PATH], path[MAX_PATH], old[MAX_PATH + 8], text[256], old_text[256];
+	(void)state;
+	assert_true(GetTempPathA(sizeof(folder), folder) > 0 && GetTempFileNameA(folder, "lp", 0, path) != 0);
+	(void)snprintf(old, sizeof(old), "%s.old", path);
+	assert_int_equal(winmain_log_to_file(path, 40), 0);
+	for (int i = 0; i < 5; i++) { /* 22 bytes each */
+		winmain_complain("line");
+		winmain_log_look();
+	}
+	const HANDLE last = GetStdHandle(STD_ERROR_HANDLE);
+	(void)SetStdHandle(STD_ERROR_HANDLE, before);
+	read_all(path, text);
+	read_all(old, old_text);
+	(void)CloseHandle(last);
+	assert_true(DeleteFileA(path) && DeleteFileA(old));
+	assert_string_equal(text, "lanparty-client: line\n");
+	assert_string_equal(old_text, "lanparty-client: line\nlanparty-client: line\n");
+}
+
 /* Whatever a user of this PC holds beforehand, and whoever looks into the folder. */
 static void test_one_instance(void **state) {
 	const HANDLE squatted = CreateMutexW(NULL, FALSE, L"Global\\lanparty-client");
@@ -94,7 +123,9 @@ static int run_with_console(void) {
 
 int main(int argc, char **argv) {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_log_that_another_one_has_open), cmocka_unit_test(test_one_instance),
+	    cmocka_unit_test(test_log_that_another_one_has_open),
+	    cmocka_unit_test(test_log_that_grows),
+	    cmocka_unit_test(test_one_instance),
 	    cmocka_unit_test(test_console_is_as_before),
 	    cmocka_unit_test(test_without_a_console), /* the last: it gives the console away */
 	};

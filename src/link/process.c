@@ -105,7 +105,10 @@ int link_process_run(struct link_process *process, bool started) {
 			complain(process, setup->status, setup->text);
 		return (int)setup->status;
 	}
-	(void)loop_run(process->loop);
+	if (loop_run(process->loop) < 0 && process->status == CLIENT_EXIT_OK) {
+		process->status = CLIENT_EXIT_FAILURE;
+		complain(process, process->status, "the system does not let it wait for events");
+	}
 	if (!process->ended)
 		leave(process);
 	return (int)process->status;

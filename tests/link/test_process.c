@@ -151,6 +151,33 @@ static void test_keeps_an_earlier_status(void **state) {
 	link_process_done(&process);
 }
 
+/* Closes what the loop waits with. */
+static void break_loop(void) {
+	char link[32], target[64];
+	unsigned found = 0;
+	for (int fd = 0; fd < 256; fd++) {
+		(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+		ssize_t len = readlink(link, target, sizeof(target) - 1);
+		target[len > 0 ? len : 0] = '\0';
+		if (strcmp(target, "anon_inode:[eventpoll]") == 0 && close(fd) == 0)
+			found++;
+	}
+	assert_int_equal(found, 1);
+}
+
+/* Whoever restarts what failed must see that it did. */
+static void test_waiting_fails(void **state) {
+	(void)state;
+	catch_output(STDERR_FILENO);
+	bool started = start("--log-level=error");
+	if (started)
+		break_loop();
+	int status = link_process_run(&process, started);
+	link_process_done(&process);
+	assert_string_equal(caught(STDERR_FILENO), "test: the system does not let it wait for events\n");
+	assert_int_equal(status, CLIENT_EXIT_FAILURE);
+}
+
 static size_t count_of(const char *text, const char *what) {
 	size_t count = 0;
 	for (const char *at = text; (at = strstr(at, what)) != NULL; at += strlen(what))
@@ -196,6 +223,7 @@ int main(void) {
 	    cmocka_unit_test(test_what_does_not_start),
 	    cmocka_unit_test(test_how_it_ends),
 	    cmocka_unit_test(test_keeps_an_earlier_status),
+	    cmocka_unit_test(test_waiting_fails),
 	    cmocka_unit_test(test_diagnose),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);

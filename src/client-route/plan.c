@@ -51,7 +51,7 @@ static void plan_family(uint64_t luid, uint8_t family, const struct route_settin
 
 	if (family == BASE_FAMILY_V6 && wish->mtu < IPV6_MTU_MIN)
 		plan->notes |= ROUTE_NOTE_SMALL_MTU;
-	else if (now->mtu != wish->mtu) {
+	else if (now->mtu > wish->mtu || (now->mtu < wish->mtu && !wish->smaller_will_do)) {
 		change.kind = ROUTE_CHANGE_MTU;
 		change.set = wish->mtu;
 		change.was = now->mtu;

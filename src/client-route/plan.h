@@ -57,7 +57,8 @@ const char *route_change_name(enum route_change_kind kind); /* "pin", "mtu", "me
 /* What a tunnel adapter is to be set to. */
 struct route_tap_wish {
 	uint16_t mtu;
-	uint32_t metric; /* low enough that broadcasts leave by the tunnel */
+	bool smaller_will_do; /* a smaller MTU stays: somebody may need it, and all fits */
+	uint32_t metric;      /* low enough that broadcasts leave by the tunnel */
 };
 
 #define ROUTE_TAP_METRIC 3

@@ -30,7 +30,8 @@ struct winmain_client {
 	struct route_scope *scope;
 	uint64_t tap_luid;
 	bool pin_routes;
-	unsigned notes; /* of route_tune_tap, already said */
+	unsigned notes;    /* of route_tune_tap, already said */
+	bool untuned_said; /* that the settings could not be put back */
 	bool overlap_said;
 	struct base_addr relay, address; /* family NONE: not known yet */
 	bool address_by_hand;
@@ -128,6 +129,35 @@ static void count_bad_frames(struct winmain_client *client) {
 	counters->drop[OBS_DROP_MALFORMED] += bad;
 }
 
+/* ---- what the adapter is set to ---- */
+
+static int set_up_adapter(struct winmain_client *client, uint16_t mtu, bool smaller_will_do,
+                          char error[static ROUTE_ERROR_BYTES]) {
+	const struct route_tap_wish wish = {.mtu = mtu, .smaller_will_do = smaller_will_do, .metric = ROUTE_TAP_METRIC};
+	unsigned notes = 0;
+	int err = route_tune_tap(client->scope, client->tap_luid, &wish, &notes, error);
+
+	for (unsigned note = 1; note <= notes; note <<= 1)
+		if ((notes & ~client->notes & note) != 0)
+			obs_note(client->process.log, OBS_WARN, "tap_settings", winmain_advise_note((enum route_note)note));
+	client->notes |= notes;
+	return err;
+}
+
+/* Windows begins anew, with the LAN's default routes, when somebody switches IPv4 or IPv6 off and on again on the
+ * adapter; and IPv6 takes the MTU that the LAN's router names. */
+static void keep_adapter(struct winmain_client *client) {
+	const struct ctrl_welcome *welcome = client_session_welcome(client->process.session);
+	char error[ROUTE_ERROR_BYTES];
+
+	if (welcome == NULL)
+		return;
+	const bool failed = set_up_adapter(client, welcome->mtu, true, error) < 0;
+	if (failed && !client->untuned_said)
+		obs_note(client->process.log, OBS_WARN, "tap_settings", error);
+	client->untuned_said = failed;
+}
+
 /* ---- diagnostics ---- */
 
 static void look_at_addresses(struct winmain_client *client) {
@@ -169,8 +199,9 @@ static void on_diagnostics_due(void *user, uint64_t now) {
 	(void)loop_timer_set(client->process.loop, &client->diagnostics_timer, now + WINMAIN_DIAGNOSTICS_NS);
 }
 
-/* Routes, addresses and the network's profile: nothing of it is reported to us, so it is looked at (WIN-4, WIN-5). The
- * pin also while the cable is out: in another network it would still lead to the router of the one before. */
+/* Routes, settings, addresses and the network's profile: nothing of it is reported to us, so it is looked at (WIN-2,
+ * WIN-4, WIN-5). The pin also while the cable is out: in another network it would still lead to the router of the one
+ * before. */
 static void on_check_due(void *user, uint64_t now) {
 	struct winmain_client *client = user;
 	const struct base_addr before = client->address;
@@ -180,6 +211,7 @@ static void on_check_due(void *user, uint64_t now) {
 	if (pinned != OBS_UNKNOWN)
 		(void)route_check_pin(client->scope, error); /* says what changes */
 	if (client->media) {
+		keep_adapter(client);
 		look_at_addresses(client);
 		if (!client->firewall.settled)
 			winmain_firewall_look(&client->firewall);
@@ -218,21 +250,13 @@ static bool pin(struct winmain_client *client, uint64_t now) {
 }
 
 static bool tune(struct winmain_client *client, uint16_t mtu, uint64_t now) {
-	const struct route_tap_wish wish = {.mtu = mtu, .metric = ROUTE_TAP_METRIC};
 	char error[ROUTE_ERROR_BYTES];
-	unsigned notes = 0;
-	int err = route_tune_tap(client->scope, client->tap_luid, &wish, &notes, error);
+	int err = set_up_adapter(client, mtu, false, error);
 
-	if (err < 0) {
-		stop_with(client, err == BASE_E_DENIED ? CLIENT_EXIT_PRIVILEGE : CLIENT_EXIT_DEVICE, "tap_settings", error,
-		          now);
-		return false;
-	}
-	for (unsigned note = 1; note <= notes; note <<= 1)
-		if ((notes & ~client->notes & note) != 0)
-			obs_note(client->process.log, OBS_WARN, "tap_settings", winmain_advise_note((enum route_note)note));
-	client->notes |= notes;
-	return true;
+	if (err == 0)
+		return true;
+	stop_with(client, err == BASE_E_DENIED ? CLIENT_EXIT_PRIVILEGE : CLIENT_EXIT_DEVICE, "tap_settings", error, now);
+	return false;
 }
 
 /* The relay must still be reached by the pinned way now that the tunnel is open. */

@@ -208,6 +208,24 @@ static void test_tap_plan(void **state) {
 	}
 }
 
+/* While it runs: a larger one is put back, a smaller one stays. */
+static void test_tap_plan_for_an_mtu_of_others(void **state) {
+	static const struct {
+		uint32_t mtu;
+		bool smaller_will_do;
+		size_t changes;
+	} cases[] = {{1400, true, 0}, {1500, true, 1}, {1300, true, 0}, {1300, false, 1}, {1500, false, 1}};
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct route_settings now[2] = {
+		    {.present = true, .no_default_routes = true, .metric = 3, .mtu = cases[i].mtu}, {.present = false}};
+		const struct route_tap_wish wish = {.mtu = 1400, .smaller_will_do = cases[i].smaller_will_do, .metric = 3};
+		struct route_tap_plan plan;
+		assert_int_equal(route_plan_tap(TAP, now, &wish, &plan), 0);
+		assert_int_equal(plan.count, cases[i].changes);
+	}
+}
+
 static void test_tap_plan_of_half_an_adapter(void **state) {
 	const struct route_tap_wish wish = {.mtu = 1279, .metric = 3};
 	struct route_settings now[2] = {fresh, {.present = false}};
@@ -279,6 +297,7 @@ int main(void) {
 	    cmocka_unit_test(test_pin_leaves_alone),
 	    cmocka_unit_test(test_judge),
 	    cmocka_unit_test(test_tap_plan),
+	    cmocka_unit_test(test_tap_plan_for_an_mtu_of_others),
 	    cmocka_unit_test(test_tap_plan_of_half_an_adapter),
 	    cmocka_unit_test(test_undo_leaves_what_others_set),
 	    cmocka_unit_test(test_unicast),

@@ -208,6 +208,16 @@ class TestJoin(unittest.TestCase):
             self.assertEqual(pc.interrupt(client), 0)
             self.assertEqual(pc.calls()[-7:], [UNPIN] + restores(mtu)[:-1])  # the pin is the latest change now
 
+    def test_settings_that_windows_makes_anew(self):
+        """Default routes of the LAN stay off when IPv6 was switched off and on again, and what was first comes back."""
+        with Lab() as lab, WindowsPc(lab) as pc:
+            _, client, mtu = join(lab, pc)
+            pc.forget_settings(6)
+            again = changes(mtu)[4:]
+            wait_for(lambda: pc.calls() == changes(mtu) + again, 10, 'the settings again')
+            self.assertEqual(pc.interrupt(client), 0)
+            self.assertEqual(pc.calls(), changes(mtu) + again + restores(mtu))
+
 
 GAME_SERVER = '''
 import socket

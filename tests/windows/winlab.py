@@ -362,6 +362,14 @@ class WindowsPc:
         with open(path, 'w', encoding='utf-8') as file:
             file.writelines(line for line in lines if not (line.startswith('route ') and f' {address} ' in line))
 
+    def forget_settings(self, family):
+        """Somebody switches IPv4 or IPv6 off and on again on the adapter: Windows begins anew with its settings."""
+        path = os.path.join(self.ip_helper, 'table.txt')
+        with open(path, encoding='utf-8') as file:
+            lines = file.readlines()
+        with open(path, 'w', encoding='utf-8') as file:
+            file.writelines(line for line in lines if line.split()[:3:2] != ['setting', {4: '2', 6: '23'}[family]])
+
     def set_driver(self, text):
         """A switch of the fake driver, such as "asleep=1"."""
         self.send_wire(f'set {text}'.encode())

@@ -16,7 +16,7 @@ struct tapwin_device_counters {
 	uint64_t frames_read, frames_written;
 	uint64_t write_full;    /* dropped: every slot of the ring still waits for the driver */
 	uint64_t bad_frame;     /* too short or too long for the device; also what it gave us so */
-	uint64_t write_refused; /* the driver was not ready (media down, sleeping) */
+	uint64_t write_refused; /* the driver was not ready (media down, sleeping, no memory) */
 };
 
 /* Opens \\.\Global\{GUID}.tap. Media is as the driver has it: down. 0; BASE_E_NOT_FOUND (no such device: driver not
@@ -36,8 +36,8 @@ int tapwin_device_set_media(struct tapwin_device *device, bool up, char error[st
  * turn is fine. Only tapwin_device_read() resets it. */
 void *tapwin_device_event(const struct tapwin_device *device);
 /* The oldest finished frame, valid until the next call. 0; BASE_E_AGAIN: none; BASE_E_STATE, once: the driver is not
- * ready (media down or asleep) and reads pause until tapwin_device_resume(); BASE_E_IO, with the system's number in
- * tapwin_device_error(): the device is beyond use. */
+ * ready (media down, asleep, no memory) and reads pause until tapwin_device_resume(); BASE_E_IO, with the system's
+ * number in tapwin_device_error(): the device is beyond use. */
 int tapwin_device_read(struct tapwin_device *device, struct slice *ret);
 /* Posts reads again after BASE_E_STATE: call it about once a second while that lasts. An adapter that was disabled or
  * removed meanwhile is beyond use then. */

@@ -59,6 +59,12 @@ static DWORD result_of(const struct tapwin_device *device, struct slot *slot, DW
 	return GetOverlappedResult(device->file, &slot->io, ret_len, FALSE) ? ERROR_SUCCESS : GetLastError();
 }
 
+/* What passes: the driver is not ready, or the system had no memory for this one request. */
+static bool may_pass(DWORD code) {
+	return code == ERROR_OPERATION_ABORTED || code == ERROR_NO_SYSTEM_RESOURCES || code == ERROR_NOT_ENOUGH_MEMORY ||
+	       code == ERROR_WORKING_SET_QUOTA || code == ERROR_NOT_ENOUGH_QUOTA;
+}
+
 static void break_down(struct tapwin_device *device, const char *call, DWORD code) {
 	if (device->failure != 0)
 		return;
@@ -218,7 +224,7 @@ static void post_reads(struct tapwin_device *device) {
 		slot->io = (OVERLAPPED){.hEvent = device->read_event};
 		if (!ReadFile(device->file, slot->bytes, sizeof(slot->bytes), NULL, &slot->io))
 			code = GetLastError();
-		if (code == ERROR_OPERATION_ABORTED)
+		if (may_pass(code))
 			pause_reads(device);
 		else if (code == ERROR_MORE_DATA)
 			device->counters.bad_frame++; /* finished at once, and lost */
@@ -292,7 +298,7 @@ int tapwin_device_read(struct tapwin_device *device, struct slice *ret) {
 			break;
 		slot = ring_oldest(&device->reads);
 		ring_drop_oldest(&device->reads);
-		if (code == ERROR_OPERATION_ABORTED)
+		if (may_pass(code))
 			pause_reads(device);
 		else if (code == ERROR_MORE_DATA || (code == ERROR_SUCCESS && len < PROTO_ETHER_HEADER_BYTES))
 			device->counters.bad_frame++;
@@ -314,7 +320,7 @@ int tapwin_device_read(struct tapwin_device *device, struct slice *ret) {
 static void reap_write(struct tapwin_device *device, DWORD code) {
 	if (code == ERROR_SUCCESS)
 		device->counters.frames_written++;
-	else if (code == ERROR_OPERATION_ABORTED)
+	else if (may_pass(code))
 		device->counters.write_refused++;
 	else if (code == ERROR_INSUFFICIENT_BUFFER)
 		device->counters.bad_frame++;
@@ -370,7 +376,7 @@ int tapwin_device_write(struct tapwin_device *device, struct slice frame) {
 	reap_write(device, code);
 	if (device->failure != 0)
 		return BASE_E_IO;
-	return code == ERROR_OPERATION_ABORTED ? BASE_E_STATE : BASE_E_RUNT;
+	return may_pass(code) ? BASE_E_STATE : BASE_E_RUNT;
 }
 
 const struct tapwin_device_counters *tapwin_device_counters(const struct tapwin_device *device) {

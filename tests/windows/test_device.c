@@ -17,6 +17,7 @@
 #define SUBKEY_A "0171"
 #define SUBKEY_B "0172"
 #define STATUS_DEVICE_NOT_CONNECTED_ 0xC000009Du
+#define STATUS_INSUFFICIENT_RESOURCES_ 0xC000009Au
 
 static const char *driver_path;
 
@@ -291,6 +292,32 @@ static void test_bad_frames_are_no_error(void **state) {
 	assert_int_equal(tapwin_device_counters(f->device)->bad_frame, 2);
 }
 
+/* A busy machine has no memory for a request: one frame less, and it goes on. */
+static void test_no_memory_for_a_moment(void **state) {
+	struct fixture *f = *state;
+	struct faketap_config config = config_of(f);
+	uint8_t frame[64], got_frame[FAKETAP_FRAME_BYTES_MAX];
+	struct slice got;
+
+	plug(f);
+	config.fail_write = STATUS_INSUFFICIENT_RESOURCES_;
+	set_config(f, config);
+	(void)tapwin_device_write(f->device, slice_of(frame, make_frame(frame, 64, 1)));
+	Sleep(200);
+	assert_int_equal(tapwin_device_write(f->device, slice_of(frame, make_frame(frame, 64, 2))), 0);
+	assert_int_equal(faketap_wire_receive(f->wire, got_frame, sizeof(got_frame), 3000), 64);
+	assert_int_equal(got_frame[0], 2);
+	assert_int_equal(tapwin_device_counters(f->device)->write_refused, 1);
+	config.fail_write = 0;
+	config.fail_read = STATUS_INSUFFICIENT_RESOURCES_;
+	set_config(f, config);
+	assert_int_equal(next_frame(f, &got), BASE_E_STATE);
+	tapwin_device_resume(f->device);
+	assert_true(faketap_wire_send(f->wire, frame, make_frame(frame, 64, 3)));
+	assert_int_equal(next_frame(f, &got), 0);
+	assert_int_equal(got.data[0], 3);
+}
+
 static void test_errors_break_the_device(void **state) {
 	struct fixture *f = *state;
 	struct faketap_config config = config_of(f);
@@ -536,6 +563,7 @@ int main(int argc, char **argv) {
 	    DEVICE_TEST(test_not_ready_is_no_error),
 	    DEVICE_TEST(test_disabled_is_not_asleep),
 	    DEVICE_TEST(test_bad_frames_are_no_error),
+	    DEVICE_TEST(test_no_memory_for_a_moment),
 	    DEVICE_TEST(test_errors_break_the_device),
 	    DEVICE_TEST(test_write_error),
 	    DEVICE_TEST(test_close_gives_everything_back),

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define STATE_FILE_MODE 0600
+#define INTO_TUNNEL_MAX 8 /* so many are removed in one go */
 
 struct route_scope {
 	const struct route_system *system;
@@ -252,7 +253,7 @@ struct look {
 	struct route_entry *routes, best;
 };
 
-static int look(const struct route_scope *scope, struct look *ret, char error[static ROUTE_ERROR_BYTES]) {
+static int look_once(const struct route_scope *scope, struct look *ret, char error[static ROUTE_ERROR_BYTES]) {
 	const struct route_system *system = scope->system;
 	char ignored[ROUTE_ERROR_BYTES];
 	struct base_addr source;
@@ -267,6 +268,39 @@ static int look(const struct route_scope *scope, struct look *ret, char error[st
 	if (system->best(system->user, &scope->relay, &ret->best, &source, ignored) == 0)
 		ret->view.best = &ret->best;
 	return 0;
+}
+
+static bool leads_into_tunnel(const struct route_scope *scope, const struct look *now) {
+	const uint8_t bits = scope->relay.family == BASE_FAMILY_V6 ? 128 : 32;
+
+	return now->view.best != NULL && now->best.luid == scope->tap_luid && now->best.prefix == bits;
+}
+
+static void say_removed(const struct route_scope *scope) {
+	if (!obs_on(scope->log, OBS_WARN))
+		return;
+	obs_begin(scope->log, OBS_WARN, "route_into_tunnel_removed");
+	put_ip(scope->log, "relay", &scope->relay);
+	obs_str(scope->log, "message",
+	        "a host route led to the relay through the tunnel itself (of the LAN's DHCP server?)");
+	obs_end(scope->log);
+}
+
+/* With what leads into the tunnel out of the way: with the adapter's metric it goes before any pin, and is of no use to
+ * anybody. */
+static int look(const struct route_scope *scope, struct look *ret, char error[static ROUTE_ERROR_BYTES]) {
+	const struct route_system *system = scope->system;
+	char ignored[ROUTE_ERROR_BYTES];
+	int err = look_once(scope, ret, error);
+
+	for (int tries = 0; err == 0 && tries < INTO_TUNNEL_MAX && leads_into_tunnel(scope, ret); tries++) {
+		if (system->take_out(system->user, &ret->best, ignored) != 0)
+			break;
+		say_removed(scope);
+		free(ret->routes);
+		err = look_once(scope, ret, error);
+	}
+	return err;
 }
 
 static int unpin(struct route_scope *scope, char error[static ROUTE_ERROR_BYTES]) {

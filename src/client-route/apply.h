@@ -17,7 +17,9 @@ struct route_system {
 	int (*table)(void *user, uint8_t family, struct route_entry **ret, size_t *ret_count,
 	             char error[static ROUTE_ERROR_BYTES]);
 	int (*add)(void *user, const struct route_entry *entry, char error[static ROUTE_ERROR_BYTES]);
-	int (*remove)(void *user, const struct route_entry *entry, char error[static ROUTE_ERROR_BYTES]);
+	int (*remove)(void *user, const struct route_entry *entry,
+	              char error[static ROUTE_ERROR_BYTES]); /* as `add` makes it */
+	int (*take_out)(void *user, const struct route_entry *entry, char error[static ROUTE_ERROR_BYTES]); /* anybody's */
 	int (*get_settings)(void *user, uint64_t luid, uint8_t family, struct route_settings *ret,
 	                    char error[static ROUTE_ERROR_BYTES]);
 	int (*set_settings)(void *user, uint64_t luid, uint8_t family, const struct route_settings *settings,
@@ -45,7 +47,7 @@ void route_scope_free(struct route_scope *scope); /* restores what is left; acce
 int route_recover(struct route_scope *scope, char error[static ROUTE_ERROR_BYTES]);
 
 /* Pins the relay's address outside of the tunnel adapter; a pin for another relay is taken back first, one that is
- * good stays. */
+ * good stays. A host route that leads to it into the tunnel, as a DHCP server may name it (RFC 3442), is removed. */
 int route_pin(struct route_scope *scope, const struct base_addr *relay, uint64_t tap_luid,
               char error[static ROUTE_ERROR_BYTES]);
 /* Looks whether the relay still goes by the pin, and repairs what can be repaired. 0: it does. BASE_E_STATE: nothing

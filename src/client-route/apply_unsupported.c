@@ -57,6 +57,7 @@ const struct route_system *route_system_native(void) {
 	    .table = refuse_table,
 	    .add = refuse_entry,
 	    .remove = refuse_entry,
+	    .take_out = refuse_entry,
 	    .get_settings = refuse_get,
 	    .set_settings = refuse_set,
 	    .unicast = refuse_unicast,

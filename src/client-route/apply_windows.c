@@ -134,20 +134,40 @@ static int windows_add(void *user, const struct route_entry *entry, char error[s
 	return code == NO_ERROR ? 0 : fail(error, "CreateIpForwardEntry2", code);
 }
 
+static int find_entry(const struct route_entry *entry, MIB_IPFORWARD_ROW2 *ret, char error[static ROUTE_ERROR_BYTES]) {
+	DWORD code;
+
+	put_entry(entry, ret);
+	code = GetIpForwardEntry2(ret);
+	return code == NO_ERROR ? 0 : fail(error, "GetIpForwardEntry2", code);
+}
+
+static int delete_row(const MIB_IPFORWARD_ROW2 *row, char error[static ROUTE_ERROR_BYTES]) {
+	const DWORD code = DeleteIpForwardEntry2(row);
+
+	return code == NO_ERROR ? 0 : fail(error, "DeleteIpForwardEntry2", code);
+}
+
 /* Only a route as we make them: one of the same form that a router or a policy put there is not ours. */
 static int windows_remove(void *user, const struct route_entry *entry, char error[static ROUTE_ERROR_BYTES]) {
 	MIB_IPFORWARD_ROW2 row;
-	DWORD code;
+	int err = find_entry(entry, &row, error);
 
 	(void)user;
-	put_entry(entry, &row);
-	code = GetIpForwardEntry2(&row);
-	if (code != NO_ERROR)
-		return fail(error, "GetIpForwardEntry2", code);
-	if (row.Protocol != MIB_IPPROTO_NETMGMT)
-		return fail(error, "GetIpForwardEntry2", ERROR_NOT_FOUND);
-	code = DeleteIpForwardEntry2(&row);
-	return code == NO_ERROR ? 0 : fail(error, "DeleteIpForwardEntry2", code);
+	if (err == 0 && row.Protocol != MIB_IPPROTO_NETMGMT)
+		err = fail(error, "GetIpForwardEntry2", ERROR_NOT_FOUND);
+	return err == 0 ? delete_row(&row, error) : err;
+}
+
+/* But not the one that each address of this machine has. */
+static int windows_take_out(void *user, const struct route_entry *entry, char error[static ROUTE_ERROR_BYTES]) {
+	MIB_IPFORWARD_ROW2 row;
+	int err = find_entry(entry, &row, error);
+
+	(void)user;
+	if (err == 0 && row.Protocol == MIB_IPPROTO_LOCAL)
+		err = fail(error, "DeleteIpForwardEntry2", ERROR_ACCESS_DENIED);
+	return err == 0 ? delete_row(&row, error) : err;
 }
 
 static int read_interface(uint64_t luid, uint8_t family, MIB_IPINTERFACE_ROW *ret,
@@ -274,6 +294,7 @@ const struct route_system *route_system_native(void) {
 	    .table = windows_table,
 	    .add = windows_add,
 	    .remove = windows_remove,
+	    .take_out = windows_take_out,
 	    .get_settings = windows_get_settings,
 	    .set_settings = windows_set_settings,
 	    .unicast = windows_unicast,

@@ -109,11 +109,9 @@ static int fake_add(void *user, const struct route_entry *entry, char error[stat
 	return 0;
 }
 
-static int fake_remove(void *user, const struct route_entry *entry, char error[static ROUTE_ERROR_BYTES]) {
-	struct machine *machine = user;
-
-	note(machine, "remove", entry->luid, entry->next_hop.ip[3]);
-	if (refuse(machine, "remove", error) != 0)
+static int delete_entry(struct machine *machine, const struct route_entry *entry, const char *call, char *error) {
+	note(machine, call, entry->luid, entry->next_hop.ip[3]);
+	if (refuse(machine, call, error) != 0)
 		return BASE_E_DENIED;
 	for (size_t i = 0; i < machine->count; i++) {
 		if (!route_entry_same(&machine->routes[i], entry))
@@ -122,6 +120,14 @@ static int fake_remove(void *user, const struct route_entry *entry, char error[s
 		return 0;
 	}
 	return BASE_E_NOT_FOUND;
+}
+
+static int fake_remove(void *user, const struct route_entry *entry, char error[static ROUTE_ERROR_BYTES]) {
+	return delete_entry(user, entry, "remove", error);
+}
+
+static int fake_take_out(void *user, const struct route_entry *entry, char error[static ROUTE_ERROR_BYTES]) {
+	return delete_entry(user, entry, "take out", error);
 }
 
 static int fake_get(void *user, uint64_t luid, uint8_t family, struct route_settings *ret,
@@ -173,6 +179,7 @@ static int setup(void **state) {
 	                                  .table = fake_table,
 	                                  .add = fake_add,
 	                                  .remove = fake_remove,
+	                                  .take_out = fake_take_out,
 	                                  .get_settings = fake_get,
 	                                  .set_settings = fake_set,
 	                                  .unicast = fake_unicast,
@@ -391,17 +398,39 @@ static void test_check_repairs(void **state) {
 	assert_int_equal(m->count, 2);
 	m->routes[m->count++] = route("203.0.113.5", 32, "0.0.0.0", TAP, 0); /* sorts first: the same prefix, found later */
 	m->routes[1].metric = 5;
+	m->deny = "take out";
 	assert_int_equal(route_check_pin(f->scope, f->error), BASE_E_STATE);
 	assert_int_equal(route_pin_state(f->scope), OBS_NO);
+	m->deny = NULL;
 	m->count--;
 	assert_int_equal(route_check_pin(f->scope, f->error), 0);
 	assert_int_equal(route_pin(f->scope, &other, TAP, f->error), 0); /* the relay has a new address */
-	expect_calls(f, "remove 200 9 [1]\nadd 200 9 [1]\n");
+	expect_calls(f, "take out 900 0 [1]\nremove 200 9 [1]\nadd 200 9 [1]\n");
 	m->count = 0;
 	assert_int_equal(route_check_pin(f->scope, f->error), BASE_E_NOT_FOUND);
 	assert_non_null(strstr(f->error, "no route leads to the relay"));
 	m->routes[m->count++] = route("0.0.0.0", 0, "192.0.2.1", HOME, 50);
 	assert_int_equal(route_check_pin(f->scope, f->error), 0);
+}
+
+/* A DHCP server may name routes (RFC 3442), also one to the relay itself: the tunnel would run through itself. */
+static void test_host_routes_into_the_tunnel(void **state) {
+	const struct base_addr relay = ip("203.0.113.5"), other = ip("203.0.113.6");
+	struct fixture *f = *state;
+	struct machine *m = &f->machine;
+
+	assert_int_equal(route_pin(f->scope, &relay, TAP, f->error), 0);
+	m->routes[1].metric = 5; /* with the interface's */
+	m->routes[m->count++] = route("203.0.113.5", 32, "192.168.77.1", TAP, 3);
+	m->routes[m->count++] = route("203.0.113.5", 32, "192.168.77.2", TAP, 3);
+	m->routes[m->count++] = route("203.0.113.6", 32, "192.168.77.3", TAP, 3);
+	assert_int_equal(route_check_pin(f->scope, f->error), 0);
+	assert_int_equal(route_pin_state(f->scope), OBS_YES);
+	expect_calls(f, "add 100 1 [1]\ntake out 900 1 [1]\ntake out 900 2 [1]\n");
+	assert_int_equal(m->count, 3); /* what is not the relay's stays */
+	/* Another relay, with such a route before there is a pin. */
+	assert_int_equal(route_pin(f->scope, &other, TAP, f->error), 0);
+	expect_calls(f, "remove 100 1 [1]\ntake out 900 3 [0]\nadd 100 1 [1]\n");
 }
 
 /* However often the room's MTU changes, there is one undo for it. */
@@ -468,6 +497,7 @@ int main(void) {
 	    cmocka_unit_test_setup_teardown(test_route_made_by_another_just_before, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_restore_goes_on_after_a_failure, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_check_repairs, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_host_routes_into_the_tunnel, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_tuned_again_and_again, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_tuned_against_somebody, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_tap_address, setup, teardown),

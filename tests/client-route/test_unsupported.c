@@ -10,7 +10,7 @@ static void test_each_call_says_so(void **state) {
 	const struct base_addr relay = {.family = BASE_FAMILY_V4, .ip = {203, 0, 113, 5}};
 	const struct route_entry entry = {.dest = relay, .prefix = 32};
 	struct route_settings settings = {.present = false};
-	char errors[8][ROUTE_ERROR_BYTES] = {""};
+	char errors[9][ROUTE_ERROR_BYTES] = {""};
 	struct route_unicast *unicast = NULL;
 	struct route_entry *table = NULL, best;
 	struct base_addr source;
@@ -27,6 +27,7 @@ static void test_each_call_says_so(void **state) {
 	    system->set_settings(system->user, 1, BASE_FAMILY_V4, &settings, errors[5]),
 	    system->unicast(system->user, &unicast, &count, errors[6]),
 	    system->find_interface(system->user, "{00000000-0000-0000-0000-000000000000}", &luid, &index, errors[7]),
+	    system->take_out(system->user, &entry, errors[8]),
 	};
 	for (size_t i = 0; i < sizeof(results) / sizeof(results[0]); i++) {
 		assert_int_equal(results[i], BASE_E_UNSUPPORTED);

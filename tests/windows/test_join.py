@@ -208,6 +208,16 @@ class TestJoin(unittest.TestCase):
             self.assertEqual(pc.interrupt(client), 0)
             self.assertEqual(pc.calls()[-7:], [UNPIN] + restores(mtu)[:-1])  # the pin is the latest change now
 
+    def test_a_host_route_into_the_tunnel(self):
+        """The LAN's DHCP server names the relay's address: the tunnel must not run through itself."""
+        with Lab() as lab, WindowsPc(lab) as pc:
+            _, client, mtu = join(lab, pc)
+            pc.add_route_into_tunnel(RELAY, HOST_ADDRESS)
+            client.wait_log('route_into_tunnel_removed .*relay=' + RELAY, 10)
+            removed = f'DeleteIpForwardEntry2 {RELAY}/32 via {HOST_ADDRESS} if=tapx -> 0'
+            self.assertEqual(pc.interrupt(client), 0)
+            self.assertEqual(pc.calls(), changes(mtu) + [removed] + restores(mtu))
+
     def test_settings_that_windows_makes_anew(self):
         """Default routes of the LAN stay off when IPv6 was switched off and on again, and what was first comes back."""
         with Lab() as lab, WindowsPc(lab) as pc:

@@ -362,6 +362,14 @@ class WindowsPc:
         with open(path, 'w', encoding='utf-8') as file:
             file.writelines(line for line in lines if not (line.startswith('route ') and f' {address} ' in line))
 
+    def add_route_into_tunnel(self, address, hop):
+        """A host route on the adapter, as Windows makes it when a DHCP server names one."""
+        path = os.path.join(self.ip_helper, 'table.txt')
+        with open(path, encoding='utf-8') as file:
+            luid = next(line.split()[1] for line in file if line.startswith('setting '))
+        with open(path, 'a', encoding='utf-8') as file:
+            file.write(f'route {luid} 2 {address} 32 {hop} 0\n')
+
     def forget_settings(self, family):
         """Somebody switches IPv4 or IPv6 off and on again on the adapter: Windows begins anew with its settings."""
         path = os.path.join(self.ip_helper, 'table.txt')

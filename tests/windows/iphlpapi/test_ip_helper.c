@@ -104,8 +104,9 @@ static void test_routes(void **state) {
 			found += route_entry_same(&table[r], &pin);
 		free(table);
 		unit_assert_int(found, 1, cases[i].relay);
-		unit_assert_int(f->system->remove(NULL, &pin, f->error), 0, cases[i].relay);
+		unit_assert_int((i == 1 ? f->system->take_out : f->system->remove)(NULL, &pin, f->error), 0, cases[i].relay);
 		unit_assert_int(f->system->remove(NULL, &pin, f->error), BASE_E_NOT_FOUND, cases[i].relay);
+		unit_assert_int(f->system->take_out(NULL, &pin, f->error), BASE_E_NOT_FOUND, cases[i].relay);
 	}
 	expect_calls("CreateIpForwardEntry2 203.0.113.5/32 via 127.0.0.9 if=lo metric=0 -> 0\n"
 	             "CreateIpForwardEntry2 203.0.113.5/32 via 127.0.0.9 if=lo metric=0 -> 5010\n"

@@ -108,13 +108,14 @@ static bool is_lan_station(const struct relay_room *room, const struct ctrl_hell
 	       relay_stations_known(room->stations, hello->mac, now);
 }
 
-static void take_over(struct relay_peer *old, uint64_t now) {
+static void take_over(struct relay_peer *old, struct relay_peer *peer, uint64_t now) {
 	struct relay_end end = {
 	    .reason = CTRL_LEAVE_REPLACED, .code = QUIC_APP_REPLACED, .text = "the same peer connected again"};
 
 	old->core->totals.replaced++;
 	/* Out of the room at once, so that the seat is free; the connection ends with the others at the end of the call. */
-	relay_room_vacate(old, CTRL_LEAVE_REPLACED, now);
+	relay_room_vacate(old, CTRL_LEAVE_REPLACED, false, now);
+	peer->seat = old->seat;
 	relay_peer_doom(old, &end);
 }
 
@@ -193,14 +194,20 @@ static bool is_address_in_rate(struct relay_peer *peer, uint64_t now) {
 	return false;
 }
 
-static bool is_room_in_rate(struct relay_peer *peer, struct relay_room *room, const struct relay_peer *old,
-                            uint64_t now) {
+/* Whoever comes back to its seat does not wait with strangers. But each time everybody is told twice, so it has a rate
+ * of its own, that of an address, wherever it comes from. */
+static bool is_room_in_rate(struct relay_peer *peer, struct relay_room *room, struct relay_peer *old, uint64_t now) {
 	const struct relay_limits *limits = &peer->core->limits;
+	struct relay_seat *seat;
 
-	if (room == NULL || old != NULL || relay_holds_ask(room->holds, &peer->hello, now) == RELAY_HOLD_OWN ||
-	    relay_bucket_take(&room->join_rate, &limits->room_joins, RELAY_JOIN_TOKENS, now))
+	if (room == NULL)
 		return true;
-	relay_peer_reject(peer, CTRL_REJECT_RATE, "too many peers joined this room lately");
+	seat = old != NULL ? &old->seat : relay_holds_own(room->holds, &peer->hello, now);
+	if (relay_bucket_take(seat != NULL ? &seat->return_rate : &room->join_rate,
+	                      seat != NULL ? &limits->address_joins : &limits->room_joins, RELAY_JOIN_TOKENS, now))
+		return true;
+	relay_peer_reject(peer, CTRL_REJECT_RATE,
+	                  seat != NULL ? "this peer joined too often lately" : "too many peers joined this room lately");
 	return false;
 }
 
@@ -220,7 +227,7 @@ static void decide(struct relay_peer *peer, uint64_t now) {
 		return;
 	}
 	if (old != NULL)
-		take_over(old, now);
+		take_over(old, peer, now);
 	result = relay_room_enter(room, peer, now);
 	if (result != 0) {
 		relay_room_rest(room, now);

@@ -129,7 +129,7 @@ static int check_frame(struct ingress *in) {
 	if (is_over_mtu(in))
 		return OBS_DROP_TAP_MTU;
 	if (in->from_client &&
-	    !relay_bucket_take(&in->peer->bandwidth_rate, &core->limits.bandwidth, in->frame.len, in->now))
+	    !relay_bucket_take(&in->peer->seat.bandwidth_rate, &core->limits.bandwidth, in->frame.len, in->now))
 		return OBS_DROP_RATE_BANDWIDTH;
 	return GO_ON;
 }
@@ -145,7 +145,7 @@ static int find_target(struct ingress *in, struct relay_peer **ret) {
 		if (!in->from_client || room->gateway == NULL)
 			return OBS_DROP_UNKNOWN_UNICAST;
 		if (!relay_stations_known(room->stations, in->dst, in->now) &&
-		    !relay_bucket_take(&in->peer->unknown_unicast_rate, &room->core->limits.unknown_unicast, 1, in->now))
+		    !relay_bucket_take(&in->peer->seat.unknown_unicast_rate, &room->core->limits.unknown_unicast, 1, in->now))
 			return OBS_DROP_RATE_UNKNOWN_UNICAST;
 		owner = room->gateway;
 	}
@@ -158,8 +158,8 @@ static int check_group(struct ingress *in) {
 
 	if (in->room->peer_count < 2)
 		return OBS_DROP_NOBODY;
-	if (!relay_bucket_take(&in->peer->broadcast_rate, in->from_client ? &limits->broadcast : &limits->gateway_broadcast,
-	                       1, in->now))
+	if (!relay_bucket_take(&in->peer->seat.broadcast_rate,
+	                       in->from_client ? &limits->broadcast : &limits->gateway_broadcast, 1, in->now))
 		return OBS_DROP_RATE_BROADCAST;
 	return GO_ON;
 }
@@ -242,7 +242,7 @@ static void count_malformed(struct relay_peer *peer, size_t len, uint64_t now) {
 		obs_flood_key(core->log, peer->id, now);
 		obs_end(core->log);
 	}
-	if (relay_bucket_take(&peer->malformed_rate, &core->limits.malformed, 1, now))
+	if (relay_bucket_take(&peer->seat.malformed_rate, &core->limits.malformed, 1, now))
 		return;
 	core->totals.malformed_disconnects++;
 	relay_peer_doom(peer, &(struct relay_end){.reason = CTRL_LEAVE_MALFORMED,

@@ -7,10 +7,10 @@
 #include <string.h>
 
 struct hold {
-	struct proto_mac seat; /* zero: the gateway's */
+	struct proto_mac place; /* zero: the gateway's */
 	uint8_t key[CTRL_SEAT_KEY_BYTES];
 	uint64_t until; /* free when it is over */
-	uint64_t stayed_ns;
+	struct relay_seat seat;
 };
 
 struct relay_holds {
@@ -37,7 +37,7 @@ bool relay_same_key(const struct ctrl_hello *a, const struct ctrl_hello *b) {
 	return a->has_seat_key && b->has_seat_key && is_equal(a->seat_key, b->seat_key);
 }
 
-static struct proto_mac seat_of(const struct ctrl_hello *hello) {
+static struct proto_mac place_of(const struct ctrl_hello *hello) {
 	return hello->role == CTRL_ROLE_CLIENT ? hello->mac : (struct proto_mac){{0}};
 }
 
@@ -45,12 +45,12 @@ static struct proto_mac seat_of(const struct ctrl_hello *hello) {
 static bool is_less(const struct hold *a, const struct hold *b, uint64_t now) {
 	if ((a->until <= now) != (b->until <= now))
 		return a->until <= now;
-	return a->stayed_ns < b->stayed_ns;
+	return a->seat.stayed_ns < b->seat.stayed_ns;
 }
 
-void relay_holds_keep(struct relay_holds *holds, const struct ctrl_hello *hello, uint64_t stayed_ns, uint64_t until,
-                      uint64_t now) {
-	struct hold hold = {.seat = seat_of(hello), .until = until, .stayed_ns = stayed_ns};
+void relay_holds_keep(struct relay_holds *holds, const struct ctrl_hello *hello, const struct relay_seat *seat,
+                      uint64_t until, uint64_t now) {
+	struct hold hold = {.place = place_of(hello), .until = until, .seat = *seat};
 	struct hold *least = &holds->places[0];
 
 	assert(hello->has_seat_key);
@@ -64,24 +64,40 @@ void relay_holds_keep(struct relay_holds *holds, const struct ctrl_hello *hello,
 }
 
 void relay_holds_release(struct relay_holds *holds, const struct ctrl_hello *hello) {
-	struct proto_mac seat = seat_of(hello);
+	struct proto_mac place = place_of(hello);
 
 	for (size_t i = 0; i < RELAY_HOLDS_MAX; i++) {
-		if (proto_mac_equal(holds->places[i].seat, seat))
+		if (proto_mac_equal(holds->places[i].place, place))
 			holds->places[i].until = 0;
 	}
 }
 
+/* `RELAY_HOLDS_MAX`: none. */
+static size_t find(const struct relay_holds *holds, const struct ctrl_hello *hello, uint64_t now) {
+	struct proto_mac place = place_of(hello);
+	size_t i = 0;
+
+	while (i < RELAY_HOLDS_MAX && (holds->places[i].until <= now || !proto_mac_equal(holds->places[i].place, place)))
+		i++;
+	return i;
+}
+
+static bool is_own(const struct hold *hold, const struct ctrl_hello *hello) {
+	return hello->has_seat_key && is_equal(hold->key, hello->seat_key);
+}
+
 enum relay_hold relay_holds_ask(const struct relay_holds *holds, const struct ctrl_hello *hello, uint64_t now) {
-	struct proto_mac seat = seat_of(hello);
+	size_t i = holds != NULL ? find(holds, hello, now) : RELAY_HOLDS_MAX;
 
-	for (size_t i = 0; holds != NULL && i < RELAY_HOLDS_MAX; i++) {
-		const struct hold *hold = &holds->places[i];
+	if (i == RELAY_HOLDS_MAX)
+		return RELAY_HOLD_NONE;
+	return is_own(&holds->places[i], hello) ? RELAY_HOLD_OWN : RELAY_HOLD_OTHER;
+}
 
-		if (hold->until > now && proto_mac_equal(hold->seat, seat))
-			return hello->has_seat_key && is_equal(hold->key, hello->seat_key) ? RELAY_HOLD_OWN : RELAY_HOLD_OTHER;
-	}
-	return RELAY_HOLD_NONE;
+struct relay_seat *relay_holds_own(struct relay_holds *holds, const struct ctrl_hello *hello, uint64_t now) {
+	size_t i = holds != NULL ? find(holds, hello, now) : RELAY_HOLDS_MAX;
+
+	return i < RELAY_HOLDS_MAX && is_own(&holds->places[i], hello) ? &holds->places[i].seat : NULL;
 }
 
 size_t relay_holds_count(const struct relay_holds *holds, uint64_t now) {

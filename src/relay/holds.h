@@ -8,8 +8,16 @@
 #define RELAY_HOLDS_H
 
 #include "ctrl/message.h"
+#include "relay/limiter.h"
 
 struct relay_holds;
+
+/* What goes on when its peer comes back: whoever leaves and returns starts nothing anew. */
+struct relay_seat {
+	uint64_t stayed_ns; /* altogether, without the time that it is in now */
+	struct relay_bucket broadcast_rate, unknown_unicast_rate, bandwidth_rate, malformed_rate;
+	struct relay_bucket return_rate;
+};
 
 enum relay_hold {
 	RELAY_HOLD_NONE,
@@ -19,12 +27,14 @@ enum relay_hold {
 
 struct relay_holds *relay_holds_new(void); /* NULL when memory is out */
 void relay_holds_free(struct relay_holds *holds);
-/* The seat that the peer with this hello, which must have a key, has left after `stayed_ns`. It was not kept before. */
-void relay_holds_keep(struct relay_holds *holds, const struct ctrl_hello *hello, uint64_t stayed_ns, uint64_t until,
-                      uint64_t now);
+/* The seat that the peer with this hello, which must have a key, has left. It was not kept before. */
+void relay_holds_keep(struct relay_holds *holds, const struct ctrl_hello *hello, const struct relay_seat *seat,
+                      uint64_t until, uint64_t now);
+/* The seat that is kept for whoever has the key of this hello, or NULL; as long as nothing else is kept or released. */
+struct relay_seat *relay_holds_own(struct relay_holds *holds, const struct ctrl_hello *hello, uint64_t now);
 /* Somebody sits there again. */
 void relay_holds_release(struct relay_holds *holds, const struct ctrl_hello *hello);
-/* For whom the seat this hello asks for is kept. `holds` may be NULL in these two. */
+/* For whom the seat this hello asks for is kept. `holds` may be NULL in these two, and in relay_holds_own. */
 enum relay_hold relay_holds_ask(const struct relay_holds *holds, const struct ctrl_hello *hello, uint64_t now);
 size_t relay_holds_count(const struct relay_holds *holds, uint64_t now);
 

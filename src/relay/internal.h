@@ -91,7 +91,7 @@ struct relay_peer {
 	struct relay_room *room;
 	struct base_list room_link;
 	struct base_map_node mac_node;
-	struct relay_bucket broadcast_rate, unknown_unicast_rate, bandwidth_rate, malformed_rate;
+	struct relay_seat seat;
 
 	struct queue_egress *egress;
 	struct queue_holder held; /* frames that it sent, in the queues of others; those may outlast its connection */
@@ -157,12 +157,13 @@ struct relay_room *relay_room_of_gateway(const struct relay_core *core, const ch
  * may have to give way. */
 int relay_room_open(struct relay_core *core, const struct ctrl_hello *hello, uint16_t mtu, uint64_t now,
                     struct relay_room **ret);
-/* The next peer gets the next id. The seat must be free. 0, BASE_E_FULL (nobody was in it, and the relay is full of
- * rooms that somebody is in) or BASE_E_NOMEM; relay_room_rest follows an error. */
+/* The next peer gets the next id, and goes on with what is kept of its seat. The seat must be free. 0, BASE_E_FULL
+ * (nobody was in it, and the relay is full of rooms that somebody is in) or BASE_E_NOMEM; relay_room_rest follows an
+ * error. */
 int relay_room_enter(struct relay_room *room, struct relay_peer *peer, uint64_t now);
-/* Out of list and index, the queue emptied, the others told; the peer is RELAY_PEER_LEFT. relay_room_rest follows, or
- * somebody enters. */
-void relay_room_vacate(struct relay_peer *peer, enum ctrl_leave_reason reason, uint64_t now);
+/* Out of list and index, the queue emptied, the others told; the peer is RELAY_PEER_LEFT. `keep`: its seat, if it may
+ * be back. relay_room_rest follows, or somebody enters. */
+void relay_room_vacate(struct relay_peer *peer, enum ctrl_leave_reason reason, bool keep, uint64_t now);
 /* A room that nobody is in is only remembered, from now on, and perhaps not even that. */
 void relay_room_rest(struct relay_room *room, uint64_t now);
 /* Both. */

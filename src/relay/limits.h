@@ -24,7 +24,7 @@
  * switches and neighbour tables point to its MAC for minutes; who quit may be about to be started again. */
 #define RELAY_CLIENT_HOLD_NS (300 * BASE_SECOND)
 #define RELAY_QUIT_HOLD_NS (30 * BASE_SECOND)
-/* Seats kept in one room: a full one twice over; 5 KiB, only in rooms that somebody left. */
+/* Seats kept in one room: a full one twice over; 10 KiB, only in rooms that somebody left. */
 #define RELAY_HOLDS_MAX 128
 /* Frames of a peer that is not asked for datagrams (blocked, or about to time out) are aged at least this often. */
 #define RELAY_SWEEP_NS BASE_SECOND
@@ -70,7 +70,8 @@ struct relay_limits {
 	struct relay_rate unknown_unicast;   /* from one client to stations never heard */
 	struct relay_rate bandwidth;         /* bytes from one client */
 	struct relay_rate room_joins;        /* RELAY_JOIN_TOKENS each: of peers that are new to a room */
-	struct relay_rate address_joins;     /* ... of all hellos from one IPv4 address or IPv6 /56, refused ones too */
+	/* ... of all hellos from one IPv4 address or IPv6 /56, refused ones too; and of the returns to one seat */
+	struct relay_rate address_joins;
 };
 
 /* clang-format off: each limit with its reason, on lines of their own */

@@ -178,6 +178,7 @@ static int take_seat(struct relay_room *room, struct relay_peer *peer) {
 }
 
 int relay_room_enter(struct relay_room *room, struct relay_peer *peer, uint64_t now) {
+	struct relay_seat *before = relay_holds_own(room->holds, &peer->hello, now);
 	int result;
 
 	assert(room->next_id != 0);
@@ -202,6 +203,8 @@ int relay_room_enter(struct relay_room *room, struct relay_peer *peer, uint64_t 
 	room->peer_count++;
 	room->core->joined_count++;
 	room->core->totals.joined++;
+	if (before != NULL)
+		peer->seat = *before;
 	if (room->holds != NULL)
 		relay_holds_release(room->holds, &peer->hello);
 	return 0;
@@ -228,35 +231,35 @@ static void log_left(const struct relay_peer *peer, enum ctrl_leave_reason reaso
 	obs_end(log);
 }
 
-static void keep_seat(struct relay_room *room, const struct relay_peer *peer, uint64_t stayed_ns, uint64_t hold_ns,
-                      uint64_t now) {
+static void keep_seat(struct relay_room *room, const struct relay_peer *peer, uint64_t hold_ns, uint64_t now) {
 	if (room->holds == NULL)
 		room->holds = relay_holds_new();
 	if (room->holds != NULL)
-		relay_holds_keep(room->holds, &peer->hello, stayed_ns, now + hold_ns, now);
+		relay_holds_keep(room->holds, &peer->hello, &peer->seat, now + hold_ns, now);
 }
 
 /* A gateway that quits gives its seat up; else it will be back. Whoever has the seat can be everybody's router and DHCP
  * server, so no client's seat pushes it out of the holds. Its LAN stays what it is in both cases: one that quits may be
  * about to be started again, and until it has heard its router a client could take the router's MAC. */
-static void leave_gateway_seat(struct relay_room *room, const struct relay_peer *peer, enum ctrl_leave_reason reason,
-                               uint64_t now) {
+static void leave_gateway_seat(struct relay_room *room, struct relay_peer *peer, enum ctrl_leave_reason reason,
+                               bool keep, uint64_t now) {
 	room->gateway = NULL;
+	peer->seat.stayed_ns = BASE_NEVER;
 	if (!peer->hello.has_seat_key)
 		relay_stations_clear(room->stations);
-	else if (reason != CTRL_LEAVE_QUIT)
-		keep_seat(room, peer, BASE_NEVER, RELAY_GATEWAY_HOLD_NS, now);
+	else if (keep && reason != CTRL_LEAVE_QUIT)
+		keep_seat(room, peer, RELAY_GATEWAY_HOLD_NS, now);
 }
 
 static void leave_client_seat(struct relay_room *room, struct relay_peer *peer, enum ctrl_leave_reason reason,
-                              uint64_t now) {
+                              bool keep, uint64_t now) {
 	base_map_remove(&room->clients, &peer->mac_node);
-	if (peer->hello.has_seat_key)
-		keep_seat(room, peer, now - peer->joined_at,
-		          reason == CTRL_LEAVE_QUIT ? RELAY_QUIT_HOLD_NS : RELAY_CLIENT_HOLD_NS, now);
+	peer->seat.stayed_ns += now - peer->joined_at;
+	if (keep && peer->hello.has_seat_key)
+		keep_seat(room, peer, reason == CTRL_LEAVE_QUIT ? RELAY_QUIT_HOLD_NS : RELAY_CLIENT_HOLD_NS, now);
 }
 
-void relay_room_vacate(struct relay_peer *peer, enum ctrl_leave_reason reason, uint64_t now) {
+void relay_room_vacate(struct relay_peer *peer, enum ctrl_leave_reason reason, bool keep, uint64_t now) {
 	struct relay_room *room = peer->room;
 	struct relay_totals *totals = &room->core->totals;
 
@@ -265,9 +268,9 @@ void relay_room_vacate(struct relay_peer *peer, enum ctrl_leave_reason reason, u
 	relay_snapshot_peer_leaves(peer);
 	log_left(peer, reason, now);
 	if (room->gateway == peer)
-		leave_gateway_seat(room, peer, reason, now);
+		leave_gateway_seat(room, peer, reason, keep, now);
 	else
-		leave_client_seat(room, peer, reason, now);
+		leave_client_seat(room, peer, reason, keep, now);
 	base_list_remove(&peer->room_link);
 	room->peer_count--;
 	room->core->joined_count--;
@@ -284,6 +287,6 @@ void relay_room_vacate(struct relay_peer *peer, enum ctrl_leave_reason reason, u
 void relay_room_leave(struct relay_peer *peer, enum ctrl_leave_reason reason, uint64_t now) {
 	struct relay_room *room = peer->room;
 
-	relay_room_vacate(peer, reason, now);
+	relay_room_vacate(peer, reason, true, now);
 	relay_room_rest(room, now);
 }

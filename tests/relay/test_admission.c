@@ -752,6 +752,113 @@ static void test_kept_seat_is_not_new(void **state) {
 	party_free(party);
 }
 
+/* Somebody who is in room "R" comes again: at once in its own place, or after it was lost, or says that it was
+ * replaced. */
+static struct conn *come_again(struct party *party, struct conn *conn, unsigned mac, int how) {
+	struct ctrl_message replaced = {.type = CTRL_DISCONNECT, .disconnect.reason = CTRL_LEAVE_REPLACED};
+
+	if (how == 1)
+		party_hang_up(conn, CTRL_LEAVE_CONNECTION_LOST);
+	if (how == 2)
+		party_say(conn, &replaced);
+	return party_join(party, "R", mac, mac + 1);
+}
+
+static size_t broadcasts(struct conn *conn, unsigned mac) {
+	uint64_t before = relay_peer_forwarded(conn->peer);
+
+	for (int i = 0; i < 50; i++)
+		party_send(conn, party_broadcast, party_mac(mac == 0 ? 0x0a00 : mac), 60);
+	return (size_t)(relay_peer_forwarded(conn->peer) - before);
+}
+
+/* Who has used up its rates does not get them anew by coming again. */
+static void test_rates_stay_with_the_seat(void **state) {
+	struct relay_limits limits = RELAY_LIMITS_DEFAULT;
+
+	(void)state;
+	limits.broadcast = limits.gateway_broadcast = (struct relay_rate){1, 20};
+	for (unsigned mac = 0; mac < 2; mac++) {
+		for (int how = 0; how < 3; how++) {
+			struct party *party = party_new(&limits);
+			struct conn *conn;
+
+			party_join(party, "R", 9, 9);
+			conn = party_join(party, "R", mac, mac + 1);
+			assert_int_equal(broadcasts(conn, mac), 20);
+			for (int i = 0; i < 3; i++) {
+				conn = come_again(party, conn, mac, how);
+				assert_int_equal(broadcasts(conn, mac), 0);
+			}
+			party_run(party, BASE_SECOND);
+			assert_int_equal(broadcasts(conn, mac), 1);
+			party_free(party);
+		}
+	}
+}
+
+/* Each return is told to everybody twice, so a peer returns at a rate, from however many addresses; the others and who
+ * is new do not wait for it. */
+static void test_returns_are_limited(void **state) {
+	struct relay_limits limits = RELAY_LIMITS_DEFAULT;
+
+	(void)state;
+	limits.address_joins = (struct relay_rate){60, 3 * RELAY_JOIN_TOKENS};
+	for (int how = 0; how < 3; how++) {
+		struct party *party = party_new(&limits);
+		struct conn *conn, *refused;
+
+		party_join(party, "R", 0, 9);
+		party_join(party, "R", 2, 3);
+		conn = party_join(party, "R", 1, 2);
+		for (int i = 0; i < 3; i++)
+			welcome_of(conn = come_again(party, conn, 1, how), "returns");
+		refused = come_again(party, conn, 1, how);
+		assert_string_equal(party_last(refused, CTRL_REJECT)->message.reject.text, "this peer joined too often lately");
+		party_assert_rejected(refused, CTRL_REJECT_RATE, "too often");
+		if (how == 0)
+			assert_int_equal(conn->peer->state, RELAY_PEER_JOINED);
+		welcome_of(party_join(party, "R", 2, 3), "another");
+		welcome_of(party_join(party, "R", 4, 4), "new");
+		party_run(party, BASE_SECOND);
+		welcome_of(party_join(party, "R", 1, 2), "a while later");
+		party_free(party);
+	}
+}
+
+/* A short line does not make a short stay: else a crowd that stays a little longer pushes out the seat. */
+static void test_stay_goes_on(void **state) {
+	(void)state;
+	for (int how = 0; how < 3; how++) {
+		struct ctrl_message hello = party_hello("R", CTRL_ROLE_CLIENT, 1, 2);
+		struct party *party = party_new(NULL);
+		struct conn *conn;
+
+		party_join(party, "R", 0, 9);
+		conn = party_join(party, "R", 1, 2);
+		party_run(party, 3600 * BASE_SECOND);
+		conn = come_again(party, conn, 1, how);
+		party_run(party, 10 * BASE_SECOND);
+		party_hang_up(conn, CTRL_LEAVE_TIMEOUT);
+		assert_int_equal(relay_holds_own(party_room(party, "R")->holds, &hello.hello, party->now)->stayed_ns,
+		                 3610 * BASE_SECOND);
+		party_free(party);
+	}
+}
+
+/* A seat that is taken over is not left: it pushes out none that is kept. */
+static void test_takeover_keeps_nothing(void **state) {
+	struct party *party = party_new(NULL);
+
+	(void)state;
+	party_join(party, "R", 0, 9);
+	for (unsigned i = 0; i < 3; i++)
+		party_join(party, "R", 1, 1);
+	party_join(party, "R", 0, 9);
+	assert_null(party_room(party, "R")->holds);
+	party_free(party);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_who_may_join),
@@ -785,6 +892,10 @@ int main(void) {
 	    cmocka_unit_test(test_gateway_place_is_kept),
 	    cmocka_unit_test(test_client_seat_is_kept),
 	    cmocka_unit_test(test_kept_seat_is_not_new),
+	    cmocka_unit_test(test_rates_stay_with_the_seat),
+	    cmocka_unit_test(test_returns_are_limited),
+	    cmocka_unit_test(test_stay_goes_on),
+	    cmocka_unit_test(test_takeover_keeps_nothing),
 	};
 
 	return cmocka_run_group_tests_name("relay/admission", tests, NULL, NULL);

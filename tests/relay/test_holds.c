@@ -18,7 +18,7 @@ static struct ctrl_hello hello_of(unsigned mac, unsigned key) {
 static void keep(struct relay_holds *holds, unsigned mac, unsigned key, uint64_t stayed, uint64_t ns) {
 	struct ctrl_hello hello = hello_of(mac, key);
 
-	relay_holds_keep(holds, &hello, stayed, NOW + ns, NOW);
+	relay_holds_keep(holds, &hello, &(struct relay_seat){.stayed_ns = stayed, .broadcast_rate = {mac}}, NOW + ns, NOW);
 }
 
 static enum relay_hold ask(const struct relay_holds *holds, unsigned mac, unsigned key, uint64_t now) {
@@ -45,7 +45,7 @@ static void test_for_whom(void **state) {
 	    {"another gateway", 0, 7, 0, RELAY_HOLD_OTHER},
 	};
 	struct relay_holds *holds = relay_holds_new();
-	struct ctrl_hello released = hello_of(1, 0);
+	struct ctrl_hello released = hello_of(1, 0), hello;
 
 	(void)state;
 	assert_non_null(holds);
@@ -56,8 +56,14 @@ static void test_for_whom(void **state) {
 	assert_int_equal(relay_holds_count(holds, NOW), 2);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		unit_assert_int(ask(holds, cases[i].mac, cases[i].key, NOW + cases[i].after), cases[i].hold, cases[i].label);
+	hello = hello_of(1, 7);
+	assert_int_equal(relay_holds_own(holds, &hello, NOW)->broadcast_rate.full_at, 1);
+	assert_null(relay_holds_own(holds, &hello, NOW + 10));
+	assert_null(relay_holds_own(holds, &released, NOW));
+	assert_null(relay_holds_own(NULL, &hello, NOW));
 	relay_holds_release(holds, &released);
 	assert_int_equal(ask(holds, 1, 8, NOW), RELAY_HOLD_NONE);
+	assert_null(relay_holds_own(holds, &hello, NOW));
 	assert_int_equal(ask(holds, 0, 7, NOW), RELAY_HOLD_OTHER);
 	assert_int_equal(relay_holds_count(holds, NOW), 1);
 	relay_holds_free(holds);

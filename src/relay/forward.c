@@ -110,8 +110,57 @@ static enum policy_rule check_policy(const struct ingress *in) {
 	return policy_check(in->frame, in->from_client ? POLICY_FROM_REMOTE : POLICY_FROM_LAN);
 }
 
+static void log_shut_out(const struct relay_peer *client) {
+	struct obs_log *log = client->core->log;
+
+	if (!obs_on(log, OBS_WARN))
+		return;
+	obs_begin(log, OBS_WARN, "client_shut_out");
+	obs_str(log, "room", client->room->code);
+	obs_u64(log, "peer", client->id);
+	obs_mac(log, "mac", client->hello.mac.b);
+	obs_str(log, "message", "a station of the LAN has this MAC");
+	obs_end(log);
+}
+
+/* While a LAN station has the MAC of a client that came before it was heard. */
+static bool is_shut_out(const struct relay_peer *client, uint64_t now) {
+	return client->seat.claimed_until > now;
+}
+
+/* A frame of a client that came in from the LAN. The LAN's own goes first: as a rule it is the router, and the room
+ * would be without it for as long as the client likes. */
+static bool is_of_lan_station(struct relay_peer *client, uint64_t now) {
+	struct relay_seat *seat = &client->seat;
+
+	if (seat->claimed_last == 0 || now - seat->claimed_last > RELAY_CLAIM_PAUSE_NS)
+		seat->claimed_since = now;
+	seat->claimed_last = now;
+	if (now - seat->claimed_since < RELAY_CLAIM_NS)
+		return false;
+	if (!is_shut_out(client, now))
+		log_shut_out(client);
+	seat->claimed_until = now + RELAY_STATION_AGE_NS;
+	return true;
+}
+
+/* Whether the frame may have this source: of a client, its own, unless the LAN has it; of the gateway, none of a
+ * client, which would be a loop, or a station that pretends to be the client. */
+static int check_source(const struct ingress *in) {
+	struct relay_peer *client;
+
+	if (in->from_client) {
+		if (!proto_mac_equal(in->src, in->peer->hello.mac))
+			return OBS_DROP_FORGED_SOURCE;
+		return is_shut_out(in->peer, in->now) ? OBS_DROP_ADDRESS_GUARD : GO_ON;
+	}
+	client = relay_room_client(in->room, in->src);
+	return client == NULL || is_of_lan_station(client, in->now) ? GO_ON : OBS_DROP_FORGED_SOURCE;
+}
+
 static int check_frame(struct ingress *in) {
 	struct relay_core *core = in->room->core;
+	int drop;
 
 	if (!core->no_policy) {
 		enum policy_rule rule = check_policy(in);
@@ -119,13 +168,8 @@ static int check_frame(struct ingress *in) {
 		if (rule != POLICY_PASS)
 			return drop_of_rule[rule];
 	}
-	if (in->from_client) {
-		if (!proto_mac_equal(in->src, in->peer->hello.mac))
-			return OBS_DROP_FORGED_SOURCE;
-	} else if (relay_room_client(in->room, in->src) != NULL) {
-		/* A client's frame that came back over the LAN: a loop, or a station that pretends to be the client. */
-		return OBS_DROP_FORGED_SOURCE;
-	}
+	if ((drop = check_source(in)) != GO_ON)
+		return drop;
 	if (is_over_mtu(in))
 		return OBS_DROP_TAP_MTU;
 	if (in->from_client &&
@@ -141,6 +185,8 @@ static int find_target(struct ingress *in, struct relay_peer **ret) {
 
 	if (owner == in->peer)
 		return OBS_DROP_REFLECTION;
+	if (owner != NULL && is_shut_out(owner, in->now))
+		owner = NULL; /* it is on the LAN */
 	if (owner == NULL) {
 		if (!in->from_client || room->gateway == NULL)
 			return OBS_DROP_UNKNOWN_UNICAST;

@@ -100,6 +100,15 @@ struct relay_seat *relay_holds_own(struct relay_holds *holds, const struct ctrl_
 	return i < RELAY_HOLDS_MAX && is_own(&holds->places[i], hello) ? &holds->places[i].seat : NULL;
 }
 
+void relay_seat_forget_claim(struct relay_seat *seat) {
+	seat->claimed_since = seat->claimed_last = seat->claimed_until = 0;
+}
+
+void relay_holds_forget_claims(struct relay_holds *holds) {
+	for (size_t i = 0; holds != NULL && i < RELAY_HOLDS_MAX; i++)
+		relay_seat_forget_claim(&holds->places[i].seat);
+}
+
 size_t relay_holds_count(const struct relay_holds *holds, uint64_t now) {
 	size_t count = 0;
 

@@ -17,6 +17,9 @@ struct relay_seat {
 	uint64_t stayed_ns; /* altogether, without the time that it is in now */
 	struct relay_bucket broadcast_rate, unknown_unicast_rate, bandwidth_rate, malformed_rate;
 	struct relay_bucket return_rate;
+	/* Frames with a client's MAC that came in through the gateway: the first and the last of those without a pause, and
+	 * until when the MAC is a LAN station's for their sake. */
+	uint64_t claimed_since, claimed_last, claimed_until;
 };
 
 enum relay_hold {
@@ -34,8 +37,11 @@ void relay_holds_keep(struct relay_holds *holds, const struct ctrl_hello *hello,
 struct relay_seat *relay_holds_own(struct relay_holds *holds, const struct ctrl_hello *hello, uint64_t now);
 /* Somebody sits there again. */
 void relay_holds_release(struct relay_holds *holds, const struct ctrl_hello *hello);
-/* For whom the seat this hello asks for is kept. `holds` may be NULL in these two, and in relay_holds_own. */
+/* For whom the seat this hello asks for is kept. `holds` may be NULL in these, and in relay_holds_own. */
 enum relay_hold relay_holds_ask(const struct relay_holds *holds, const struct ctrl_hello *hello, uint64_t now);
+/* The LAN is another one: its stations claim nothing any more. */
+void relay_seat_forget_claim(struct relay_seat *seat);
+void relay_holds_forget_claims(struct relay_holds *holds);
 size_t relay_holds_count(const struct relay_holds *holds, uint64_t now);
 
 /* Whether both have a key and it is the same, in constant time: a stranger must not find a key byte by byte. */

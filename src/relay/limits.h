@@ -24,7 +24,7 @@
  * switches and neighbour tables point to its MAC for minutes; who quit may be about to be started again. */
 #define RELAY_CLIENT_HOLD_NS (300 * BASE_SECOND)
 #define RELAY_QUIT_HOLD_NS (30 * BASE_SECOND)
-/* Seats kept in one room: a full one twice over; 10 KiB, only in rooms that somebody left. */
+/* Seats kept in one room: a full one twice over; 13 KiB, only in rooms that somebody left. */
 #define RELAY_HOLDS_MAX 128
 /* Frames of a peer that is not asked for datagrams (blocked, or about to time out) are aged at least this often. */
 #define RELAY_SWEEP_NS BASE_SECOND
@@ -35,6 +35,11 @@
 /* What a LAN station may be silent before its MAC counts as unknown again: the ageing time of a switch (802.1Q-2022
  * section 8.8.3). */
 #define RELAY_STATION_AGE_NS (300 * BASE_SECOND)
+/* A gateway sends frames with a client's MAC only if it knows that a LAN station has it: after so long the relay
+ * believes it. Those of a moment were on their way, or went round in the LAN, when the client came. */
+#define RELAY_CLAIM_NS (5 * BASE_SECOND)
+/* ... without a longer pause: routers ask who has an address at least as often. */
+#define RELAY_CLAIM_PAUSE_NS (60 * BASE_SECOND)
 /* Learned LAN stations of a room: a LAN of a few hundred hosts fits; a LAN that floods sources only makes the relay
  * treat more destinations as unknown. 1024 * 16 bytes, only in rooms with a gateway. */
 #define RELAY_STATIONS_MAX 1024

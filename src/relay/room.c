@@ -165,13 +165,20 @@ int relay_room_open(struct relay_core *core, const struct ctrl_hello *hello, uin
 	return 0;
 }
 
+static void forget_lan(struct relay_room *room) {
+	relay_stations_clear(room->stations);
+	relay_holds_forget_claims(room->holds);
+	for (struct base_list *item = room->peers.next; item != &room->peers; item = item->next)
+		relay_seat_forget_claim(&BASE_CONTAINER(item, struct relay_peer, room_link)->seat);
+}
+
 static int take_seat(struct relay_room *room, struct relay_peer *peer) {
 	if (peer->hello.role == CTRL_ROLE_CLIENT)
 		return base_map_insert(&room->clients, &peer->mac_node, slice_of(peer->hello.mac.b, PROTO_MAC_BYTES));
 	if (room->stations == NULL && (room->stations = relay_stations_new(room->core->seed)) == NULL)
 		return BASE_E_NOMEM;
 	if (!relay_same_key(&room->stations_of, &peer->hello))
-		relay_stations_clear(room->stations); /* another gateway, another LAN */
+		forget_lan(room); /* another gateway, another LAN */
 	room->stations_of = peer->hello;
 	room->gateway = peer;
 	return 0;
@@ -246,7 +253,7 @@ static void leave_gateway_seat(struct relay_room *room, struct relay_peer *peer,
 	room->gateway = NULL;
 	peer->seat.stayed_ns = BASE_NEVER;
 	if (!peer->hello.has_seat_key)
-		relay_stations_clear(room->stations);
+		forget_lan(room);
 	else if (keep && reason != CTRL_LEAVE_QUIT)
 		keep_seat(room, peer, RELAY_GATEWAY_HOLD_NS, now);
 }

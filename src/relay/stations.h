@@ -1,6 +1,6 @@
 /* relay/stations.h: which MACs live on the LAN behind the gateway, learned from the sources of its frames as a switch
- * learns them. It only tells known from unknown destinations (and so what the unknown-unicast limit counts): frames for
- * either go to the gateway.
+ * learns them. It tells known from unknown destinations (and so what the unknown-unicast limit counts), frames for
+ * either go to the gateway; and which MACs no new client may have.
  *
  * Fixed size, eight places per hash; a new station takes an empty or aged place, else that of the one silent longest.
  */

@@ -440,6 +440,99 @@ static void test_filtered_frames_teach_nothing(void **state) {
 	party_free(scene.party);
 }
 
+/* Room "R": the gateway, a client with the router's MAC that came before the router was heard, and another client. */
+struct doubles {
+	struct party *party;
+	struct conn *gateway, *stranger, *client;
+};
+
+#define ROUTER 5
+
+static struct doubles make_doubles(void) {
+	struct doubles doubles = {.party = party_new_logged(OBS_WARN)};
+
+	doubles.gateway = party_join(doubles.party, "R", 0, 9);
+	doubles.stranger = party_join(doubles.party, "R", ROUTER, 5);
+	doubles.client = party_join(doubles.party, "R", 6, 6);
+	return doubles;
+}
+
+/* The router speaks every `pause_ns`, `count` times; returns how often the client hears it. */
+static size_t router_speaks(struct doubles *doubles, unsigned count, uint64_t pause_ns) {
+	size_t heard = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		party_run(doubles->party, pause_ns);
+		party_send(doubles->gateway, party_broadcast, party_mac(ROUTER), 60);
+		heard += party_drain(doubles->client);
+		party_drain(doubles->stranger);
+	}
+	return heard;
+}
+
+/* Who gets what the client sends to the router's MAC. */
+static void assert_router_is(struct doubles *doubles, const struct conn *who, const char *label) {
+	party_send(doubles->client, party_mac(ROUTER), party_mac(6), 60);
+	unit_assert_int(party_drain(doubles->gateway), who == doubles->gateway, label);
+	unit_assert_int(party_drain(doubles->stranger), who == doubles->stranger, label);
+}
+
+/* The LAN's own goes first, however often the stranger comes again, but not for what comes for a moment. */
+static void test_station_goes_first(void **state) {
+	struct doubles doubles = make_doubles();
+	struct conn *again;
+
+	(void)state;
+	assert_int_equal(router_speaks(&doubles, 5, BASE_SECOND), 0);
+	assert_router_is(&doubles, doubles.stranger, "a moment");
+	assert_int_equal(router_speaks(&doubles, 1, RELAY_CLAIM_PAUSE_NS + 1), 0);
+	assert_int_equal(router_speaks(&doubles, 4, BASE_SECOND), 0);
+	assert_null(strstr(doubles.party->log_text, "client_shut_out"));
+	assert_int_equal(router_speaks(&doubles, 4, BASE_SECOND), 4);
+	assert_non_null(strstr(doubles.party->log_text, "client_shut_out room=R peer=2 mac=02:00:00:00:00:05"));
+	assert_router_is(&doubles, doubles.gateway, "the router");
+	party_send(doubles.gateway, party_mac(6), party_mac(ROUTER), 60);
+	assert_int_equal(party_drain(doubles.client), 1);
+	party_send(doubles.gateway, party_mac(ROUTER), party_mac(0x0a00), 60); /* on the LAN */
+	party_send(doubles.stranger, party_mac(6), party_mac(ROUTER), 60);
+	party_send(doubles.stranger, party_broadcast, party_mac(ROUTER), 60);
+	assert_int_equal(party_drain(doubles.client) + party_drain(doubles.stranger) + party_drain(doubles.gateway), 0);
+	assert_int_equal(party_drops(doubles.stranger, OBS_DROP_ADDRESS_GUARD), 2);
+	again = party_join(doubles.party, "R", ROUTER, 5);
+	assert_non_null(party_last(again, CTRL_WELCOME));
+	doubles.stranger = again;
+	assert_router_is(&doubles, doubles.gateway, "taken over");
+	party_hang_up(again, CTRL_LEAVE_TIMEOUT);
+	doubles.stranger = party_join(doubles.party, "R", ROUTER, 5);
+	assert_int_equal(router_speaks(&doubles, 1, 0), 1);
+	assert_router_is(&doubles, doubles.gateway, "came back");
+	/* Silent for long, it is gone. */
+	party_run(doubles.party, RELAY_STATION_AGE_NS);
+	assert_router_is(&doubles, doubles.stranger, "the router is gone");
+	party_send(doubles.stranger, party_mac(6), party_mac(ROUTER), 60);
+	assert_int_equal(party_drain(doubles.client), 1);
+	party_assert_balance(doubles.party, "station");
+	party_free(doubles.party);
+}
+
+/* What a gateway said of its LAN goes with it: the same one may come back, another one knows better. */
+static void test_station_goes_with_its_lan(void **state) {
+	(void)state;
+	for (int own = 0; own < 2; own++) {
+		struct doubles doubles = make_doubles();
+
+		router_speaks(&doubles, 7, BASE_SECOND);
+		assert_router_is(&doubles, doubles.gateway, "the router");
+		party_hang_up(doubles.gateway, CTRL_LEAVE_TIMEOUT);
+		if (own == 0)
+			party_run(doubles.party, RELAY_GATEWAY_HOLD_NS);
+		doubles.gateway = party_join(doubles.party, "R", 0, own == 0 ? 8 : 9);
+		assert_non_null(party_last(doubles.gateway, CTRL_WELCOME));
+		assert_router_is(&doubles, own == 0 ? doubles.stranger : doubles.gateway, "next gateway");
+		party_free(doubles.party);
+	}
+}
+
 static void test_bandwidth(void **state) {
 	struct relay_limits limits = RELAY_LIMITS_DEFAULT;
 	struct scene scene;
@@ -493,6 +586,8 @@ int main(void) {
 	    cmocka_unit_test(test_rate_limits),
 	    cmocka_unit_test(test_learned_stations_are_known),
 	    cmocka_unit_test(test_filtered_frames_teach_nothing),
+	    cmocka_unit_test(test_station_goes_first),
+	    cmocka_unit_test(test_station_goes_with_its_lan),
 	    cmocka_unit_test(test_bandwidth),
 	    cmocka_unit_test(test_frame_log),
 	};

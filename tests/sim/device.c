@@ -274,7 +274,8 @@ void sim_send_random(struct sim_party *party) {
 	if (!sim_is_running(from))
 		return;
 	if (from->role == CTRL_ROLE_GATEWAY) {
-		bool loop = party->loops && other->room == from->room && mean && sim_chance(&party->net, 300);
+		/* One without its filters is believed, after a while, that what goes round is of a station of the LAN. */
+		bool loop = party->loops && other->room == from->room && mean && sim_chance(&party->net, 300) && !from->hostile;
 
 		sim_lan_send(from, loop ? other->mac : from->station[station], from->station_ip[station], kind, dst, len);
 	} else if (from->hostile && from->seat != NULL && sim_chance(&party->net, 100)) {

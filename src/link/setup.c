@@ -262,6 +262,25 @@ static bool create_identity(struct link_setup *setup, const char *path) {
 	return true;
 }
 
+/* The seat key that is told to the relay is made for it alone, by its name and port, which no other relay has: what one
+ * relay hears takes no seat at another. HKDF-Expand with the identity's key, which HMAC fills up with zeros. */
+static int seat_key_for_relay(struct link_setup *setup) {
+	const char *name = setup->driver.transport.server_name;
+	uint8_t secret[SEAL_SECRET_BYTES] = {0};
+	char info[NET_HOST_BYTES_MAX + 16];
+	struct base_text text;
+
+	base_text_init(&text, info, sizeof(info));
+	base_text_add(&text, "seat ");
+	for (const char *c = name; *c != '\0'; c++)
+		base_text_add_char(&text, *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c);
+	base_text_addf(&text, " %u", (unsigned)setup->driver.relay.port);
+	memcpy(secret, setup->identity.seat_key, CTRL_SEAT_KEY_BYTES);
+	int err = seal_expand(secret, slice_of_text(info), setup->driver.session.seat_key, CTRL_SEAT_KEY_BYTES);
+	base_wipe(secret, sizeof(secret));
+	return err;
+}
+
 /* A file that can't be read or understood is never replaced: it may be somebody's seat and MAC. */
 static bool read_identity(struct link_setup *setup, const struct link_setup_options *options) {
 	char path[PATH_BYTES_MAX];
@@ -288,7 +307,9 @@ static bool read_identity(struct link_setup *setup, const struct link_setup_opti
 	free(bytes);
 	if (err < 0)
 		return fail_value(setup, CLIENT_EXIT_FAILURE, "identity file", path, error);
-	memcpy(setup->driver.session.seat_key, setup->identity.seat_key, CTRL_SEAT_KEY_BYTES);
+	err = seat_key_for_relay(setup);
+	if (err < 0)
+		return link_setup_fail(setup, CLIENT_EXIT_FAILURE, "seat key", base_error_text(err));
 	if (setup->driver.session.role == CTRL_ROLE_CLIENT && proto_mac_is_zero(setup->driver.session.mac))
 		setup->driver.session.mac = setup->identity.mac;
 	return true;

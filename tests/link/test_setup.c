@@ -137,11 +137,11 @@ static void test_good(void **state) {
 	write_text(identity, IDENTITY, sizeof(IDENTITY) - 1);
 	assert_true(init(&setup, GOOD "--virtual-mac 02-aa-00-00-00-01", CTRL_ROLE_CLIENT, NULL));
 	assert_int_equal(setup.driver.session.mac.b[1], 0xaa);
-	assert_int_equal(setup.driver.session.seat_key[15], 0xff); /* the rest is the identity's */
+	assert_int_equal(setup.identity.seat_key[15], 0xff); /* the rest is the identity's */
 	link_setup_done(&setup);
 	assert_true(init(&setup, GOOD, CTRL_ROLE_GATEWAY, NULL));
 	assert_true(proto_mac_is_zero(setup.driver.session.mac)); /* a gateway has none */
-	assert_int_equal(setup.driver.session.seat_key[15], 0xff);
+	assert_int_equal(setup.identity.seat_key[15], 0xff);
 	link_setup_done(&setup);
 	(void)unlink(identity);
 
@@ -152,6 +152,39 @@ static void test_good(void **state) {
 	assert_int_equal(unlink(text), 0);
 	assert_true(init(&setup, GOOD, CTRL_ROLE_CLIENT, "/nonexistent"));
 	link_setup_done(&setup);
+	assert_int_equal(unlink(identity), 0);
+}
+
+/* Each relay hears another key, always the same, and none of them is the identity's. The first two as docs/protocol.md
+ * has it, computed with Python's hmac. */
+static void test_seat_key(void **state) {
+	static const uint8_t on_444[] = {0xc5, 0xb9, 0x0c, 0x72, 0xf6, 0xb8, 0xe5, 0xd6,
+	                                 0x23, 0x71, 0xc1, 0xa4, 0x07, 0x49, 0xb1, 0xad};
+	static const uint8_t on_443[] = {0xa9, 0xa5, 0x36, 0xbe, 0x24, 0xb1, 0x32, 0x4a,
+	                                 0x95, 0xc9, 0xf2, 0x8f, 0x3f, 0xce, 0xa1, 0x85};
+	static const struct {
+		const char *relay;
+		const uint8_t *key; /* NULL: neither */
+	} cases[] = {
+	    {"--relay relay.example:444", on_444}, {"--relay Relay.EXAMPLE:444", on_444},
+	    {"--relay relay.example", on_443},     {"--relay 192.0.2.1 --server-name relay.example", on_443},
+	    {"--relay 192.0.2.1", NULL},           {"--relay relay.example --server-name evil.example", NULL},
+	};
+
+	(void)state;
+	write_text(identity, IDENTITY, sizeof(IDENTITY) - 1);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct link_setup setup;
+		char line[256];
+
+		(void)snprintf(line, sizeof(line), "%s --relay-ca-cert @cert --room R --identity @id", cases[i].relay);
+		unit_assert_true(init(&setup, line, CTRL_ROLE_CLIENT, NULL), cases[i].relay);
+		const uint8_t *key = setup.driver.session.seat_key;
+		unit_assert_int(memcmp(key, on_444, sizeof(on_444)) == 0, cases[i].key == on_444, cases[i].relay);
+		unit_assert_int(memcmp(key, on_443, sizeof(on_443)) == 0, cases[i].key == on_443, cases[i].relay);
+		unit_assert_true(memcmp(key, setup.identity.seat_key, CTRL_SEAT_KEY_BYTES) != 0, cases[i].relay);
+		link_setup_done(&setup);
+	}
 	assert_int_equal(unlink(identity), 0);
 }
 
@@ -313,6 +346,7 @@ int main(void) {
 	    cmocka_unit_test(test_bad),
 	    cmocka_unit_test(test_wrong_values_of_a_file),
 	    cmocka_unit_test(test_identity_is_never_replaced),
+	    cmocka_unit_test(test_seat_key),
 	    cmocka_unit_test(test_one_process_an_identity),
 	    cmocka_unit_test(test_help_and_version),
 	};

@@ -6,15 +6,19 @@
 
 #include <stdlib.h>
 
+/* A handshake costs a signature, half a millisecond, and places are soon free again for who hangs up at once. So each
+ * network has as many in 10 s as it may have connections, and all at once if need be; but at least so many. */
+#define HANDSHAKES_NS (10 * BASE_SECOND)
+#define HANDSHAKES_MIN 256
+
 struct quic_gate *quic_gate_new(void) {
 	struct quic_gate *gate = calloc(1, sizeof(*gate));
-	uint64_t seed[2];
 
 	if (gate == NULL)
 		return NULL;
-	quic_random((uint8_t *)seed, sizeof(seed));
+	quic_random((uint8_t *)gate->seed, sizeof(gate->seed));
 	gate->lock = thread_lock_new();
-	if (base_map_init(&gate->sources, seed) != 0 || gate->lock == NULL) {
+	if (base_map_init(&gate->sources, gate->seed) != 0 || gate->lock == NULL) {
 		quic_gate_free(gate);
 		return NULL;
 	}
@@ -110,5 +114,21 @@ bool quic_gate_answer(struct quic_gate *gate, enum quic_share share, size_t per_
 		if ((uint32_t)next > per_second)
 			return false;
 	} while (!atomic_compare_exchange_weak(word, &seen, next));
+	return true;
+}
+
+/* A token bucket as in relay/limiter.c. */
+bool quic_gate_handshake(struct quic_gate *gate, const struct quic_server_limits *limits,
+                         const struct base_addr *remote, bool proven, uint64_t now) {
+	size_t bucket = base_siphash13(gate->seed, quic_source_key(remote)) % QUIC_HANDSHAKE_BUCKETS;
+	size_t count = limits->per_address_max > HANDSHAKES_MIN ? limits->per_address_max : HANDSHAKES_MIN;
+	_Atomic(uint64_t) *full_at = &gate->handshakes[proven][bucket];
+	uint64_t seen = atomic_load(full_at), cost = HANDSHAKES_NS / count, start;
+
+	do {
+		start = seen > now ? seen : now;
+		if (start - now + cost > HANDSHAKES_NS)
+			return false;
+	} while (!atomic_compare_exchange_weak(full_at, &seen, start + cost));
 	return true;
 }

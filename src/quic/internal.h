@@ -253,11 +253,15 @@ bool quic_peer_cids_note(struct quic_peer_cids *cids, struct slice frames);
 
 /* gate.c: any thread. */
 enum quic_share { QUIC_SHARE_RETRY, QUIC_SHARE_OTHER, QUIC_SHARE_COUNT };
+/* Networks share them, by a keyed hash. 64 KiB. */
+#define QUIC_HANDSHAKE_BUCKETS 4096
 struct quic_gate {
 	struct thread_lock *lock; /* for the sources, and for `connections` to grow */
 	struct base_map sources;
 	atomic_size_t connections, half_open;
 	_Atomic(uint64_t) answers[QUIC_SHARE_COUNT];
+	uint64_t seed[2];
+	_Atomic(uint64_t) handshakes[2][QUIC_HANDSHAKE_BUCKETS]; /* when each is full again; [1]: of proven addresses */
 };
 struct quic_source;
 /* A place for one more connection from there: 0 with *ret, BASE_E_FULL, BASE_E_DENIED (that network has enough) or
@@ -275,7 +279,13 @@ void quic_gate_end(struct quic_gate *gate);
 /* Whether one more answer without a connection may be given in this second; counts it. */
 bool quic_gate_answer(struct quic_gate *gate, enum quic_share share, size_t per_second, uint64_t now);
 
+/* Whether one more handshake from there is in time; counts it. Those of addresses that are proven are counted apart:
+ * who forges an address must not use up what its owner has. */
+bool quic_gate_handshake(struct quic_gate *gate, const struct quic_server_limits *limits,
+                         const struct base_addr *remote, bool proven, uint64_t now);
+
 /* source.c: connections by the network they came from first. */
+struct slice quic_source_key(const struct base_addr *addr);
 size_t quic_source_count(const struct base_map *sources, const struct base_addr *addr);
 /* Counts one more; NULL when memory is out. */
 struct quic_source *quic_source_enter(struct base_map *sources, const struct base_addr *addr);

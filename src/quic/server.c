@@ -295,7 +295,7 @@ static bool begin(struct quic_server *server, const struct arrival *arrival) {
 
 static void consider(struct quic_server *server, struct arrival *arrival) {
 	const struct quic_server_limits *limits = &server->options.limits;
-	bool begun;
+	bool begun, proven, in_time;
 	int result;
 
 	if (quic_gate_is_full(server->gate, limits)) {
@@ -308,8 +308,14 @@ static void consider(struct quic_server *server, struct arrival *arrival) {
 		refuse(server, arrival, NGTCP2_INVALID_TOKEN, &server->counters.bad_tokens);
 		return;
 	}
-	begun = begin(server, arrival);
-	if (!begun && arrival->token == QUIC_TOKEN_NONE) {
+	proven = arrival->token != QUIC_TOKEN_NONE;
+	in_time = quic_gate_handshake(server->gate, limits, &arrival->path->remote, proven, server->now);
+	if (!in_time && proven) {
+		refuse(server, arrival, NGTCP2_CONNECTION_REFUSED, &server->counters.refused_address);
+		return;
+	}
+	begun = in_time && begin(server, arrival);
+	if (!begun && !proven) {
 		if (limits->retry_above <= limits->half_open_max)
 			send_retry(server, arrival);
 		else

@@ -18,7 +18,8 @@ void quic_gate_free(struct quic_gate *gate); /* after its servers; accepts NULL 
 /* All are of all servers at the gate. */
 struct quic_server_limits {
 	size_t connections_max;      /* 0: 4096 */
-	size_t per_address_max;      /* 0: 256; from one IPv4 address or IPv6 /56 */
+	size_t per_address_max;      /* 0: 256; from one IPv4 address or IPv6 /56. In 10 s as many new ones, but at least
+	                              * 256; beyond, a new one needs a Retry token, and with those they are counted again */
 	size_t half_open_max;        /* 0: 512; beyond, Initials without a token are dropped and others take the place
 	                              * of the server's oldest; both are counted. A server that has none takes in one more */
 	size_t retry_above;          /* 0: 64; with this many half-open ones a new one needs a Retry token, and for as many

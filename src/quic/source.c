@@ -13,12 +13,12 @@ struct quic_source {
 	uint8_t bytes[V6_BYTES];
 };
 
-static struct slice key_of(const struct base_addr *addr) {
+struct slice quic_source_key(const struct base_addr *addr) {
 	return slice_of(addr->ip, addr->family == BASE_FAMILY_V4 ? 4 : V6_BYTES);
 }
 
 static struct quic_source *find(const struct base_map *sources, const struct base_addr *addr) {
-	struct base_map_node *node = base_map_find(sources, key_of(addr));
+	struct base_map_node *node = base_map_find(sources, quic_source_key(addr));
 
 	return node != NULL ? BASE_CONTAINER(node, struct quic_source, node) : NULL;
 }
@@ -31,7 +31,7 @@ size_t quic_source_count(const struct base_map *sources, const struct base_addr 
 
 struct quic_source *quic_source_enter(struct base_map *sources, const struct base_addr *addr) {
 	struct quic_source *source = find(sources, addr);
-	struct slice key = key_of(addr);
+	struct slice key = quic_source_key(addr);
 
 	if (source == NULL) {
 		source = calloc(1, sizeof(*source));

@@ -347,6 +347,54 @@ static void test_limit_per_address(void **state) {
 	net_done(&net);
 }
 
+/* Uses up what the address of all clients has for a while. */
+static size_t use_up(struct net *net, bool proven) {
+	const struct base_addr *remote = &net->client[0].local;
+	size_t count = 0;
+
+	while (quic_gate_handshake(net->gate, &net->limits, remote, proven, net->now))
+		count++;
+	return count;
+}
+
+/* Who comes too often proves its address first, and waits if that is too often, too: who forges it keeps it from
+ * nothing. Others do not notice. */
+static void test_handshake_rate(void **state) {
+	const struct quic_server_counters *counters;
+	struct quic_gate *gate = quic_gate_new();
+	struct net net;
+
+	(void)state;
+	net_init(&net);
+	net_server_stop(&net);
+	net.gate = gate;
+	net_server_start(&net);
+	counters = quic_server_counters(net.server);
+	net_connect_pinned(&net);
+	net_run(&net, 200 * BASE_MS);
+	assert_int_equal(counters->retries_sent, 0);
+	assert_int_equal(use_up(&net, false), 256); /* that one is in again */
+	net_connect_pinned(&net);
+	net_run(&net, 220 * BASE_MS);
+	assert_int_equal(net.client[1].done, 1);
+	assert_int_equal(counters->retries_sent, 1);
+	assert_in_range(use_up(&net, false), 5, 6);
+	assert_int_equal(use_up(&net, true), 256);
+	net_connect_pinned(&net);
+	half_open(&net, 1);
+	net_run(&net, 30 * BASE_MS); /* less than it takes for the next one */
+	assert_int_equal(quic_server_connections(net.server), 3);
+	net_run(&net, 200 * BASE_MS);
+	assert_int_equal(net.client[2].why.code, QUIC_APP_LIMIT);
+	assert_int_equal(counters->refused_address, 1);
+	net_run(&net, BASE_SECOND);
+	net_connect_pinned(&net);
+	net_run(&net, 200 * BASE_MS);
+	assert_int_equal(net.client[3].done, 1);
+	net_done(&net);
+	quic_gate_free(gate);
+}
+
 /* An IPv6 host has many addresses, but one network. */
 static void test_sources(void **state) {
 	static const struct {
@@ -814,6 +862,7 @@ int main(void) {
 	    cmocka_unit_test(test_half_open_full),
 	    cmocka_unit_test(test_few_places),
 	    cmocka_unit_test(test_limit_per_address),
+	    cmocka_unit_test(test_handshake_rate),
 	    cmocka_unit_test(test_sources),
 	    cmocka_unit_test(test_refused_by_application),
 	    cmocka_unit_test(test_stateless_reset),

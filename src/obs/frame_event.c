@@ -70,7 +70,8 @@ void obs_frame_event(struct obs_log *log, const struct obs_frame_event *event, u
 		return;
 	obs_begin(log, level, "frame");
 	if (event->action != OBS_FORWARDED)
-		obs_flood_reason(log, event->peer, event->reason, now);
+		obs_flood_room(log, event->room_number != 0 ? event->room : NULL, event->room_number, event->peer,
+		               event->reason, now);
 	obs_str(log, "room", event->room);
 	if (event->peer != 0)
 		obs_u64(log, "peer", event->peer);

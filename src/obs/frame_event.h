@@ -13,6 +13,7 @@ enum obs_action { OBS_FORWARDED, OBS_DROPPED, OBS_FILTERED, OBS_RATE_LIMITED };
 
 struct obs_frame_event {
 	const char *room;     /* NULL when there is none */
+	uint64_t room_number; /* where there are several: what the peer ids count in; else 0 */
 	uint32_t peer;        /* the other end or the ingress peer; 0 for none */
 	uint32_t target_peer; /* for egress drops; 0 for none */
 	struct slice frame;   /* addresses and type are read from it, safely */
@@ -23,7 +24,8 @@ struct obs_frame_event {
 	size_t encoded, budget; /* for reason=datagram_budget: bytes of the datagram, and the most there may be; 0: none */
 };
 
-/* Forwarded frames are OBS_TRACE and all shown; everything else is OBS_DEBUG, with peer and reason as the flood key. */
+/* Forwarded frames are OBS_TRACE and all shown; everything else is OBS_DEBUG, with room, peer and reason as the flood
+ * key. */
 enum obs_level obs_frame_event_level(const struct obs_frame_event *event);
 void obs_frame_event(struct obs_log *log, const struct obs_frame_event *event, uint64_t now);
 /* The action that belongs to a drop reason: what the safety rules stop (policy, forged source, address guard) is

@@ -184,6 +184,8 @@ static void write_summary(struct obs_log *log, const struct obs_flood *flood) {
 		return;
 	obs_line_begin(&line, log->format, flood->level, log->wall_clock_ns(), flood->event, "_suppressed");
 	add_u64(&line, "count", obs_flood_swallowed(flood));
+	if (!flood->others && flood->room[0] != '\0')
+		obs_line_string(&line, "room", slice_of_text(flood->room));
 	if (!flood->others)
 		add_u64(&line, "key", flood->key);
 	if (flood->reason != NULL)
@@ -191,16 +193,25 @@ static void write_summary(struct obs_log *log, const struct obs_flood *flood) {
 	log->sink(log->user, obs_line_end(&line));
 }
 
-void obs_flood_reason(struct obs_log *log, uint64_t key, const char *reason, uint64_t now) {
-	struct obs_flood over;
+void obs_flood_room(struct obs_log *log, const char *room, uint64_t number, uint64_t key, const char *reason,
+                    uint64_t now) {
+	struct obs_flood flood, over;
+	struct base_text text;
 
 	if (log == NULL || !log->open)
 		return;
-	log->open = obs_flood_count(
-	    &log->floods, &(struct obs_flood){.event = log->event, .reason = reason, .key = key, .level = log->level}, now,
-	    &over);
+	flood =
+	    (struct obs_flood){.event = log->event, .reason = reason, .key = key, .number = number, .level = log->level};
+	base_text_init(&text, flood.room, sizeof(flood.room));
+	if (room != NULL)
+		base_text_add(&text, room);
+	log->open = obs_flood_count(&log->floods, &flood, now, &over);
 	if (over.event != NULL)
 		write_summary(log, &over);
+}
+
+void obs_flood_reason(struct obs_log *log, uint64_t key, const char *reason, uint64_t now) {
+	obs_flood_room(log, NULL, 0, key, reason, now);
 }
 
 void obs_flood_key(struct obs_log *log, uint64_t key, uint64_t now) {

@@ -13,7 +13,7 @@ static bool same_event(const struct obs_flood *slot, const struct obs_flood *flo
 }
 
 static bool same_kind(const struct obs_flood *slot, const struct obs_flood *flood) {
-	return slot->key == flood->key && !slot->others && same_event(slot, flood);
+	return slot->key == flood->key && slot->number == flood->number && !slot->others && same_event(slot, flood);
 }
 
 static bool is_over(const struct obs_flood *slot, uint64_t now) {

@@ -5,11 +5,15 @@
 
 #include "obs/log.h"
 
+#define OBS_FLOOD_ROOM_BYTES 40 /* what is longer is cut; a room may be gone when its flood is summed up */
+
 struct obs_flood {
 	const char *event;  /* a literal; NULL: slot is free */
 	const char *reason; /* a literal or NULL */
 	uint64_t key;
-	bool others; /* of all keys that have no slot of their own; `key` is the first of them */
+	uint64_t number; /* of the room that the key counts in; 0: none */
+	char room[OBS_FLOOD_ROOM_BYTES];
+	bool others; /* of all rooms and keys that have no slot of their own; `key` is the first of them */
 	enum obs_level level;
 	uint64_t start; /* of the window, ns */
 	uint64_t lines; /* seen in the window, swallowed ones included */
@@ -19,8 +23,8 @@ struct obs_flood_table {
 	struct obs_flood slots[OBS_FLOOD_KEYS];
 };
 
-/* Counts one event of the kind that `flood` says (event, reason, key, level). True: it may be printed. *ret_over gets a
- * window that ended to make place, with `event` NULL if none did. */
+/* Counts one event of the kind that `flood` says (event, reason, key, number, level). True: it may be printed.
+ * *ret_over gets a window that ended to make place, with `event` NULL if none did. */
 bool obs_flood_count(struct obs_flood_table *table, const struct obs_flood *flood, uint64_t now,
                      struct obs_flood *ret_over);
 /* Takes out one window that is over at `now`, in no special order. False: there is none. */

@@ -60,6 +60,7 @@ static void log_skip(const struct relay_peer *target, const struct queue_frame *
 	size_t around = PROTO_OVERLAY_HEADER_BYTES + (target->room->sealed ? PROTO_SEALED_BYTES : 0);
 	struct obs_frame_event event = {
 	    .room = target->room->code,
+	    .room_number = target->room->number,
 	    .peer = frame->source_peer,
 	    .target_peer = target->id,
 	    .frame = slice_of(bytes.data + PROTO_OVERLAY_HEADER_BYTES, bytes.len - around),

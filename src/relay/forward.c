@@ -225,6 +225,7 @@ static size_t flood(struct ingress *in, struct queue_frame *copy) {
 static void log_frame(const struct ingress *in, enum obs_action action, const char *reason, size_t targets) {
 	struct obs_frame_event event = {
 	    .room = in->room != NULL ? in->room->code : NULL,
+	    .room_number = in->room != NULL ? in->room->number : 0,
 	    .peer = in->peer->id,
 	    .frame = in->frame,
 	    .direction = OBS_DIR_RELAY,
@@ -285,7 +286,7 @@ static void count_malformed(struct relay_peer *peer, size_t len, uint64_t now) {
 		obs_u64(core->log, "peer", peer->id);
 		obs_u64(core->log, "bytes", len);
 		obs_u64(core->log, "count", peer->malformed);
-		obs_flood_key(core->log, peer->id, now);
+		obs_flood_room(core->log, peer->room->code, peer->room->number, peer->id, NULL, now);
 		obs_end(core->log);
 	}
 	if (relay_bucket_take(&peer->seat.malformed_rate, &core->limits.malformed, 1, now))

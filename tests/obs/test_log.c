@@ -356,6 +356,34 @@ static void test_flood_reason_and_level(void **state) {
 	obs_log_free(log);
 }
 
+/* The same key in two rooms is not the same, also when those have one name; the summary says which room. */
+static void test_flood_of_rooms(void **state) {
+	static const struct {
+		const char *room;
+		uint64_t number;
+	} rooms[] = {{"R", 1}, {"S", 2}, {"R", 3}, {NULL, 0}};
+	char gone[] = "R";
+	struct sink sink;
+	struct obs_log *log = sink_log(&sink, OBS_INFO, OBS_FORMAT_TEXT);
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		for (int n = 0; n < OBS_FLOOD_LINES + 2 + (int)i; n++) {
+			obs_begin(log, OBS_INFO, "bad");
+			obs_flood_room(log, i == 0 ? gone : rooms[i].room, rooms[i].number, 7, NULL, 0);
+			obs_end(log);
+		}
+	}
+	gone[0] = 'X';
+	assert_int_equal(sink.lines, 4 * OBS_FLOOD_LINES);
+	obs_log_tick(log, OBS_FLOOD_NS);
+	assert_non_null(strstr(sink.all, " bad_suppressed count=2 room=R key=7\n"));
+	assert_non_null(strstr(sink.all, " bad_suppressed count=3 room=S key=7\n"));
+	assert_non_null(strstr(sink.all, " bad_suppressed count=4 room=R key=7\n"));
+	assert_non_null(strstr(sink.all, " bad_suppressed count=5 key=7\n"));
+	obs_log_free(log);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_formats),
@@ -371,6 +399,7 @@ int main(void) {
 	    cmocka_unit_test(test_flood_eviction),
 	    cmocka_unit_test(test_flood_of_keys),
 	    cmocka_unit_test(test_flood_reason_and_level),
+	    cmocka_unit_test(test_flood_of_rooms),
 	};
 
 	return cmocka_run_group_tests_name("obs/log", tests, NULL, NULL);

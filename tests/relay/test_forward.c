@@ -571,6 +571,29 @@ static void test_frame_log(void **state) {
 	party_free(quiet);
 }
 
+/* A peer whose lines are swallowed swallows none of its namesake in another room. */
+static void test_floods_are_of_rooms(void **state) {
+	struct party *party = party_new_logged(OBS_DEBUG);
+	uint8_t bad[1] = {0};
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		const char *room = i == 0 ? "R" : "S";
+		struct conn *conn = party_join(party, room, 1, 0);
+
+		for (int n = 0; n < 20; n++) {
+			relay_core_datagram(conn->peer, slice_of(bad, sizeof(bad)), party->now);
+			party_send(conn, party_broadcast, party_mac(1), 60);
+		}
+	}
+	assert_non_null(strstr(party->log_text, "malformed_datagram room=S peer=1"));
+	assert_non_null(strstr(party->log_text, "frame room=S peer=1 dir=relay action=dropped reason=nobody"));
+	obs_log_tick(party->log, party->now + OBS_FLOOD_NS);
+	assert_non_null(strstr(party->log_text, "malformed_datagram_suppressed count=15 room=R key=1\n"));
+	assert_non_null(strstr(party->log_text, "frame_suppressed count=15 room=S key=1 reason=nobody\n"));
+	party_free(party);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_switching_matrix),
@@ -590,6 +613,7 @@ int main(void) {
 	    cmocka_unit_test(test_station_goes_with_its_lan),
 	    cmocka_unit_test(test_bandwidth),
 	    cmocka_unit_test(test_frame_log),
+	    cmocka_unit_test(test_floods_are_of_rooms),
 	};
 
 	return cmocka_run_group_tests_name("relay/forward", tests, NULL, NULL);

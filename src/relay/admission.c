@@ -146,13 +146,13 @@ static void reject_kept(struct relay_peer *peer) {
 		relay_peer_reject(peer, CTRL_REJECT_DUPLICATE_MAC, "this MAC address is kept for the client that had it");
 }
 
-/* The place of a gateway that is about to come back is kept with its seat: a client that waited for one must not leave
- * the room without its LAN. */
-static bool is_full(const struct relay_room *room, const struct ctrl_hello *hello, uint64_t now) {
-	static const struct ctrl_hello gateway = {.role = CTRL_ROLE_GATEWAY};
+/* The place of the gateway is kept for one, however long it takes (a computer that starts again takes longer than its
+ * seat is kept): a client that waited for a place must not leave the room without its LAN until somebody goes. */
+static bool is_full(const struct relay_room *room, const struct ctrl_hello *hello) {
+	bool had_gateway = room->stations != NULL;
 	size_t places = room->core->limits.room_peers_max;
 
-	if (hello->role != CTRL_ROLE_GATEWAY && relay_holds_ask(room->holds, &gateway, now) != RELAY_HOLD_NONE)
+	if (hello->role != CTRL_ROLE_GATEWAY && had_gateway && room->gateway == NULL)
 		places--;
 	return room->peer_count >= places;
 }
@@ -165,7 +165,7 @@ static bool is_seat_free(struct relay_peer *peer, const struct relay_room *room,
 		reject_kept(peer);
 	else if (hold != RELAY_HOLD_OWN && is_lan_station(room, &peer->hello, now)) /* its own was none when it came */
 		relay_peer_reject(peer, CTRL_REJECT_DUPLICATE_MAC, "a station of the LAN has this MAC address");
-	else if (is_full(room, &peer->hello, now))
+	else if (is_full(room, &peer->hello))
 		reject(peer, CTRL_REJECT_ROOM_FULL);
 	else
 		return true;

@@ -664,6 +664,7 @@ static void test_gateway_seat_is_kept(void **state) {
 
 /* Nor does a client that waited for a place get that of the gateway. */
 static void test_gateway_place_is_kept(void **state) {
+	struct ctrl_message quit = {.type = CTRL_DISCONNECT, .disconnect.reason = CTRL_LEAVE_QUIT};
 	struct relay_limits limits = RELAY_LIMITS_DEFAULT;
 	struct party *party;
 	struct conn *gateway, *client;
@@ -683,10 +684,15 @@ static void test_gateway_place_is_kept(void **state) {
 	welcome_of(gateway, "gateway");
 	party_hang_up(client, CTRL_LEAVE_TIMEOUT);
 	welcome_of(party_join(party, "R", 3, 3), "beside the gateway");
-	/* It does not wait for ever. */
+	/* However long it takes, whoever the next one is. */
 	party_hang_up(gateway, CTRL_LEAVE_TIMEOUT);
-	party_run(party, RELAY_GATEWAY_HOLD_NS);
-	welcome_of(party_join(party, "R", 4, 4), "after a while");
+	party_run(party, 10 * RELAY_GATEWAY_HOLD_NS);
+	party_assert_rejected(party_join(party, "R", 4, 4), CTRL_REJECT_ROOM_FULL, "after a while");
+	gateway = party_join(party, "R", 0, 8);
+	welcome_of(gateway, "another gateway");
+	party_say(gateway, &quit);
+	party_assert_rejected(party_join(party, "R", 4, 4), CTRL_REJECT_ROOM_FULL, "while it is started again");
+	welcome_of(party_join(party, "R", 0, 8), "started again");
 	party_free(party);
 }
 

@@ -1,5 +1,6 @@
 /* relay/notify.c: control messages from the relay to its peers. Reliable means: whoever cannot be told has to go, or it
  * would act on an outdated room. */
+#include "base/text.h"
 #include "proto/steer.h"
 #include "relay/internal.h"
 
@@ -15,17 +16,31 @@ static int print(const struct relay_core *core, const struct ctrl_message *messa
 	return len;
 }
 
+/* False: it is not in a room, or goes already. */
+static bool give_up(struct relay_peer *peer, enum quic_app_code code, const char *text) {
+	struct relay_end end = {.reason = CTRL_LEAVE_CONNECTION_LOST, .code = code};
+	struct base_text out;
+
+	if (peer->state != RELAY_PEER_JOINED || relay_peer_is_doomed(peer))
+		return false;
+	base_text_init(&out, end.text, sizeof(end.text));
+	base_text_add(&out, text);
+	relay_peer_doom(peer, &end);
+	return true;
+}
+
 static bool send_bytes(struct relay_peer *peer, struct slice bytes) {
 	struct relay_core *core = peer->core;
 
 	if (core->transport->control_send(core->transport_user, peer->conn, bytes) == 0)
 		return true;
-	if (peer->state == RELAY_PEER_JOINED && !relay_peer_is_doomed(peer)) {
-		core->totals.stuck_disconnects++;
-		relay_peer_doom(peer, &(struct relay_end){.reason = CTRL_LEAVE_CONNECTION_LOST,
-		                                          .code = QUIC_APP_LIMIT,
-		                                          .text = "the control stream is not being read"});
-	}
+	core->totals.stuck_disconnects += give_up(peer, QUIC_APP_LIMIT, "the control stream is not being read");
+	return false;
+}
+
+/* A message that there was no memory for: it knows no more who is in the room. */
+static bool send_nothing(struct relay_peer *peer) {
+	give_up(peer, QUIC_APP_DONE, "the relay is out of memory");
 	return false;
 }
 
@@ -33,20 +48,22 @@ static bool send_message(struct relay_peer *peer, const struct ctrl_message *mes
 	uint8_t buf[CTRL_LENGTH_BYTES + CTRL_MESSAGE_BYTES_MAX];
 	int len = print(peer->core, message, buf);
 
-	return len > 0 && send_bytes(peer, slice_of(buf, (size_t)len));
+	return len > 0 ? send_bytes(peer, slice_of(buf, (size_t)len)) : send_nothing(peer);
 }
 
 static void send_to_room(struct relay_room *room, const struct relay_peer *except, const struct ctrl_message *message) {
 	uint8_t buf[CTRL_LENGTH_BYTES + CTRL_MESSAGE_BYTES_MAX];
 	int len = print(room->core, message, buf);
 
-	if (len <= 0)
-		return;
 	for (struct base_list *item = room->peers.next; item != &room->peers; item = item->next) {
 		struct relay_peer *peer = BASE_CONTAINER(item, struct relay_peer, room_link);
 
-		if (peer != except)
+		if (peer == except)
+			continue;
+		if (len > 0)
 			send_bytes(peer, slice_of(buf, (size_t)len));
+		else
+			send_nothing(peer);
 	}
 }
 

@@ -173,6 +173,35 @@ static void test_deaf_joiner(void **state) {
 	party_free(party);
 }
 
+/* A notice that cannot be made is as one that cannot be sent: nobody stays who does not know who is there. A name that
+ * no hello can have stands in for memory that is out. */
+static void test_no_memory_for_a_notice(void **state) {
+	struct party *party = party_new(NULL);
+	struct conn *a = party_join(party, "R", 1, 0);
+	struct conn *b = party_join(party, "R", 2, 0);
+	struct conn *c = party_connect(party), *d;
+	struct ctrl_message hello = party_hello("R", CTRL_ROLE_CLIENT, 3, 0);
+
+	(void)state;
+	c->settled = false;
+	c->budget = 1168;
+	party_say(c, &hello);
+	c->peer->hello.name[0] = '\x01';
+	c->settled = true;
+	c->budget = PARTY_BUDGET;
+	party_run(party, 2 * RELAY_POLL_NS);
+	assert_true(a->close_asked && b->close_asked);
+	assert_int_equal(a->code, QUIC_APP_DONE);
+	assert_false(c->close_asked);
+	assert_int_equal(party_last(c, CTRL_PEER_LEFT)->message.peer_left.peer_id, 2);
+	assert_int_equal(party_room(party, "R")->peer_count, 1);
+	d = party_join(party, "R", 4, 0);
+	assert_true(d->close_asked);
+	assert_int_equal(party_last(c, CTRL_PEER_LEFT)->message.peer_left.peer_id, 4);
+	assert_int_equal(relay_core_totals(party->core)->stuck_disconnects, 0);
+	party_free(party);
+}
+
 /* A reject waits for its acknowledgement, but not for ever. */
 static void test_linger(void **state) {
 	struct party *party = party_new(NULL);
@@ -270,6 +299,7 @@ int main(void) {
 	    cmocka_unit_test(test_empty_room_is_remembered),
 	    cmocka_unit_test(test_deaf_peers_go),
 	    cmocka_unit_test(test_deaf_joiner),
+	    cmocka_unit_test(test_no_memory_for_a_notice),
 	    cmocka_unit_test(test_linger),
 	    cmocka_unit_test(test_shutdown),
 	    cmocka_unit_test(test_hang_up_in_any_state),

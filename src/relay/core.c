@@ -46,7 +46,9 @@ int relay_core_new(const struct relay_core_options *options, struct relay_core *
 	core->pool = queue_pool_new(options->limits.pool_frames);
 	core->own_shared = options->shared == NULL ? relay_shared_new(core->seed) : NULL;
 	core->shared = options->shared != NULL ? options->shared : core->own_shared;
-	if (core->pool == NULL || core->shared == NULL || base_map_init(&core->rooms, core->seed) != 0) {
+	if (core->pool == NULL || core->shared == NULL || base_map_init(&core->rooms, core->seed) != 0 ||
+	    base_map_init(&core->gateways, core->seed) != 0) {
+		base_map_done(&core->rooms);
 		relay_shared_free(core->own_shared);
 		queue_pool_free(core->pool);
 		free(core);
@@ -85,6 +87,7 @@ void relay_core_free(struct relay_core *core) {
 	while ((node = base_map_next(&core->rooms, NULL)) != NULL)
 		relay_room_free(BASE_CONTAINER(node, struct relay_room, node));
 	base_map_done(&core->rooms);
+	base_map_done(&core->gateways);
 	base_heap_done(&core->timers);
 	queue_pool_free(core->pool);
 	relay_shared_free(core->own_shared);

@@ -54,6 +54,8 @@ struct relay_room {
 	size_t peer_count;
 	struct base_map clients; /* by MAC */
 	struct relay_peer *gateway;
+	struct base_map_node code_node;  /* core->gateways: of one room of each code that has a gateway */
+	struct base_list same_code;      /* the others of that code, in a ring with it */
 	struct relay_holds *holds;       /* made when the first seat is to be kept */
 	struct relay_stations *stations; /* made with the first gateway */
 	struct ctrl_hello stations_of;   /* the gateway on whose LAN they are */
@@ -118,6 +120,7 @@ struct relay_core {
 	struct base_list doomed;
 	struct base_heap timers; /* one a peer */
 	struct base_map rooms;
+	struct base_map gateways;     /* rooms that have one, by code */
 	struct base_list all_rooms;   /* in the order in which they were opened */
 	size_t joined_count;          /* peers in rooms */
 	struct base_list empty_rooms; /* the one to be forgotten next first */

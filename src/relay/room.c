@@ -23,13 +23,30 @@ struct relay_room *relay_room_find(const struct relay_core *core, const struct c
 }
 
 struct relay_room *relay_room_of_gateway(const struct relay_core *core, const char *code) {
-	for (struct base_list *item = core->all_rooms.next; item != &core->all_rooms; item = item->next) {
-		struct relay_room *room = BASE_CONTAINER(item, struct relay_room, all_link);
+	struct base_map_node *node = base_map_find(&core->gateways, slice_of_text(code));
 
-		if (room->gateway != NULL && strcmp(room->code, code) == 0)
-			return room;
+	return node != NULL ? BASE_CONTAINER(node, struct relay_room, code_node) : NULL;
+}
+
+static int list_gateway(struct relay_room *room) {
+	struct relay_room *first = relay_room_of_gateway(room->core, room->code);
+
+	if (first == NULL)
+		return base_map_insert(&room->core->gateways, &room->code_node, slice_of_text(room->code));
+	base_list_append(&first->same_code, &room->same_code);
+	return 0;
+}
+
+static void unlist_gateway(struct relay_room *room) {
+	struct relay_room *next;
+
+	if (relay_room_of_gateway(room->core, room->code) == room) {
+		base_map_remove(&room->core->gateways, &room->code_node);
+		next = BASE_CONTAINER(room->same_code.next, struct relay_room, same_code);
+		if (next != room)
+			(void)base_map_insert(&room->core->gateways, &next->code_node, slice_of_text(next->code));
 	}
-	return NULL;
+	base_list_remove(&room->same_code);
 }
 
 struct relay_peer *relay_room_client(const struct relay_room *room, struct proto_mac mac) {
@@ -130,6 +147,7 @@ static struct relay_room *make_room(struct relay_core *core, const struct ctrl_h
 	room->opened_at = now;
 	base_list_init(&room->peers);
 	base_list_init(&room->empty_link);
+	base_list_init(&room->same_code);
 	if (base_map_init(&room->clients, core->seed) != 0 ||
 	    base_map_insert(&core->rooms, &room->node, slice_of(room->id, sizeof(room->id))) != 0) {
 		base_map_done(&room->clients);
@@ -175,7 +193,8 @@ static void forget_lan(struct relay_room *room) {
 static int take_seat(struct relay_room *room, struct relay_peer *peer) {
 	if (peer->hello.role == CTRL_ROLE_CLIENT)
 		return base_map_insert(&room->clients, &peer->mac_node, slice_of(peer->hello.mac.b, PROTO_MAC_BYTES));
-	if (room->stations == NULL && (room->stations = relay_stations_new(room->core->seed)) == NULL)
+	if ((room->stations == NULL && (room->stations = relay_stations_new(room->core->seed)) == NULL) ||
+	    list_gateway(room) != 0)
 		return BASE_E_NOMEM;
 	if (!relay_same_key(&room->stations_of, &peer->hello))
 		forget_lan(room); /* another gateway, another LAN */
@@ -250,6 +269,7 @@ static void keep_seat(struct relay_room *room, const struct relay_peer *peer, ui
  * about to be started again, and until it has heard its router a client could take the router's MAC. */
 static void leave_gateway_seat(struct relay_room *room, struct relay_peer *peer, enum ctrl_leave_reason reason,
                                bool keep, uint64_t now) {
+	unlist_gateway(room);
 	room->gateway = NULL;
 	peer->seat.stayed_ns = BASE_NEVER;
 	if (!peer->hello.has_seat_key)

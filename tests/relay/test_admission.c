@@ -304,6 +304,31 @@ static void test_stranger_with_gateway(void **state) {
 	party_free(party);
 }
 
+/* However many rooms of one code have a gateway, and in whatever order those come and go: a client without one hears of
+ * it as long as there is one. */
+static void test_gateways_of_one_code(void **state) {
+	static const uint8_t orders[][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+	uint8_t key = 10;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
+		struct party *party = party_new(NULL);
+		struct conn *gateways[3];
+
+		party_gateway(party, "S");
+		for (uint8_t n = 0; n < 3; n++)
+			gateways[n] = join_keyed(party, CTRL_ROLE_GATEWAY, 0, n + 1);
+		for (size_t n = 0; n < 3; n++) {
+			assert_true(welcome_of(join_keyed(party, CTRL_ROLE_CLIENT, 1, key++), "there is one")->other_key);
+			party_hang_up(gateways[orders[i][n]], CTRL_LEAVE_QUIT);
+		}
+		assert_false(welcome_of(join_keyed(party, CTRL_ROLE_CLIENT, 1, key++), "there is none")->other_key);
+		join_keyed(party, CTRL_ROLE_GATEWAY, 0, 3);
+		assert_true(welcome_of(join_keyed(party, CTRL_ROLE_CLIENT, 1, key++), "one is back")->other_key);
+		party_free(party);
+	}
+}
+
 /* Nobody keeps others out, or takes a seat of theirs, by coming first under their code with another key. */
 static void test_rooms_of_one_code(void **state) {
 	static const uint8_t keys[] = {1, 0, 2};
@@ -879,6 +904,7 @@ int main(void) {
 	    cmocka_unit_test(test_mtu_reject_has_numbers),
 	    cmocka_unit_test(test_room_key),
 	    cmocka_unit_test(test_stranger_with_gateway),
+	    cmocka_unit_test(test_gateways_of_one_code),
 	    cmocka_unit_test(test_rooms_of_one_code),
 	    cmocka_unit_test(test_guesses_are_limited),
 	    cmocka_unit_test(test_refused_guesses_are_limited),

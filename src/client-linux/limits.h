@@ -4,7 +4,7 @@
 
 #include "base/time.h"
 
-/* One turn reads at most this much, counted as the frames that come of it, before the tunnel gets its turn to send: five
+/* One turn reads at most this much before the tunnel gets its turn to send, counted as the frames that come of it: five
  * whole super-frames. */
 #define LINTAP_READS_PER_TURN 64
 #define LINTAP_READ_BYTES_PER_TURN (320 * 1024)

@@ -30,7 +30,7 @@
 /* Switches forget a MAC after 300 s (IEEE 802.1Q-2022 table 8-6); one lost refresh must not matter. */
 #define GATEWAY_CAM_REFRESH_SECONDS 60
 
-/* One turn reads at most this much, counted as the frames that come of it, before the tunnel gets its turn to send: five
+/* One turn reads at most this much before the tunnel gets its turn to send, counted as the frames that come of it: five
  * whole super-frames. */
 #define GATEWAY_READS_PER_TURN 64
 #define GATEWAY_READ_BYTES_PER_TURN (320 * 1024)

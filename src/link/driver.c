@@ -22,6 +22,7 @@ struct link_driver {
 	struct udp_socket *socket; /* NULL: broken or not openable at the moment */
 	uint8_t socket_family;
 	unsigned sockets_closed;
+	bool small_buffer_said;
 	uint64_t reopened_at;
 	struct loop_source socket_source;
 	struct loop_timer timer;
@@ -59,6 +60,9 @@ static int open_socket(struct link_driver *driver, uint8_t family) {
 	if (err != 0)
 		return err;
 	driver->socket_family = family;
+	if (udp_features(driver->socket).small_buffer && !driver->small_buffer_said)
+		obs_note(driver->options.log, OBS_WARN, "small_buffer", UDP_SMALL_BUFFER_TEXT);
+	driver->small_buffer_said = true;
 	err = loop_add(driver->options.loop, &driver->socket_source, udp_fd(driver->socket), LOOP_READ);
 	if (err != 0)
 		close_socket(driver);

@@ -203,6 +203,8 @@ static int open_sockets(struct daemon *daemon) {
 			    daemon->log, OBS_WARN, "one_shard",
 			    "there is no socket for each shard, or this system does not steer packets by their connection IDs: one "
 			    "shard does all the work");
+		if (daemon->features.small_buffer)
+			obs_note(daemon->log, OBS_WARN, "small_buffer", UDP_SMALL_BUFFER_TEXT);
 		return 0;
 	}
 	base_text_init(&out, text, sizeof(text));

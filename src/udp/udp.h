@@ -28,7 +28,12 @@ struct udp_options {
 
 struct udp_features {
 	bool gso, gro;
+	bool small_buffer; /* for receiving: the system gave less than was asked for */
 };
+/* What to tell of that. */
+#define UDP_SMALL_BUFFER_TEXT                                                                                          \
+	"the system gives sockets less memory than wanted: packets may be lost while this machine is busy; "               \
+	"let net.core.rmem_max and wmem_max be 4194304"
 
 struct udp_chunk {
 	struct base_path path; /* v4-mapped addresses arrive as IPv4 */

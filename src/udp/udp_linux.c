@@ -36,13 +36,16 @@ static bool set_int(int fd, int level, int name, int value) {
 }
 
 /* More than net.core.rmem_max needs privilege; without it the kernel gives what it allows. */
-static void set_buffers(int fd, size_t bytes) {
-	int size = bytes > INT_MAX / 2 ? INT_MAX / 2 : (int)bytes;
+static void set_buffers(struct udp_socket *self, size_t bytes) {
+	int size = bytes > INT_MAX / 2 ? INT_MAX / 2 : (int)bytes, given = 0;
+	socklen_t len = sizeof(given);
 
-	if (!set_int(fd, SOL_SOCKET, SO_RCVBUFFORCE, size))
-		set_int(fd, SOL_SOCKET, SO_RCVBUF, size);
-	if (!set_int(fd, SOL_SOCKET, SO_SNDBUFFORCE, size / 4))
-		set_int(fd, SOL_SOCKET, SO_SNDBUF, size / 4);
+	if (!set_int(self->fd, SOL_SOCKET, SO_RCVBUFFORCE, size))
+		set_int(self->fd, SOL_SOCKET, SO_RCVBUF, size);
+	if (!set_int(self->fd, SOL_SOCKET, SO_SNDBUFFORCE, size / 4))
+		set_int(self->fd, SOL_SOCKET, SO_SNDBUF, size / 4);
+	/* socket(7): the kernel doubles what it is told, for what it keeps beside the bytes. */
+	self->features.small_buffer = getsockopt(self->fd, SOL_SOCKET, SO_RCVBUF, &given, &len) == 0 && given / 2 < size;
 }
 
 /* An IPv6 socket carries IPv4 too and needs the options of both. PROBE sets don't-fragment but ignores the path MTU the
@@ -82,7 +85,7 @@ static int open_descriptor(struct udp_socket *self, const struct base_addr *loca
 	self->fd = socket(self->domain, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_UDP);
 	if (self->fd < 0)
 		return map_errno(errno);
-	set_buffers(self->fd, options->buffer_bytes > 0 ? options->buffer_bytes : BUFFER_BYTES_DEFAULT);
+	set_buffers(self, options->buffer_bytes > 0 ? options->buffer_bytes : BUFFER_BYTES_DEFAULT);
 	if (options->reuse_port && !set_int(self->fd, SOL_SOCKET, SO_REUSEPORT, 1))
 		return map_errno(errno);
 	if (self->domain == AF_INET6 && !set_int(self->fd, IPPROTO_IPV6, IPV6_V6ONLY, !self->local_is_wildcard))

@@ -3,7 +3,9 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static struct inbox inbox;
@@ -166,6 +168,32 @@ static void test_options(void **state) {
 	udp_close(v4);
 }
 
+/* Whoever may not force it gets what net.core.rmem_max allows. */
+static int open_unprivileged(size_t wanted) {
+	const struct udp_options options = {.local = addr_of("127.0.0.1", 0), .buffer_bytes = wanted};
+	struct udp_socket *opened;
+	pid_t child = fork();
+	int status = -1;
+
+	if (child == 0) {
+		if (unshare(CLONE_NEWUSER) != 0 || udp_open(&options, &opened) != 0)
+			_exit(2);
+		_exit(udp_features(opened).small_buffer ? 1 : 0);
+	}
+	assert_true(child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void test_small_buffer(void **state) {
+	(void)state;
+	if (open_unprivileged(4096) == 2) {
+		skip();
+		return;
+	}
+	assert_int_equal(open_unprivileged(4096), 0);
+	assert_int_equal(open_unprivileged((size_t)1 << 30), 1);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_local_address_in_path),
@@ -175,6 +203,7 @@ int main(void) {
 	    cmocka_unit_test(test_address_is_not_ours),
 	    cmocka_unit_test(test_reuse_port),
 	    cmocka_unit_test(test_options),
+	    cmocka_unit_test(test_small_buffer),
 	};
 
 	fill_payload();

@@ -1,6 +1,6 @@
 /* The address guard over any frame: byte 0 says which way it came. A claim that was learnt from the LAN, where it had
- * not been passed on by a router, is refused from a remote client, what neither claims nor is IPv4 (perhaps DHCP for
- * somebody else) passes, and nothing is read beyond the frame. */
+ * not been passed on by a router, is refused from a remote client, what has nothing to do with addresses passes, and
+ * nothing is read beyond the frame. */
 #include "gateway/guard.h"
 #include "gateway/limits.h"
 
@@ -25,9 +25,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 		gateway_guard_learn(guard, &ether, 1);
 	ether.src.b[5] ^= 1; /* another one's; what a station says of itself it may say again */
 	bool allowed = gateway_guard_allows(guard, &ether, 2);
+	if (ether.is_length ||
+	    (ether.type != PROTO_ETHERTYPE_ARP && ether.type != PROTO_ETHERTYPE_IPV4 && ether.type != PROTO_ETHERTYPE_IPV6))
+		assert(allowed);
 	if (!gateway_claim_parse(&ether, &claim))
-		assert(allowed || ether.type == PROTO_ETHERTYPE_IPV4);
-	else if ((data[0] & 1) != 0 && (ether.type != PROTO_ETHERTYPE_IPV6 || ether.payload.data[7] == 255))
+		return 0;
+	if ((data[0] & 1) != 0 && (ether.type != PROTO_ETHERTYPE_IPV6 || ether.payload.data[7] == 255))
 		assert(!allowed);
 	return 0;
 }

@@ -7,11 +7,12 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "gateway/limits.h"
+#include "gateway/tenure.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { ARP_OPERATION = 6, ARP_SENDER_IP = 14, ARP_BYTES = 28, ARP_REPLY = 2 };
+enum { ARP_OPERATION = 6, ARP_SENDER_IP = 14, ARP_TARGET_IP = 24, ARP_BYTES = 28, ARP_REPLY = 2 };
 enum { IPV4_FRAGMENT = 6, IPV4_PROTOCOL = 9, IPV4_SOURCE = 12, IPV4_BYTES = 20 };
 enum { IPV4_MORE = 0x2000, IPV4_OFFSET_MASK = 0x1fff, PROTOCOL_UDP = 17 };
 enum { UDP_BYTES = 8, PORT_DHCP_SERVER = 67 };
@@ -32,6 +33,7 @@ enum { ND_ROUTER_LIFETIME = 6, ND_ROUTER_BYTES = 8, ND_TARGET = 8, ND_TARGET_BYT
 
 struct binding {
 	struct gateway_claim claim;
+	bool wanted; /* a LAN machine asks whether it is free, nobody has said that it has it */
 	struct proto_mac mac;
 	uint64_t last_seen;
 	uint64_t router_until; /* 0: no router */
@@ -41,6 +43,7 @@ struct binding {
 
 struct gateway_guard {
 	struct base_map by_address;
+	struct gateway_tenure *of_remotes;
 	uint64_t seed[2];
 	uint16_t held[GATEWAY_GUARD_HOLDERS]; /* IP addresses, by hash of the station's MAC */
 	struct base_list order;               /* longest unseen first */
@@ -66,10 +69,14 @@ static bool claim_of(uint8_t family, const uint8_t *ip, size_t len, struct gatew
 	return true;
 }
 
-static bool claim_of_arp(struct slice arp, struct gateway_claim *ret) {
+static bool is_arp_for_ipv4(struct slice arp) {
 	static const uint8_t ethernet_ipv4[6] = {0, 1, 8, 0, 6, 4};
 
-	if (arp.len < ARP_BYTES || memcmp(arp.data, ethernet_ipv4, sizeof(ethernet_ipv4)) != 0)
+	return arp.len >= ARP_BYTES && memcmp(arp.data, ethernet_ipv4, sizeof(ethernet_ipv4)) == 0;
+}
+
+static bool claim_of_arp(struct slice arp, struct gateway_claim *ret) {
+	if (!is_arp_for_ipv4(arp))
 		return false;
 	if (!claim_of(4, arp.data + ARP_SENDER_IP, 4, ret))
 		return false;
@@ -110,13 +117,18 @@ static size_t icmpv6_offset(struct slice ip) {
 	return offset;
 }
 
+/* Empty when there is none. */
+static struct slice icmpv6_of(struct slice ip) {
+	size_t offset = ip.len >= IPV6_BYTES ? icmpv6_offset(ip) : 0;
+
+	return offset > 0 && offset < ip.len ? slice_of(ip.data + offset, ip.len - offset) : slice_of(NULL, 0);
+}
+
 static bool claim_of_ipv6(struct slice ip, struct gateway_claim *ret) {
-	if (ip.len < IPV6_BYTES)
+	struct slice icmp = icmpv6_of(ip);
+
+	if (icmp.len == 0)
 		return false;
-	size_t offset = icmpv6_offset(ip);
-	if (offset == 0 || offset >= ip.len)
-		return false;
-	struct slice icmp = slice_of(ip.data + offset, ip.len - offset);
 	switch (icmp.data[0]) {
 	case ND_ROUTER_ADVERT:
 		if (!claim_of(6, ip.data + IPV6_SOURCE, 16, ret))
@@ -150,6 +162,21 @@ bool gateway_claim_parse(const struct proto_ether *ether, struct gateway_claim *
 	}
 }
 
+/* What somebody asks for who claims nothing: is this address free? */
+static bool probe_parse(const struct proto_ether *ether, struct gateway_claim *ret) {
+	struct slice icmp;
+
+	if (ether->is_length)
+		return false;
+	if (ether->type == PROTO_ETHERTYPE_ARP)
+		return is_arp_for_ipv4(ether->payload) && claim_of(4, ether->payload.data + ARP_TARGET_IP, 4, ret);
+	if (ether->type != PROTO_ETHERTYPE_IPV6)
+		return false;
+	icmp = icmpv6_of(ether->payload);
+	return icmp.len >= ND_TARGET_BYTES && icmp.data[0] == ND_NEIGHBOUR_SOLICIT &&
+	       claim_of(6, icmp.data + ND_TARGET, 16, ret);
+}
+
 /* The source address of an ordinary packet: it refreshes a binding but makes none, since a router sends from the whole
  * Internet's addresses. */
 static bool source_of(const struct proto_ether *ether, struct gateway_claim *ret) {
@@ -170,8 +197,9 @@ struct gateway_guard *gateway_guard_new(const uint64_t seed[static 2]) {
 	base_list_init(&guard->order);
 	base_list_init(&guard->unused);
 	memcpy(guard->seed, seed, sizeof(guard->seed));
-	if (base_map_init(&guard->by_address, seed) < 0) {
-		free(guard);
+	guard->of_remotes = gateway_tenure_new(seed);
+	if (base_map_init(&guard->by_address, seed) < 0 || guard->of_remotes == NULL) {
+		gateway_guard_free(guard);
 		return NULL;
 	}
 	return guard;
@@ -181,6 +209,7 @@ void gateway_guard_free(struct gateway_guard *guard) {
 	if (guard == NULL)
 		return;
 	base_map_done(&guard->by_address);
+	gateway_tenure_free(guard->of_remotes);
 	free(guard);
 }
 
@@ -212,6 +241,8 @@ static void give_to_station(struct gateway_guard *guard, struct binding *binding
 }
 
 static bool protects(const struct binding *binding, uint64_t now) {
+	if (binding->wanted)
+		return now - binding->last_seen < GATEWAY_GUARD_PROBE_NS;
 	return now - binding->last_seen < GATEWAY_GUARD_AGE_NS || now < binding->router_until;
 }
 
@@ -271,12 +302,14 @@ static void see(struct gateway_guard *guard, struct binding *binding, uint64_t n
 	base_list_append(&guard->order, &binding->order);
 }
 
-static void bind(struct gateway_guard *guard, const struct gateway_claim *claim, struct proto_mac mac, uint64_t now) {
+/* The binding is this station's from now on; NULL when there is no place. */
+static struct binding *take(struct gateway_guard *guard, const struct gateway_claim *claim, struct proto_mac mac,
+                            uint64_t now) {
 	struct binding *binding = find(guard, claim);
 
 	if (binding == NULL) {
 		if (!has_place(guard, claim, mac, now))
-			return;
+			return NULL;
 		binding = take_entry(guard);
 		binding->claim = *claim;
 		/* The key is new and the node free, so the insert can't fail. */
@@ -286,9 +319,29 @@ static void bind(struct gateway_guard *guard, const struct gateway_claim *claim,
 		take_from_station(guard, binding);
 		give_to_station(guard, binding, mac);
 	}
+	see(guard, binding, now);
+	return binding;
+}
+
+static void bind(struct gateway_guard *guard, const struct gateway_claim *claim, struct proto_mac mac, uint64_t now) {
+	struct binding *binding = take(guard, claim, mac, now);
+
+	if (binding == NULL)
+		return;
+	binding->wanted = false;
 	if (claim->router_seconds > 0)
 		binding->router_until = now + claim->router_seconds * BASE_SECOND;
-	see(guard, binding, now);
+}
+
+/* A LAN machine looks whether it can have an address. What a LAN machine has is protected anyway. */
+static void want(struct gateway_guard *guard, const struct gateway_claim *claim, struct proto_mac mac, uint64_t now) {
+	struct binding *binding = find(guard, claim);
+
+	if (binding != NULL && !binding->wanted && protects(binding, now))
+		return;
+	binding = take(guard, claim, mac, now);
+	if (binding != NULL)
+		binding->wanted = true;
 }
 
 /* False for what is no station's address. */
@@ -321,6 +374,8 @@ void gateway_guard_learn(struct gateway_guard *guard, const struct proto_ether *
 	struct gateway_claim claim;
 
 	if (!is_of_this_link(ether) || !gateway_claim_parse(ether, &claim)) {
+		if (is_of_this_link(ether) && probe_parse(ether, &claim))
+			want(guard, &claim, ether->src, now);
 		struct binding *known = source_of(ether, &claim) ? find(guard, &claim) : NULL;
 		if (known != NULL && proto_mac_equal(known->mac, ether->src))
 			see(guard, known, now);
@@ -360,20 +415,37 @@ static bool is_honest_dhcp_request(const struct proto_ether *ether, size_t bootp
 	       proto_mac_equal(proto_mac_of(p + bootp + BOOTP_MAC), ether->src);
 }
 
+/* Whether a remote client may claim an address of which the LAN has said something, or ask whether it is free. */
+static bool may_say(const struct gateway_guard *guard, const struct binding *binding, struct proto_mac client,
+                    bool is_probe, uint64_t now) {
+	/* A gateway that waited for another one's seat on the same LAN has heard that one's clients as stations. */
+	if (proto_mac_equal(binding->mac, client) || !protects(binding, now))
+		return true;
+	/* Who asks for a taken address gets its owner's answer. */
+	return binding->wanted ? gateway_tenure_has(guard->of_remotes, &binding->claim, client, now) : is_probe;
+}
+
 bool gateway_guard_allows(struct gateway_guard *guard, const struct proto_ether *ether, uint64_t now) {
 	const size_t bootp = dhcp_request_offset(ether);
 	struct gateway_claim claim;
+	bool is_probe = false;
 
 	if (bootp > 0 && !is_honest_dhcp_request(ether, bootp))
 		return false;
 	/* Who renews or gives back a lease says that the address is its own; servers look for the lease by the client
 	 * identifier, which anybody may have read in its owner's broadcasts. */
 	if (bootp > 0 ? !claim_of(4, ether->payload.data + bootp + BOOTP_CLIENT_IP, 4, &claim)
-	              : !gateway_claim_parse(ether, &claim))
-		return true;
+	              : !gateway_claim_parse(ether, &claim)) {
+		is_probe = bootp == 0 && probe_parse(ether, &claim);
+		if (!is_probe)
+			return true;
+	}
 	const struct binding *binding = find(guard, &claim);
-	/* A gateway that waited for another one's seat on the same LAN has heard that one's clients as stations. */
-	return binding == NULL || proto_mac_equal(binding->mac, ether->src) || !protects(binding, now);
+	if (binding != NULL && !may_say(guard, binding, ether->src, is_probe, now))
+		return false;
+	if (!is_probe)
+		gateway_tenure_note(guard->of_remotes, &claim, ether->src, now);
+	return true;
 }
 
 size_t gateway_guard_count(const struct gateway_guard *guard) {

@@ -4,8 +4,10 @@
  * It remembers which IPv4 and IPv6 addresses the LAN's own stations hold: learnt from their ARP (RFC 826) and neighbour
  * discovery (RFC 4861), kept fresh by every packet of theirs that the gateway bridges. A remote frame that claims such
  * an address is refused; claims nobody contradicts pass, so do address probes (RFC 5227, duplicate address detection),
- * which claim nothing. A binding unseen for GATEWAY_GUARD_AGE_NS ends, so that an address may really move; that of an
- * IPv6 router, which may advertise itself every half hour only, not before its router lifetime.
+ * which claim nothing. For a moment after such a probe of a LAN station the address is its: or a remote client could
+ * claim whatever a newcomer asks for. One that has claimed it for a while may go on (tenure.h). A binding unseen for
+ * GATEWAY_GUARD_AGE_NS ends, so that an address may really move; that of an IPv6 router, which may advertise itself
+ * every half hour only, not before its router lifetime.
  *
  * The same table holds the LAN stations' MACs: a remote client that chose the router's would draw the whole LAN's
  * traffic to the gateway's switch port, so it stays outside while the LAN's own station is heard.
@@ -34,9 +36,9 @@ void gateway_guard_free(struct gateway_guard *guard); /* accepts NULL */
 void gateway_guard_learn(struct gateway_guard *guard, const struct proto_ether *ether, uint64_t now);
 /* An IP address of the gateway's own machine, 4 or 16 bytes: what that one sends does not come in through the port. */
 void gateway_guard_hold(struct gateway_guard *guard, struct slice ip, uint64_t now);
-/* False when this frame of a remote client claims an address that a LAN station of another MAC holds, to its neighbours
- * or to the DHCP server, or asks the LAN's DHCP server on behalf of another machine: so a stranger could use up all
- * leases, or give back those of LAN machines. */
+/* False when this frame of a remote client claims an address that a LAN station of another MAC holds or wants, to its
+ * neighbours or to the DHCP server, wants it likewise, or asks the LAN's DHCP server on behalf of another machine: so a
+ * stranger could use up all leases, or give back those of LAN machines. */
 bool gateway_guard_allows(struct gateway_guard *guard, const struct proto_ether *ether, uint64_t now);
 size_t gateway_guard_count(const struct gateway_guard *guard);
 

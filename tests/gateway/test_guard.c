@@ -3,6 +3,8 @@
 #include "gateway/limits.h"
 #include "tests/policy/frames.h"
 
+#include <stdio.h>
+
 #define LAN_STATION "ffffffffffff 001122334455 "
 #define REMOTE "ffffffffffff 020000000001 "
 /* htype, ptype, hlen, plen; then: operation, sender MAC, sender IP, target MAC, target IP */
@@ -56,8 +58,8 @@ static void test_claims(void **state) {
 	     REMOTE ARP_REPLY("020000000001", OTHER_IP), true},
 	    {"arp probe of a taken address (RFC 5227)", LAN_STATION ARP_REQUEST("001122334455", ROUTER_IP),
 	     REMOTE TYPE_ARP "0001 020000000001 00000000 000000000000 " ROUTER_IP, true},
-	    {"a probe of the LAN binds nothing", LAN_STATION ARP_REQUEST("001122334455", "00000000"),
-	     REMOTE ARP_REQUEST("020000000001", "00000000"), true},
+	    {"a probe of the LAN for another address", LAN_STATION ARP_REQUEST("001122334455", "00000000"),
+	     REMOTE ARP_REPLY("020000000001", OTHER_IP), true},
 	    {"an IP source binds nothing", LAN_STATION "0800 45000014 00000000 40110000 " OTHER_IP " ffffffff",
 	     REMOTE ARP_REPLY("020000000001", OTHER_IP), true},
 	    {"a client heard while another gateway had the seat", REMOTE ARP_REQUEST("020000000001", OTHER_IP),
@@ -147,9 +149,10 @@ static void test_dhcp_requests(void **state) {
 
 /* A lease is found by its client identifier, which says nothing of who asks. */
 static void test_dhcp_of_a_station_s_address(void **state) {
-#define DHCP_FROM(mac, ip) \
-	"ffffffffffff " mac " 0800 45000000 00000000 40110000 " ip " ffffffff " TO_PORT("0043") "01010600 00000001 " \
-	"00000000 " ip " z000c " mac " z000a z00c0"
+#define DHCP_FROM(mac, ip)                                     \
+	"ffffffffffff " mac " 0800 45000000 00000000 40110000 " ip \
+	" ffffffff " TO_PORT("0043") "01010600 00000001 "          \
+	                             "00000000 " ip " z000c " mac " z000a z00c0"
 	struct gateway_guard *guard = gateway_guard_new(seed);
 	(void)state;
 	assert_true(allows(guard, DHCP_FROM(OWN, OTHER_IP), 1));
@@ -342,6 +345,80 @@ static void test_tidies_now_and_then(void **state) {
 	gateway_guard_free(guard);
 }
 
+#define ARP_PROBE(mac, ip) TYPE_ARP "0001 " mac " 00000000 000000000000 " ip
+#define DAD(ip) IPV6("3a") NONE_6 ALL_NODES ND("87") ip
+#define ADVERT(ip) IPV6("3a") ip ALL_NODES ND("88") ip
+
+/* A LAN machine that looks for a free address finds one, whatever remote clients say to each of its questions. */
+static void test_wanted_addresses(void **state) {
+	static const struct {
+		const char *label, *probe, *claim, *own_probe, *taken;
+	} cases[] = {
+	    {"IPv4", LAN_STATION ARP_PROBE("001122334455", OTHER_IP), REMOTE ARP_REPLY("020000000001", OTHER_IP),
+	     REMOTE ARP_PROBE("020000000001", OTHER_IP), LAN_STATION ARP_REQUEST("001122334455", OTHER_IP)},
+	    {"IPv6", LAN_STATION DAD(OTHER_6), REMOTE ADVERT(OTHER_6), REMOTE DAD(OTHER_6), LAN_STATION ADVERT(OTHER_6)},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct gateway_guard *guard = gateway_guard_new(seed);
+		const uint64_t start = 1000 * BASE_SECOND, end = start + GATEWAY_GUARD_PROBE_NS;
+		unit_assert_true(allows(guard, cases[i].own_probe, start), cases[i].label);
+		learn(guard, cases[i].probe, start);
+		unit_assert_int(allows(guard, cases[i].claim, end - 1), false, cases[i].label);
+		unit_assert_int(allows(guard, cases[i].own_probe, end - 1), false, cases[i].label);
+		unit_assert_int(allows(guard, REMOTE ARP_REPLY("020000000001", ROUTER_IP), start), true, cases[i].label);
+		unit_assert_int(allows(guard, cases[i].own_probe, end), true, cases[i].label);
+		/* The machine went away. */
+		unit_assert_int(allows(guard, cases[i].claim, end), true, cases[i].label);
+		/* Another comes, and stays: now it is its own. */
+		learn(guard, cases[i].probe, end);
+		learn(guard, cases[i].taken, end + 1);
+		learn(guard, "ffffffffffff 00aaaaaaaaaa " ARP_PROBE("00aaaaaaaaaa", OTHER_IP), end + 2);
+		unit_assert_int(allows(guard, cases[i].claim, end + GATEWAY_GUARD_AGE_NS), false, cases[i].label);
+		unit_assert_int(allows(guard, cases[i].own_probe, end + GATEWAY_GUARD_AGE_NS), true, cases[i].label);
+		gateway_guard_free(guard);
+	}
+}
+
+/* Whoever had the address before somebody asked may say so: switches ask now and then who is there. */
+static void test_wanted_address_of_a_remote_client(void **state) {
+	static const char claim[] = REMOTE ARP_REPLY("020000000001", OTHER_IP);
+	static const char probe[] = LAN_STATION ARP_PROBE("001122334455", OTHER_IP);
+	struct gateway_guard *guard = gateway_guard_new(seed);
+	const uint64_t start = 1000 * BASE_SECOND, later = start + GATEWAY_TENURE_NS;
+	(void)state;
+	assert_true(allows(guard, claim, start));
+	learn(guard, probe, later - 1);
+	assert_false(allows(guard, claim, later - 1));
+	assert_true(allows(guard, claim, later));
+	assert_false(allows(guard, "ffffffffffff 020000000002 " ARP_REPLY("020000000002", OTHER_IP), later));
+	learn(guard, probe, later + GATEWAY_TENURE_AGE_NS);
+	assert_false(allows(guard, claim, later + GATEWAY_TENURE_AGE_NS)); /* long silent */
+	gateway_guard_free(guard);
+}
+
+/* It cannot have said so of each address of the LAN beforehand. */
+static void test_few_addresses_of_a_remote_client(void **state) {
+	struct gateway_guard *guard = gateway_guard_new(seed);
+	const uint64_t start = 1000 * BASE_SECOND, later = start + 100 + GATEWAY_TENURE_NS;
+	size_t had = 0;
+	(void)state;
+	for (unsigned i = 0; i < 100; i++) {
+		char text[200];
+		(void)snprintf(text, sizeof(text), REMOTE ARP_REPLY("020000000001", "c0a802%02x"), i);
+		assert_true(allows(guard, text, start + i));
+	}
+	for (unsigned i = 0; i < 100; i++) {
+		char text[200];
+		(void)snprintf(text, sizeof(text), LAN_STATION ARP_PROBE("001122334455", "c0a802%02x"), i);
+		learn(guard, text, later);
+		(void)snprintf(text, sizeof(text), REMOTE ARP_REPLY("020000000001", "c0a802%02x"), i);
+		had += allows(guard, text, later);
+	}
+	assert_int_equal(had, GATEWAY_TENURE_ADDRESSES);
+	gateway_guard_free(guard);
+}
+
 static void test_truncated(void **state) {
 	static const char *const frames[] = {
 	    REMOTE ARP_REPLY("020000000001", ROUTER_IP),
@@ -366,6 +443,28 @@ static void test_truncated(void **state) {
 	}
 }
 
+static void test_truncated_probes(void **state) {
+	static const char *const frames[] = {LAN_STATION ARP_PROBE("001122334455", OTHER_IP), LAN_STATION DAD(OTHER_6)};
+	static const char *const claims[] = {REMOTE ARP_REPLY("020000000001", OTHER_IP), REMOTE ADVERT(OTHER_6)};
+	static const size_t whole[] = {14 + 28, 14 + 40 + 24};
+	(void)state;
+	for (size_t i = 0; i < sizeof(frames) / sizeof(frames[0]); i++) {
+		struct test_frame frame;
+		struct proto_ether ether;
+		assert_true(parse(&frame, frames[i], &ether));
+		for (size_t len = PROTO_ETHER_HEADER_BYTES; len <= frame.len; len++) {
+			struct gateway_guard *guard = gateway_guard_new(seed);
+			uint8_t *copy = test_malloc(len);
+			memcpy(copy, frame.bytes, len);
+			assert_int_equal(proto_ether_parse(slice_of(copy, len), &ether), 0);
+			gateway_guard_learn(guard, &ether, BASE_SECOND);
+			unit_assert_int(allows(guard, claims[i], BASE_SECOND), len < whole[i], frames[i]);
+			test_free(copy);
+			gateway_guard_free(guard);
+		}
+	}
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_claims),
@@ -380,7 +479,11 @@ int main(void) {
 	    cmocka_unit_test(test_answers_leave_room_for_a_station_s_own),
 	    cmocka_unit_test(test_stale_places_are_free_again),
 	    cmocka_unit_test(test_tidies_now_and_then),
+	    cmocka_unit_test(test_wanted_addresses),
+	    cmocka_unit_test(test_wanted_address_of_a_remote_client),
+	    cmocka_unit_test(test_few_addresses_of_a_remote_client),
 	    cmocka_unit_test(test_truncated),
+	    cmocka_unit_test(test_truncated_probes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

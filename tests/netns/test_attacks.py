@@ -1,6 +1,8 @@
 """A stranger's client (local filters off: lanparty-client-unsafe) against somebody's LAN, judged by tshark on the LAN's
 cable. Relay and gateway each stop everything alone. And the proof that this test can fail: with every
 filter off, all of them are on the LAN's cable and at the other client."""
+import time
+
 from frames import attacks, friendly, seen
 from lab import ROUTER_ADDRESS, wait_for
 from party import CLIENT_MACS, TAP, PartyCase
@@ -79,6 +81,27 @@ class TestPolicyOn(AttackCase):
         self.assertNotIn(other, wire.frames())
 
 
+class TestNewcomer(PartyCase):
+    """A LAN machine that looks for a free address (RFC 5227), and a remote machine that says of any that it has it."""
+    clients, lan = ('client1',), 'direct'
+    ADDRESS = '192.168.77.88'
+    PROBE_S, TENURE_S = 3, 10  # GATEWAY_GUARD_PROBE_NS, GATEWAY_TENURE_NS
+
+    def is_free(self):
+        return self.lab.run('wire', 'arping', '-D', '-c', '3', '-w', '5', '-I', 'eth0', self.ADDRESS,
+                            check=False).returncode == 0
+
+    def test_finds_a_free_address(self):
+        self.lab.ping('client1', ROUTER_ADDRESS)
+        self.lab.run('client1', 'ip', 'addr', 'add', f'{self.ADDRESS}/32', 'dev', TAP)  # its kernel answers now
+        self.assertTrue(self.is_free())
+        # But not one that somebody has had for a while.
+        time.sleep(self.PROBE_S + 1)
+        self.lab.run('client1', 'arping', '-U', '-c', '1', '-I', TAP, self.ADDRESS, check=False)
+        time.sleep(self.TENURE_S + 1)
+        self.assertFalse(self.is_free())
+
+
 class TestOwnMachine(AttackCase):
     """The gateway's own machine is a station of the LAN too, though what it sends is not captured."""
     ADDRESS = '192.168.77.3'
@@ -116,6 +139,12 @@ class TestNobodyFilters(AttackCase):
         on_lan, at_client = self.attack()
         self.assertEqual(set(attacks(MAC)) - on_lan, set())
         self.assertEqual(set(attacks(MAC)) - at_client, set())
+
+    def test_a_newcomer_finds_no_address(self):
+        """The same of TestNewcomer."""
+        self.lab.run('client1', 'ip', 'addr', 'add', f'{TestNewcomer.ADDRESS}/32', 'dev', TAP)
+        found = self.lab.run('wire', 'arping', '-D', '-c', '3', '-w', '5', '-I', 'eth0', TestNewcomer.ADDRESS, check=False)
+        self.assertEqual(found.returncode, 1)
 
 
 class TestLocalFilter(AttackCase):

@@ -83,7 +83,7 @@ static int open_device(const char *name, int *ret, char error[static LINTAP_ERRO
 	if (errno == ENOENT || errno == ENODEV || errno == ENXIO)
 		return fail(error, BASE_E_UNSUPPORTED, name, "/dev/net/tun", " (is the kernel module 'tun' there?)");
 	if (errno == EACCES || errno == EPERM)
-		return fail(error, BASE_E_DENIED, name, "/dev/net/tun", " (the client needs root or CAP_NET_ADMIN)");
+		return fail(error, BASE_E_DENIED, name, "/dev/net/tun", " (its mode, or the container's rules for devices)");
 	return fail(error, BASE_E_IO, name, "/dev/net/tun", "");
 }
 

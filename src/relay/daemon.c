@@ -211,6 +211,7 @@ static int open_sockets(struct daemon *daemon) {
 	base_text_addf(&out, "cannot listen on %s: %s", base_addr_text(&daemon->config->listen, addr),
 	               result == BASE_E_EXISTS    ? "the address is in use"
 	               : result == BASE_E_INVALID ? "it is not an address of this host"
+	               : result == BASE_E_DENIED  ? "a port below 1024 needs root or CAP_NET_BIND_SERVICE"
 	                                          : base_error_text(result));
 	return start_failed(daemon, RELAY_EXIT_LISTEN, "listen", text);
 }

@@ -218,6 +218,7 @@ static bool go_to_shard(struct client_session *session, const struct ctrl_reject
 	session->steer_byte = (uint8_t)reject->cid_byte;
 	close_connection(session, CLIENT_CLOSE_DONE, "rejected", now);
 	session->addr_next--;
+	session->hopeless_why[0] = '\0'; /* this is the right relay */
 	log_attempt(session, "relay_shard_changed", &session->addrs[session->addr_next], NULL);
 	connect_next(session, now);
 	return true;

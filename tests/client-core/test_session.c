@@ -335,6 +335,19 @@ static void test_no_right_relay_behind_a_wrong_one(void **state) {
 	}
 }
 
+/* What sends us to another of its shards is the right one, and may be slow to answer there. */
+static void test_wrong_relay_before_another_shard(void **state) {
+	(void)state;
+	harness_start(&h);
+	addresses(2);
+	lose(CLIENT_LOSS_TLS);
+	client_session_connected(h.session, h.now);
+	harness_say_json(&h, "{\"type\":\"reject\",\"code\":\"wrong_shard\",\"cid_byte\":8}");
+	assert_state(CLIENT_CONNECTING);
+	lose(CLIENT_LOSS_TIMEOUT);
+	assert_state(CLIENT_WAITING);
+}
+
 /* Each attempt is judged by itself. */
 static void test_wrong_relay_is_forgotten(void **state) {
 	(void)state;
@@ -756,6 +769,7 @@ int main(void) {
 	    TEST(test_right_relay_behind_a_wrong_one),
 	    TEST(test_no_right_relay_behind_a_wrong_one),
 	    TEST(test_wrong_relay_is_forgotten),
+	    TEST(test_wrong_relay_before_another_shard),
 	    TEST(test_settles_until_the_budget_is_known),
 	    TEST(test_settling_ends_in_time),
 	    TEST(test_a_budget_for_full_frames_suffices),

@@ -33,7 +33,8 @@ enum { ND_ROUTER_LIFETIME = 6, ND_ROUTER_BYTES = 8, ND_TARGET = 8, ND_TARGET_BYT
 
 struct binding {
 	struct gateway_claim claim;
-	bool wanted; /* a LAN machine asks whether it is free, nobody has said that it has it */
+	bool wanted;           /* nobody has said that it has it, but a LAN machine has asked whether it is free */
+	uint64_t wanted_until; /* so long that one may not be disturbed */
 	struct proto_mac mac;
 	uint64_t last_seen;
 	uint64_t router_until; /* 0: no router */
@@ -241,8 +242,6 @@ static void give_to_station(struct gateway_guard *guard, struct binding *binding
 }
 
 static bool protects(const struct binding *binding, uint64_t now) {
-	if (binding->wanted)
-		return now - binding->last_seen < GATEWAY_GUARD_PROBE_NS;
 	return now - binding->last_seen < GATEWAY_GUARD_AGE_NS || now < binding->router_until;
 }
 
@@ -312,6 +311,8 @@ static struct binding *take(struct gateway_guard *guard, const struct gateway_cl
 			return NULL;
 		binding = take_entry(guard);
 		binding->claim = *claim;
+		binding->wanted = false;
+		binding->wanted_until = 0;
 		/* The key is new and the node free, so the insert can't fail. */
 		(void)base_map_insert(&guard->by_address, &binding->node, claim_key(&binding->claim));
 		give_to_station(guard, binding, mac);
@@ -333,15 +334,17 @@ static void bind(struct gateway_guard *guard, const struct gateway_claim *claim,
 		binding->router_until = now + claim->router_seconds * BASE_SECOND;
 }
 
-/* A LAN machine looks whether it can have an address. What a LAN machine has is protected anyway. */
+/* A LAN machine looks whether it can have an address. One that another has, or had, stays that one's. */
 static void want(struct gateway_guard *guard, const struct gateway_claim *claim, struct proto_mac mac, uint64_t now) {
 	struct binding *binding = find(guard, claim);
+	bool is_new = binding == NULL;
 
-	if (binding != NULL && !binding->wanted && protects(binding, now))
+	if (is_new || binding->wanted)
+		binding = take(guard, claim, mac, now);
+	if (binding == NULL)
 		return;
-	binding = take(guard, claim, mac, now);
-	if (binding != NULL)
-		binding->wanted = true;
+	binding->wanted = binding->wanted || is_new;
+	binding->wanted_until = now + GATEWAY_GUARD_PROBE_NS;
 }
 
 /* False for what is no station's address. */
@@ -377,8 +380,10 @@ void gateway_guard_learn(struct gateway_guard *guard, const struct proto_ether *
 		if (is_of_this_link(ether) && probe_parse(ether, &claim))
 			want(guard, &claim, ether->src, now);
 		struct binding *known = source_of(ether, &claim) ? find(guard, &claim) : NULL;
-		if (known != NULL && proto_mac_equal(known->mac, ether->src))
+		if (known != NULL && proto_mac_equal(known->mac, ether->src)) {
+			known->wanted = false; /* it uses it */
 			see(guard, known, now);
+		}
 		return;
 	}
 	bind(guard, &claim, ether->src, now);
@@ -416,13 +421,15 @@ static bool is_honest_dhcp_request(const struct proto_ether *ether, size_t bootp
 }
 
 /* Whether a remote client may claim an address of which the LAN has said something, or ask whether it is free. */
-static bool may_say(const struct gateway_guard *guard, const struct binding *binding, struct proto_mac client,
-                    bool is_probe, uint64_t now) {
+static bool may_say(struct gateway_guard *guard, const struct binding *binding, struct proto_mac client, bool is_probe,
+                    uint64_t now) {
 	/* A gateway that waited for another one's seat on the same LAN has heard that one's clients as stations. */
-	if (proto_mac_equal(binding->mac, client) || !protects(binding, now))
+	if (proto_mac_equal(binding->mac, client))
 		return true;
 	/* Who asks for a taken address gets its owner's answer. */
-	return binding->wanted ? gateway_tenure_has(guard->of_remotes, &binding->claim, client, now) : is_probe;
+	if (!binding->wanted && protects(binding, now))
+		return is_probe;
+	return now >= binding->wanted_until || gateway_tenure_has(guard->of_remotes, &binding->claim, client, now);
 }
 
 bool gateway_guard_allows(struct gateway_guard *guard, const struct proto_ether *ether, uint64_t now) {
@@ -443,7 +450,8 @@ bool gateway_guard_allows(struct gateway_guard *guard, const struct proto_ether 
 	const struct binding *binding = find(guard, &claim);
 	if (binding != NULL && !may_say(guard, binding, ether->src, is_probe, now))
 		return false;
-	if (!is_probe)
+	/* Not what is said to the DHCP server alone, where its owner does not hear it. */
+	if (!is_probe && bootp == 0)
 		gateway_tenure_note(guard->of_remotes, &claim, ether->src, now);
 	return true;
 }

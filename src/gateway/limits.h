@@ -25,10 +25,10 @@
  * it has it, or wants it too: the longest pause between two probes, and after the last, is 2 s. */
 #define GATEWAY_GUARD_PROBE_NS (3 * BASE_SECOND)
 /* But whoever has said so before: a client that waits for a newcomer to ask would have to say it of all addresses, and
- * keeps only so many. An honest one has an IPv4 address and a few of IPv6. */
+ * keeps only so many. An honest one has an IPv4 address, perhaps a second one, and a few of IPv6. */
 #define GATEWAY_TENURE_NS (10 * BASE_SECOND)
-#define GATEWAY_TENURE_AGE_NS (600 * BASE_SECOND)
-#define GATEWAY_TENURE_ADDRESSES 8
+#define GATEWAY_TENURE_IPV4 2
+#define GATEWAY_TENURE_IPV6 6
 #define GATEWAY_TENURE_HOLDERS 1024
 /* A MAC moves far more rarely than an address, and stations may be silent for as long as switches remember them. */
 #define GATEWAY_GUARD_STATION_AGE_NS (300 * BASE_SECOND)

@@ -13,9 +13,13 @@ struct tenancy {
 	uint64_t since, last; /* it was claimed; `last` 0: nothing is here */
 };
 
+struct holder {
+	struct tenancy ipv4[GATEWAY_TENURE_IPV4], ipv6[GATEWAY_TENURE_IPV6];
+};
+
 struct gateway_tenure {
 	uint64_t seed[2];
-	struct tenancy places[GATEWAY_TENURE_HOLDERS][GATEWAY_TENURE_ADDRESSES];
+	struct holder holders[GATEWAY_TENURE_HOLDERS];
 };
 
 struct gateway_tenure *gateway_tenure_new(const uint64_t seed[static 2]) {
@@ -30,8 +34,15 @@ void gateway_tenure_free(struct gateway_tenure *tenure) {
 	free(tenure);
 }
 
-static size_t holder_of(const struct gateway_tenure *tenure, struct proto_mac client) {
-	return base_siphash13(tenure->seed, slice_of(client.b, sizeof(client.b))) % GATEWAY_TENURE_HOLDERS;
+/* The places for such an address, and how many there are. */
+static struct tenancy *places_of(struct gateway_tenure *tenure, const struct gateway_claim *claim,
+                                 struct proto_mac client, size_t *ret_count) {
+	uint64_t hash = base_siphash13(tenure->seed, slice_of(client.b, sizeof(client.b)));
+	struct holder *holder = &tenure->holders[hash % GATEWAY_TENURE_HOLDERS];
+	bool is_ipv4 = claim->key[0] == 4;
+
+	*ret_count = is_ipv4 ? GATEWAY_TENURE_IPV4 : GATEWAY_TENURE_IPV6;
+	return is_ipv4 ? holder->ipv4 : holder->ipv6;
 }
 
 static bool is_of(const struct tenancy *place, const struct gateway_claim *claim, struct proto_mac client) {
@@ -39,34 +50,28 @@ static bool is_of(const struct tenancy *place, const struct gateway_claim *claim
 	       proto_mac_equal(place->client, client);
 }
 
-static bool is_over(const struct tenancy *place, uint64_t now) {
-	return now - place->last >= GATEWAY_TENURE_AGE_NS;
-}
-
 void gateway_tenure_note(struct gateway_tenure *tenure, const struct gateway_claim *claim, struct proto_mac client,
                          uint64_t now) {
-	struct tenancy *places = tenure->places[holder_of(tenure, client)], *place = &places[0];
+	size_t count;
+	struct tenancy *places = places_of(tenure, claim, client, &count), *place = &places[0];
 
-	for (size_t i = 0; i < GATEWAY_TENURE_ADDRESSES; i++) {
-		if (is_of(&places[i], claim, client)) {
-			place = &places[i];
-			break;
-		}
-		if (places[i].last < place->last)
+	for (size_t i = 0; i < count && !is_of(place, claim, client); i++) {
+		if (is_of(&places[i], claim, client) || places[i].last < place->last)
 			place = &places[i];
 	}
-	if (!is_of(place, claim, client) || is_over(place, now))
+	if (!is_of(place, claim, client))
 		*place = (struct tenancy){.claim = *claim, .client = client, .since = now};
 	place->last = now;
 }
 
-bool gateway_tenure_has(const struct gateway_tenure *tenure, const struct gateway_claim *claim, struct proto_mac client,
+bool gateway_tenure_has(struct gateway_tenure *tenure, const struct gateway_claim *claim, struct proto_mac client,
                         uint64_t now) {
-	const struct tenancy *places = tenure->places[holder_of(tenure, client)];
+	size_t count;
+	const struct tenancy *places = places_of(tenure, claim, client, &count);
 
-	for (size_t i = 0; i < GATEWAY_TENURE_ADDRESSES; i++) {
+	for (size_t i = 0; i < count; i++) {
 		if (is_of(&places[i], claim, client))
-			return now - places[i].since >= GATEWAY_TENURE_NS && !is_over(&places[i], now);
+			return now - places[i].since >= GATEWAY_TENURE_NS;
 	}
 	return false;
 }

@@ -11,10 +11,11 @@ struct gateway_tenure;
 struct gateway_tenure *gateway_tenure_new(const uint64_t seed[static 2]); /* NULL when memory is out */
 void gateway_tenure_free(struct gateway_tenure *tenure);                  /* accepts NULL */
 
-/* This client claims this address; the one that it claimed longest ago is forgotten when it has too many. */
+/* This client claims this address; the one that it claimed longest ago is forgotten when it has too many of the
+ * kind. */
 void gateway_tenure_note(struct gateway_tenure *tenure, const struct gateway_claim *claim, struct proto_mac client,
                          uint64_t now);
-bool gateway_tenure_has(const struct gateway_tenure *tenure, const struct gateway_claim *claim, struct proto_mac client,
+bool gateway_tenure_has(struct gateway_tenure *tenure, const struct gateway_claim *claim, struct proto_mac client,
                         uint64_t now);
 
 #endif

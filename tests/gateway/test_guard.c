@@ -392,8 +392,28 @@ static void test_wanted_address_of_a_remote_client(void **state) {
 	assert_false(allows(guard, claim, later - 1));
 	assert_true(allows(guard, claim, later));
 	assert_false(allows(guard, "ffffffffffff 020000000002 " ARP_REPLY("020000000002", OTHER_IP), later));
-	learn(guard, probe, later + GATEWAY_TENURE_AGE_NS);
-	assert_false(allows(guard, claim, later + GATEWAY_TENURE_AGE_NS)); /* long silent */
+	gateway_guard_free(guard);
+}
+
+/* Another machine that asks for an address takes it from nobody, and who uses one that it asked for has it. */
+static void test_wanted_addresses_have_owners(void **state) {
+	static const char claim[] = REMOTE ARP_REPLY("020000000001", OTHER_IP);
+	static const char packet[] = LAN_STATION "0800 45000014 00000000 40110000 " OTHER_IP " ffffffff";
+	struct gateway_guard *guard = gateway_guard_new(seed);
+	const uint64_t start = 1000 * BASE_SECOND, stale = start + GATEWAY_GUARD_AGE_NS;
+	(void)state;
+	learn(guard, LAN_STATION ARP_REQUEST("001122334455", OTHER_IP), start);
+	learn(guard, "ffffffffffff 00aaaaaaaaaa " ARP_PROBE("00aaaaaaaaaa", OTHER_IP), stale);
+	assert_false(allows(guard, claim, stale + GATEWAY_GUARD_PROBE_NS - 1));
+	assert_true(allows(guard, claim, stale + GATEWAY_GUARD_PROBE_NS));
+	learn(guard, packet, stale + 1); /* it is still there */
+	assert_false(allows(guard, claim, stale + GATEWAY_GUARD_AGE_NS));
+	gateway_guard_free(guard);
+
+	guard = gateway_guard_new(seed);
+	learn(guard, LAN_STATION ARP_PROBE("001122334455", OTHER_IP), start);
+	learn(guard, packet, start + 1);
+	assert_false(allows(guard, claim, start + GATEWAY_GUARD_AGE_NS));
 	gateway_guard_free(guard);
 }
 
@@ -415,7 +435,7 @@ static void test_few_addresses_of_a_remote_client(void **state) {
 		(void)snprintf(text, sizeof(text), REMOTE ARP_REPLY("020000000001", "c0a802%02x"), i);
 		had += allows(guard, text, later);
 	}
-	assert_int_equal(had, GATEWAY_TENURE_ADDRESSES);
+	assert_int_equal(had, GATEWAY_TENURE_IPV4);
 	gateway_guard_free(guard);
 }
 
@@ -481,6 +501,7 @@ int main(void) {
 	    cmocka_unit_test(test_tidies_now_and_then),
 	    cmocka_unit_test(test_wanted_addresses),
 	    cmocka_unit_test(test_wanted_address_of_a_remote_client),
+	    cmocka_unit_test(test_wanted_addresses_have_owners),
 	    cmocka_unit_test(test_few_addresses_of_a_remote_client),
 	    cmocka_unit_test(test_truncated),
 	    cmocka_unit_test(test_truncated_probes),

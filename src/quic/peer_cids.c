@@ -2,7 +2,8 @@
  * its packets before ngtcp2 reads them. Of IDs that it gave up, ngtcp2 remembers 16 until the peer has acknowledged
  * that; a peer that acknowledges none and changes its path then makes an assertion of ngtcp2 fail (conn_recv_pkt
  * in 1.11, and still in 1.25), which would end the relay for everybody. Who cannot announce so many cannot fill that
- * list.
+ * list. The same walk tells a client what a server may say only when the handshake is over: HANDSHAKE_DONE, and the
+ * end of its first ID.
  *
  * Knows just enough of frames to step over them; what is malformed is left to ngtcp2, which ends the connection. Pure.
  */

@@ -169,17 +169,23 @@ static void test_does_not_hear_the_host(void **state) {
 	(void)close(host);
 }
 
+/* One batch: 's' is a frame that fits into an MTU of 600, 'b' one that does not. */
+static void write_sizes(struct fixture *fixture, const char *sizes) {
+	struct test_frame small, big;
+	test_frame_build(&small, BROADCAST ME "88b5 z0010");
+	test_frame_build(&big, BROADCAST ME "88b5 z0400");
+	for (; *sizes != '\0'; sizes++) {
+		const struct test_frame *frame = *sizes == 's' ? &small : &big;
+		gateway_lan_port_write(fixture->port, slice_of(frame->bytes, frame->len));
+	}
+	gateway_lan_port_flush(fixture->port);
+}
+
 /* One frame over the port's MTU must not take the others of its batch along. */
 static void test_a_refused_frame_is_alone(void **state) {
 	struct fixture *fixture = *state;
-	struct test_frame frame, big;
 	private_net_run("ip link set lan0 mtu 600");
-	test_frame_build(&frame, BROADCAST ME "88b5 z0010");
-	test_frame_build(&big, BROADCAST ME "88b5 z0400");
-	gateway_lan_port_write(fixture->port, slice_of(frame.bytes, frame.len));
-	gateway_lan_port_write(fixture->port, slice_of(big.bytes, big.len));
-	gateway_lan_port_write(fixture->port, slice_of(frame.bytes, frame.len));
-	gateway_lan_port_flush(fixture->port);
+	write_sizes(fixture, "sbs");
 	assert_int_equal(fixture->counters.value[OBS_DEVICE_TX_FRAMES], 2);
 	assert_int_equal(fixture->counters.drop[OBS_DROP_DEVICE_FULL], 1);
 }
@@ -187,15 +193,8 @@ static void test_a_refused_frame_is_alone(void **state) {
 /* The other end of a veth pair drops what it does not take, and the kernel says so with the code of a full queue. */
 static void test_a_frame_refused_further_on_is_alone(void **state) {
 	struct fixture *fixture = *state;
-	struct test_frame frame, big;
 	private_net_run("ip link set sw0 mtu 600");
-	test_frame_build(&frame, BROADCAST ME "88b5 z0010");
-	test_frame_build(&big, BROADCAST ME "88b5 z0400");
-	gateway_lan_port_write(fixture->port, slice_of(big.bytes, big.len));
-	gateway_lan_port_write(fixture->port, slice_of(frame.bytes, frame.len));
-	gateway_lan_port_write(fixture->port, slice_of(big.bytes, big.len));
-	gateway_lan_port_write(fixture->port, slice_of(frame.bytes, frame.len));
-	gateway_lan_port_flush(fixture->port);
+	write_sizes(fixture, "bsbs");
 	assert_int_equal(fixture->counters.value[OBS_DEVICE_TX_FRAMES], 2);
 	assert_int_equal(fixture->counters.drop[OBS_DROP_DEVICE_FULL], 2);
 }

@@ -684,6 +684,13 @@ static void test_shard(void **state) {
 	run_shard(true);
 }
 
+static void start_odd(struct net *net, const struct odd *odd) {
+	net_init(net);
+	odd_connect(net, odd);
+	net_run(net, 2 * BASE_SECOND);
+	assert_int_equal(net->at_server[0].done, 1);
+}
+
 /* --- a peer that announces connection IDs without end --- */
 
 /* What the client's next 1-RTT packet consists of, in place of its own frames. */
@@ -742,10 +749,7 @@ static void test_too_many_connection_ids(void **state) {
 	struct net net;
 
 	(void)state;
-	net_init(&net);
-	odd_connect(&net, &odd);
-	net_run(&net, 2 * BASE_SECOND);
-	assert_int_equal(net.at_server[0].done, 1);
+	start_odd(&net, &odd);
 	for (uint8_t number = 10; number <= 22; number++)
 		announce(&net, number, number);
 	announce(&net, 23, 22);
@@ -790,10 +794,7 @@ static void test_long_tls_message(void **state) {
 	struct net net;
 
 	(void)state;
-	net_init(&net);
-	odd_connect(&net, &odd);
-	net_run(&net, 2 * BASE_SECOND);
-	assert_int_equal(net.at_server[0].done, 1);
+	start_odd(&net, &odd);
 	talks_tls = true;
 	net_send(&net.client[0], 100, 1100);
 	net_run(&net, BASE_SECOND);

@@ -51,22 +51,24 @@ int quic_protect_encrypt(uint8_t *dest, const ngtcp2_crypto_aead *aead, const ng
 	           : NGTCP2_ERR_CALLBACK_FAILURE;
 }
 
+static int refuse(struct quic_conn *conn, uint64_t code, const char *text) {
+	quic_close_transport(conn, QUIC_CLOSED_ERROR, code, text);
+	return NGTCP2_ERR_CALLBACK_FAILURE;
+}
+
 /* The last moment before ngtcp2 reads what the peer sent. */
 static int check_frames(struct quic_conn *conn, struct slice frames) {
+	const bool is_client = conn->server == NULL;
 	bool few;
 
-	if (conn->server == NULL && conn->established)
+	if (is_client && conn->established)
 		return 0;
 	few = quic_peer_cids_note(&conn->peer_cids, frames);
-	if (conn->server == NULL ? !conn->peer_cids.final : few)
-		return 0;
-	if (conn->server == NULL)
-		quic_close_transport(conn, QUIC_CLOSED_ERROR, NGTCP2_PROTOCOL_VIOLATION,
-		                     "the peer did not wait for the end of the handshake");
-	else
-		quic_close_transport(conn, QUIC_CLOSED_ERROR, NGTCP2_CONNECTION_ID_LIMIT_ERROR,
-		                     "the peer announced too many connection IDs");
-	return NGTCP2_ERR_CALLBACK_FAILURE;
+	if (is_client && conn->peer_cids.final)
+		return refuse(conn, NGTCP2_PROTOCOL_VIOLATION, "the peer did not wait for the end of the handshake");
+	if (!is_client && !few)
+		return refuse(conn, NGTCP2_CONNECTION_ID_LIMIT_ERROR, "the peer announced too many connection IDs");
+	return 0;
 }
 
 int quic_protect_decrypt(uint8_t *dest, const ngtcp2_crypto_aead *aead, const ngtcp2_crypto_aead_ctx *context,

@@ -65,13 +65,14 @@ struct quic_control {
 	bool blocked;      /* by the peer's flow control */
 };
 
-/* peer_cids.c: the connection IDs that a peer announced, by their numbers; the first it has without saying so. A peer
- * has some to spare (CONNECTION_IDS in conn.c), and one more for each time that it moves to another path by itself. */
+/* peer_frames.c: what the frames of a peer amount to. It announces connection IDs by number, the first without saying
+ * so; it has some to spare (CONNECTION_IDS in conn.c), and one more for each time that it moves to another path. */
 #define QUIC_PEER_CIDS_MAX 14
-struct quic_peer_cids {
-	uint64_t seen;
-	unsigned count;
-	bool final; /* it said what it may only say when the handshake is over */
+struct quic_peer_frames {
+	uint64_t cids; /* a bit for each that it announced */
+	unsigned cids_count;
+	bool too_many_cids; /* more than QUIC_PEER_CIDS_MAX, or of a number that no bit stands for */
+	bool final;         /* it said what it may only say when the handshake is over */
 };
 
 struct quic_conn {
@@ -139,7 +140,7 @@ struct quic_conn {
 	struct base_list half_open; /* in the server's list until the handshake is done */
 	struct base_heap_node timer;
 
-	struct quic_peer_cids peer_cids;
+	struct quic_peer_frames peer_frames;
 };
 
 /* path.c: base_path <-> ngtcp2_path. Family NONE becomes the unspecified address and port 0 of the other side's family,
@@ -248,8 +249,8 @@ int quic_server_new_cid(struct quic_server *server, struct quic_conn *conn, ngtc
                         uint8_t ret_token[static NGTCP2_STATELESS_RESET_TOKENLEN]);
 void quic_server_forget_cid(struct quic_server *server, const struct quic_conn *conn, const ngtcp2_cid *cid);
 
-/* peer_cids.c: for the frames of a packet. False: the peer announced more connection IDs than we follow. */
-bool quic_peer_cids_note(struct quic_peer_cids *cids, struct slice frames);
+/* peer_frames.c: for the frames of an opened packet. */
+void quic_peer_frames_note(struct quic_peer_frames *peer, struct slice frames);
 
 /* gate.c: any thread. */
 enum quic_share { QUIC_SHARE_RETRY, QUIC_SHARE_OTHER, QUIC_SHARE_COUNT };

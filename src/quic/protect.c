@@ -59,14 +59,13 @@ static int refuse(struct quic_conn *conn, uint64_t code, const char *text) {
 /* The last moment before ngtcp2 reads what the peer sent. */
 static int check_frames(struct quic_conn *conn, struct slice frames) {
 	const bool is_client = conn->server == NULL;
-	bool few;
 
 	if (is_client && conn->established)
 		return 0;
-	few = quic_peer_cids_note(&conn->peer_cids, frames);
-	if (is_client && conn->peer_cids.final)
+	quic_peer_frames_note(&conn->peer_frames, frames);
+	if (is_client && conn->peer_frames.final)
 		return refuse(conn, NGTCP2_PROTOCOL_VIOLATION, "the peer did not wait for the end of the handshake");
-	if (!is_client && !few)
+	if (!is_client && conn->peer_frames.too_many_cids)
 		return refuse(conn, NGTCP2_CONNECTION_ID_LIMIT_ERROR, "the peer announced too many connection IDs");
 	return 0;
 }

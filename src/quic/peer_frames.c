@@ -1,9 +1,10 @@
-/* quic/peer_cids.c: how many connection IDs a peer announces (NEW_CONNECTION_ID, RFC 9000 section 19.15), counted in
- * its packets before ngtcp2 reads them. Of IDs that it gave up, ngtcp2 remembers 16 until the peer has acknowledged
- * that; a peer that acknowledges none and changes its path then makes an assertion of ngtcp2 fail (conn_recv_pkt
- * in 1.11, and still in 1.25), which would end the relay for everybody. Who cannot announce so many cannot fill that
- * list. The same walk tells a client what a server may say only when the handshake is over: HANDSHAKE_DONE, and the
- * end of its first ID.
+/* quic/peer_frames.c: looks through a peer's frames before ngtcp2 reads them, for two things that make an assertion of
+ * ngtcp2 fail, and so would end the program (1.11, and still 1.25):
+ *
+ * - Many connection IDs (NEW_CONNECTION_ID, RFC 9000 section 19.15). Of those that it gave up, ngtcp2 remembers 16
+ *   until the peer has acknowledged that; a peer that acknowledges none and then changes its path is too much for
+ *   conn_recv_pkt. Who cannot announce so many cannot fill that list.
+ * - From a server, before the handshake is over: HANDSHAKE_DONE, and the end of its first connection ID.
  *
  * Knows just enough of frames to step over them; what is malformed is left to ngtcp2, which ends the connection. Pure.
  */
@@ -102,38 +103,36 @@ static bool skip_frame(struct slice *rest, uint8_t type) {
 
 /* One that is announced again, because the packet was lost, counts once. Who numbers them so high has announced as
  * many, or will not say. */
-static bool note(struct quic_peer_cids *cids, uint64_t number) {
+static void note_cid(struct quic_peer_frames *peer, uint64_t number) {
 	uint64_t bit = number < 64 ? UINT64_C(1) << number : 0;
 
-	if (bit == 0)
-		return false;
-	if ((cids->seen & bit) == 0)
-		cids->count++;
-	cids->seen |= bit;
-	return cids->count <= QUIC_PEER_CIDS_MAX;
+	if ((peer->cids & bit) == 0)
+		peer->cids_count++;
+	peer->cids |= bit;
+	if (bit == 0 || peer->cids_count > QUIC_PEER_CIDS_MAX)
+		peer->too_many_cids = true;
 }
 
-bool quic_peer_cids_note(struct quic_peer_cids *cids, struct slice frames) {
-	while (frames.len > 0) {
+static bool read_new_cid(struct quic_peer_frames *peer, struct slice *rest) {
+	uint64_t number = 0, retired = 0;
+
+	if (!read_numbers(rest, 1, &number))
+		return false;
+	note_cid(peer, number);
+	if (!read_numbers(rest, 1, &retired))
+		return false;
+	peer->final = peer->final || retired > 0;
+	return rest->len > 0 && skip(rest, 1 + (uint64_t)rest->data[0] + NGTCP2_STATELESS_RESET_TOKENLEN);
+}
+
+void quic_peer_frames_note(struct quic_peer_frames *peer, struct slice frames) {
+	bool more = true;
+
+	while (more && frames.len > 0) {
 		uint8_t type = frames.data[0];
-		uint64_t number = 0, first = 0;
 
 		skip(&frames, 1);
-		cids->final = cids->final || type == FRAME_HANDSHAKE_DONE;
-		if (type != FRAME_NEW_CONNECTION_ID) {
-			if (!skip_frame(&frames, type))
-				return true;
-			continue;
-		}
-		if (!read_numbers(&frames, 1, &number))
-			return true;
-		if (!note(cids, number))
-			return false;
-		if (!read_numbers(&frames, 1, &first))
-			return true;
-		cids->final = cids->final || first > 0;
-		if (frames.len == 0 || !skip(&frames, 1 + (uint64_t)frames.data[0] + NGTCP2_STATELESS_RESET_TOKENLEN))
-			return true;
+		peer->final = peer->final || type == FRAME_HANDSHAKE_DONE;
+		more = type == FRAME_NEW_CONNECTION_ID ? read_new_cid(peer, &frames) : skip_frame(&frames, type);
 	}
-	return true;
 }

@@ -1,4 +1,4 @@
-/* Connection IDs that a peer announces: found behind any frames, counted once each, up to the bound. */
+/* What a peer's frames amount to: connection IDs are found behind any frames and counted once each, up to the bound. */
 #include "unit.h"
 
 #include "quic/internal.h"
@@ -50,34 +50,32 @@ static size_t put_cid(uint8_t *at, uint8_t number) {
 }
 
 /* A copy of just that size, so that the sanitizer sees who reads behind it. */
-static bool note(struct quic_peer_cids *cids, const uint8_t *bytes, size_t len) {
+static void note(struct quic_peer_frames *peer, const uint8_t *bytes, size_t len) {
 	uint8_t *copy = malloc(len > 0 ? len : 1);
-	bool result;
 
 	assert_non_null(copy);
 	memcpy(copy, bytes, len);
-	result = quic_peer_cids_note(cids, slice_of(copy, len));
+	quic_peer_frames_note(peer, slice_of(copy, len));
 	free(copy);
-	return result;
 }
 
 static void test_found(void **state) {
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		uint8_t bytes[2 * FRAME_BYTES_MAX + 8 + TOKEN] = {0};
-		struct quic_peer_cids cids = {0};
+		struct quic_peer_frames peer = {0};
 		size_t len = cases[i].len;
 
 		memcpy(bytes, cases[i].bytes, len);
 		len += put_cid(bytes + len, 5);
 		len += put_cid(bytes + len, 6);
-		unit_assert_true(note(&cids, bytes, len), cases[i].label);
-		unit_assert_int(cids.seen, 1 << 5 | 1 << 6, cases[i].label);
-		unit_assert_int(cids.count, 2, cases[i].label);
+		note(&peer, bytes, len);
+		unit_assert_int(peer.cids, 1 << 5 | 1 << 6, cases[i].label);
+		unit_assert_int(peer.cids_count, 2, cases[i].label);
 		for (size_t cut = 0; cut < len; cut++) {
-			cids = (struct quic_peer_cids){0};
-			unit_assert_true(note(&cids, bytes, cut), cases[i].label);
-			unit_assert_true((cids.seen & ~(UINT64_C(1) << 5 | UINT64_C(1) << 6)) == 0, cases[i].label);
+			peer = (struct quic_peer_frames){0};
+			note(&peer, bytes, cut);
+			unit_assert_true((peer.cids & ~(UINT64_C(1) << 5 | UINT64_C(1) << 6)) == 0, cases[i].label);
 		}
 	}
 }
@@ -89,48 +87,52 @@ static void test_not_found(void **state) {
 	(void)state;
 	for (size_t i = 0; i < sizeof(types); i++) {
 		uint8_t bytes[8 + 8 + TOKEN] = {types[i]};
-		struct quic_peer_cids cids = {0};
+		struct quic_peer_frames peer = {0};
 		size_t len = 1 + (types[i] == 0x08 ? 1 : types[i] == 0x0c ? 2 : 0);
 
 		len += put_cid(bytes + len, 5);
-		unit_assert_true(note(&cids, bytes, len), "not found");
-		unit_assert_int(cids.count, 0, "not found");
+		note(&peer, bytes, len);
+		unit_assert_int(peer.cids_count, 0, "not found");
 	}
 }
 
 /* What comes only after the handshake: its confirmation, and IDs in place of others. */
 static void test_final(void **state) {
 	static const uint8_t ping_done[] = {1, 0x1e};
-	struct quic_peer_cids cids = {0};
+	struct quic_peer_frames peer = {0};
 	uint8_t bytes[8 + TOKEN];
 
 	(void)state;
 	put_cid(bytes, 3);
-	assert_true(note(&cids, bytes, sizeof(bytes)));
-	assert_false(cids.final);
+	note(&peer, bytes, sizeof(bytes));
+	assert_false(peer.final);
 	bytes[2] = 1;
-	assert_true(note(&cids, bytes, sizeof(bytes)));
-	assert_true(cids.final);
-	cids = (struct quic_peer_cids){0};
-	assert_true(note(&cids, ping_done, sizeof(ping_done)));
-	assert_true(cids.final);
+	note(&peer, bytes, sizeof(bytes));
+	assert_true(peer.final);
+	peer = (struct quic_peer_frames){0};
+	note(&peer, ping_done, sizeof(ping_done));
+	assert_true(peer.final);
 }
 
 static void test_bound(void **state) {
-	struct quic_peer_cids cids = {0};
+	struct quic_peer_frames peer = {0};
 	uint8_t bytes[8 + TOKEN];
 
 	(void)state;
 	for (int round = 0; round < 2; round++) {
 		for (uint8_t i = 0; i < QUIC_PEER_CIDS_MAX; i++)
-			assert_true(note(&cids, bytes, put_cid(bytes, (uint8_t)(i * 3))));
+			note(&peer, bytes, put_cid(bytes, (uint8_t)(i * 3)));
 	}
-	assert_false(note(&cids, bytes, put_cid(bytes, 1)));
-	cids = (struct quic_peer_cids){0};
-	assert_true(note(&cids, bytes, put_cid(bytes, 63)));
+	assert_false(peer.too_many_cids);
+	note(&peer, bytes, put_cid(bytes, 1));
+	assert_true(peer.too_many_cids);
+	peer = (struct quic_peer_frames){0};
+	note(&peer, bytes, put_cid(bytes, 63));
+	assert_false(peer.too_many_cids);
 	put_cid(bytes, 0x40); /* a number of two bytes: 64 */
 	bytes[2] = 64;
-	assert_false(note(&cids, bytes, sizeof(bytes)));
+	note(&peer, bytes, sizeof(bytes));
+	assert_true(peer.too_many_cids);
 }
 
 int main(void) {

@@ -25,6 +25,7 @@ struct winmain_client {
 	struct tapwin_device *device;
 	struct loop_source tap_source;
 	bool media;           /* the cable is plugged in */
+	bool was_open;        /* it was before, and all that it needs was right then */
 	uint64_t bad_counted; /* frames that were none, among the session's counters */
 
 	struct route_scope *scope;
@@ -234,29 +235,29 @@ static void on_connecting(void *user, const struct base_addr *relay, uint64_t no
 		obs_note(client->process.log, OBS_WARN, "route_pin", error);
 }
 
+/* What goes wrong at the start would go wrong again. After an outage, a night's sleep for instance, the network is
+ * still settling, and the next check tries anew. */
+static bool may_go_on(struct winmain_client *client, int err, const char *event, const char *error, uint64_t now) {
+	if (err == 0)
+		return true;
+	if (!client->was_open)
+		stop_with(client, err == BASE_E_DENIED ? CLIENT_EXIT_PRIVILEGE : CLIENT_EXIT_DEVICE, event, error, now);
+	else
+		obs_note(client->process.log, OBS_WARN, event, error);
+	return client->was_open;
+}
+
 static bool pin(struct winmain_client *client, uint64_t now) {
 	char error[ROUTE_ERROR_BYTES];
 	int err = client->pin_routes ? route_pin(client->scope, &client->relay, client->tap_luid, error) : 0;
 
-	if (err == 0)
-		return true;
-	if (client->media) {
-		/* Again after an outage: the network is still settling, and the next check tries anew. */
-		obs_note(client->process.log, OBS_WARN, "route_pin", error);
-		return true;
-	}
-	stop_with(client, err == BASE_E_DENIED ? CLIENT_EXIT_PRIVILEGE : CLIENT_EXIT_DEVICE, "route_pin", error, now);
-	return false;
+	return may_go_on(client, err, "route_pin", error, now);
 }
 
 static bool tune(struct winmain_client *client, uint16_t mtu, uint64_t now) {
 	char error[ROUTE_ERROR_BYTES];
-	int err = set_up_adapter(client, mtu, false, error);
 
-	if (err == 0)
-		return true;
-	stop_with(client, err == BASE_E_DENIED ? CLIENT_EXIT_PRIVILEGE : CLIENT_EXIT_DEVICE, "tap_settings", error, now);
-	return false;
+	return may_go_on(client, set_up_adapter(client, mtu, false, error), "tap_settings", error, now);
 }
 
 /* The relay must still be reached by the pinned way now that the tunnel is open. */
@@ -271,7 +272,6 @@ static bool verify_pin(struct winmain_client *client, uint64_t now) {
 
 static void on_joined(void *user, const struct ctrl_welcome *welcome, uint64_t now) {
 	struct winmain_client *client = user;
-	const bool again = client->media;
 	char line[WINMAIN_ADVICE_BYTES];
 	struct base_text text;
 
@@ -287,8 +287,9 @@ static void on_joined(void *user, const struct ctrl_welcome *welcome, uint64_t n
 	}
 	/* Asleep or disabled at this moment it refused the first reads, and no event says so. */
 	(void)loop_timer_set(client->process.loop, &client->resume_timer, now + WINMAIN_RESUME_NS);
-	if (!again && !verify_pin(client, now))
+	if (!client->was_open && !verify_pin(client, now))
 		return;
+	client->was_open = true;
 	diagnose(client);
 }
 

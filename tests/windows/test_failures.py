@@ -243,6 +243,26 @@ class TestWhileBridging(FailureCase):
             self.assertEqual(pc.interrupt(client), 0)
             self.assertEqual(pc.calls(), changes(mtu) + restores(mtu))
 
+    def test_windows_says_no_after_a_long_outage(self):
+        """The network may still be settling, after a night's sleep for instance: it goes on, and tries again."""
+        with Lab() as lab, WindowsPc(lab) as pc:
+            party, client, mtu = join(lab, pc, lasting_certificate=True)
+            client.wait_log('relay route: pinned')
+            party.relay.stop()
+            client.wait_log('media message=disconnected', 75)
+            pc.fail_calls('CreateIpForwardEntry2 5', 'SetIpInterfaceEntry 5')
+            pc.take_route(RELAY)
+            pc.forget_settings(4)
+            client.wait_log('route_not_pinned', 10)
+            party.start_relay()
+            client.wait_log('media message=connected', 30, count=2)
+            self.assertRegex(client.log(), r'warn +route_pin (.|\n)*warn +tap_settings message="SetIpInterfaceEntry')
+            before = len(pc.calls())
+            pc.fail_calls()
+            wait_for(lambda: [call for call in pc.calls()[before:] if call.endswith('-> 0')] == changes(mtu)[:4], 15,
+                     'pin and settings')
+            self.assertEqual(pc.interrupt(client), 0)
+
     def test_asleep_when_the_cable_goes_in(self):
         with Lab() as lab, WindowsPc(lab) as pc:
             party = make_party(lab, lasting_certificate=True)

@@ -9,6 +9,10 @@ void winmain_console_open(void);
 /* The console again as its other programs know it. */
 void winmain_console_close(void);
 
+/* A window goes with its last program: when that is this one, it waits for Enter, `ms` at most (nobody may be there),
+ * so that what was said can be read. */
+void winmain_console_hold(unsigned ms);
+
 /* The class of the hidden window. */
 #define WINMAIN_WINDOW_CLASS L"lanparty-client"
 

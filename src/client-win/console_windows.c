@@ -1,5 +1,6 @@
 #include "client-win/console.h"
 
+#include "client-win/system.h"
 #include "loop/signals_windows.h"
 
 #include <stdbool.h>
@@ -70,4 +71,36 @@ void winmain_console_close(void) {
 	close_window();
 	if (mode_changed)
 		(void)SetConsoleMode(GetStdHandle(STD_INPUT_HANDLE), mode_before | ENABLE_EXTENDED_FLAGS);
+}
+
+static bool is_ours_alone(HANDLE input) {
+	DWORD programs[2], mode;
+
+	return GetConsoleProcessList(programs, 2) == 1 && GetConsoleMode(input, &mode) &&
+	       GetConsoleMode(GetStdHandle(STD_ERROR_HANDLE), &mode);
+}
+
+/* That it is let go may be of the Enter that started the program. */
+static bool is_enter(const INPUT_RECORD *record) {
+	const KEY_EVENT_RECORD *key = &record->Event.KeyEvent;
+
+	return record->EventType == KEY_EVENT && key->bKeyDown && key->wVirtualKeyCode == VK_RETURN;
+}
+
+void winmain_console_hold(unsigned ms) {
+	const HANDLE input = GetStdHandle(STD_INPUT_HANDLE);
+	const ULONGLONG end = GetTickCount64() + ms;
+	INPUT_RECORD record = {.EventType = 0};
+	DWORD count;
+
+	if (!is_ours_alone(input))
+		return;
+	winmain_complain("press Enter to close this window; by itself it closes in a minute");
+	(void)FlushConsoleInputBuffer(input);
+	while (!is_enter(&record)) {
+		const ULONGLONG now = GetTickCount64();
+		if (now >= end || WaitForSingleObject(input, (DWORD)(end - now)) != WAIT_OBJECT_0 ||
+		    !ReadConsoleInputW(input, &record, 1, &count))
+			return;
+	}
 }

@@ -19,5 +19,7 @@
 #define WINMAIN_REOPEN_WAIT_MS 250
 /* The service's log starts anew beyond this size, looked at with the diagnostics; the one before is kept. */
 #define WINMAIN_LOG_BYTES_MAX (4 * 1024 * 1024)
+/* A window that nobody closes goes by itself: a scheduled task has one, too, and should end. */
+#define WINMAIN_HOLD_MS 60000
 
 #endif

@@ -227,6 +227,8 @@ int winmain_run(void) {
 	int status = (int)find_task(&program, &task);
 	if (status == CLIENT_EXIT_OK)
 		status = perform(&program, task);
+	if (status != CLIENT_EXIT_OK)
+		winmain_console_hold(WINMAIN_HOLD_MS);
 	winmain_arguments_free(program.argv);
 	winmain_system_done();
 	return status;

@@ -123,6 +123,14 @@ static int run_service(struct program *program) {
 	return CLIENT_EXIT_OK;
 }
 
+/* In a window; a service that runs is stopped and renewed. */
+static bool another_runs(const struct program *program) {
+	const bool claimed = winmain_claim_instance(program->state_directory) == BASE_E_EXISTS;
+
+	winmain_release_instance();
+	return claimed && !winmain_service_runs();
+}
+
 /* Everything the service will need is looked at now, while somebody reads the answer. */
 static int install_service(const struct program *program) {
 	static char command[WINMAIN_COMMAND_LINE_BYTES];
@@ -151,6 +159,9 @@ static int install_service(const struct program *program) {
 	int err = winmain_check_program(path, error);
 	if (err < 0)
 		return fail(CLIENT_EXIT_USAGE, error);
+	if (another_runs(program))
+		return fail(CLIENT_EXIT_DEVICE,
+		            "--service install: another lanparty-client runs on this PC, in a window; end that one first");
 	err = winmain_service_install(command, error);
 	if (err < 0)
 		return fail(err == BASE_E_DENIED ? CLIENT_EXIT_PRIVILEGE : CLIENT_EXIT_FAILURE, error);

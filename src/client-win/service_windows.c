@@ -164,6 +164,20 @@ int winmain_service_remove(bool *ret_found, char error[static WINMAIN_ERROR_BYTE
 	return err;
 }
 
+bool winmain_service_runs(void) {
+	SERVICE_STATUS status = {.dwCurrentState = SERVICE_STOPPED};
+	SC_HANDLE manager = OpenSCManagerW(NULL, NULL, SC_MANAGER_CONNECT);
+	SC_HANDLE service = manager != NULL ? OpenServiceW(manager, SERVICE_NAME, SERVICE_QUERY_STATUS) : NULL;
+
+	if (service != NULL) {
+		(void)QueryServiceStatus(service, &status);
+		(void)CloseServiceHandle(service);
+	}
+	if (manager != NULL)
+		(void)CloseServiceHandle(manager);
+	return status.dwCurrentState != SERVICE_STOPPED;
+}
+
 /* ---- run ---- */
 
 /* Nothing follows the report that it has stopped, which the manager takes for its end. */

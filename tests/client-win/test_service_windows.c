@@ -269,6 +269,15 @@ static void test_controls(void **state) {
 	assert_int_equal(manager.state_count, 3);
 }
 
+static void test_whether_it_runs(void **state) {
+	(void)state;
+	assert_false(winmain_service_runs());
+	manager.exists = manager.runs = true;
+	assert_true(winmain_service_runs());
+	manager.deaf = 1;
+	assert_true(winmain_service_runs()); /* it starts */
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(test_installed, reset),
@@ -277,6 +286,7 @@ int main(void) {
 	    cmocka_unit_test_setup(test_no_restarts, reset),
 	    cmocka_unit_test_setup(test_what_its_end_says, reset),
 	    cmocka_unit_test_setup(test_controls, reset),
+	    cmocka_unit_test_setup(test_whether_it_runs, reset),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -68,6 +68,20 @@ class TestService(unittest.TestCase):
             self.assertNotEqual(pc.run('reg', 'query', KEY, check=False)[0], 0)
             self.assertIn('There is no service', pc.run_client('--service', 'remove')[1])
 
+    def test_not_beside_a_client_in_a_window(self):
+        """It would not run, whatever is said, and be started again and again."""
+        with Lab() as lab, WindowsPc(lab) as pc:
+            party = make_party(lab, lasting_certificate=True)
+            client = pc.start_client(party)  # there is no relay yet
+            client.wait_log('relay_connecting')
+            status, out, err = pc.run_client('--service', 'install', *pc.options(party))
+            self.assertEqual((status, out), (3, ''))
+            self.assertIn('another lanparty-client runs on this PC, in a window; end that one first', err)
+            self.assertNotEqual(pc.run('reg', 'query', KEY, check=False)[0], 0)
+            self.assertEqual(pc.interrupt(client), 0)
+            self.install(pc, party)
+            self.assertEqual(pc.run_client('--service', 'remove')[0], 0)
+
     def test_not_from_where_others_can_write(self):
         with Lab() as lab, WindowsPc(lab, adapters=0) as pc:
             party = make_party(lab)

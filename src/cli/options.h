@@ -59,6 +59,8 @@ const char *cli_text(const struct cli_values *values, const char *name);
 uint64_t cli_number(const struct cli_values *values, const char *name);
 bool cli_flag(const struct cli_values *values, const char *name);
 bool cli_given(const struct cli_values *values, const char *name);
+/* Given in a file, and not on the command line. */
+bool cli_from_file(const struct cli_values *values, const char *name);
 size_t cli_list_count(const struct cli_values *values, const char *name);
 const char *cli_list_item(const struct cli_values *values, const char *name, size_t index);
 

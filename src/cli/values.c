@@ -293,6 +293,10 @@ bool cli_given(const struct cli_values *values, const char *name) {
 	return values->values[must_find(values, name)].count > 0;
 }
 
+bool cli_from_file(const struct cli_values *values, const char *name) {
+	return values->values[must_find(values, name)].line > 0;
+}
+
 size_t cli_list_count(const struct cli_values *values, const char *name) {
 	size_t index = must_find(values, name);
 

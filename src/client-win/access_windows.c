@@ -12,14 +12,23 @@
 #define WIDE_PATH 1024
 #define NAME_UNITS 257 /* of a group, and of whose it is */
 
-/* The service that owns what belongs to Windows, Program Files too. */
-static bool is_trusted_installer(PSID sid) {
+static bool is_sid(PSID sid, const wchar_t *text) {
 	PSID known;
-	if (!ConvertStringSidToSidW(L"S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464", &known))
+	if (!ConvertStringSidToSidW(text, &known))
 		return false;
 	const bool same = EqualSid(sid, known);
 	(void)LocalFree(known);
 	return same;
+}
+
+/* The service that owns what belongs to Windows, Program Files too. */
+static bool is_trusted_installer(PSID sid) {
+	return is_sid(sid, L"S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464");
+}
+
+/* "Owner rights": whoever owns it, who is looked at by itself. The identity has them. */
+static bool is_owner(PSID sid) {
+	return is_sid(sid, L"S-1-3-4");
 }
 
 /* An account that is in the group of administrators. With "Continue", Explorer gives full control over a folder to the
@@ -71,7 +80,7 @@ static DWORD rights_of_others(PACL acl, PSID own, bool inside) {
 		/* Whoever makes something inside has its rights: where others may make nothing, that is nobody of them. */
 		if ((ace->Header.AceFlags & INHERIT_ONLY_ACE) != 0 && IsWellKnownSid(&ace->SidStart, WinCreatorOwnerSid))
 			continue;
-		if (!is_trusted(&ace->SidStart, own))
+		if (!is_owner(&ace->SidStart) && !is_trusted(&ace->SidStart, own))
 			rights |= ace->Mask;
 	}
 	return rights;
@@ -124,15 +133,18 @@ static bool lets_replace(DWORD rights, bool is_drive) {
 	return (rights & (replace | move)) != 0;
 }
 
-static int complain(DWORD number, const char *what, const char *path, char error[static WINMAIN_ERROR_BYTES]) {
+struct subject {
+	const char *path, *advice;
+	char *error; /* WINMAIN_ERROR_BYTES */
+};
+
+static int complain(const struct subject *subject, DWORD number, const char *what, const char *path) {
 	struct base_text text;
 
-	base_text_init(&text, error, WINMAIN_ERROR_BYTES);
+	base_text_init(&text, subject->error, WINMAIN_ERROR_BYTES);
 	if (number == 0) {
-		base_text_addf(&text,
-		               "others than administrators can change %s%s, and a service has all rights: use the installer, "
-		               "or a folder under Program Files",
-		               what, path);
+		base_text_addf(&text, "others than administrators can change %s%s, and a service has all rights: %s", what,
+		               path, subject->advice);
 		return BASE_E_DENIED;
 	}
 	base_text_addf(&text, "who can change %s%s: ", what, path);
@@ -140,10 +152,10 @@ static int complain(DWORD number, const char *what, const char *path, char error
 	return BASE_E_IO;
 }
 
-static int check_one(const wchar_t *wide, const char *what, const char *path, char error[static WINMAIN_ERROR_BYTES]) {
+static int check_one(const struct subject *subject, const wchar_t *wide, const char *what) {
 	DWORD rights = GENERIC_ALL, number = winmain_rights_of_others(wide, &rights);
 
-	return number == 0 && !winmain_rights_change(rights) ? 0 : complain(number, what, path, error);
+	return number == 0 && !winmain_rights_change(rights) ? 0 : complain(subject, number, what, subject->path);
 }
 
 /* Cuts the name down to the folder it is in. False: it is in none. Without its backslash a drive would mean the folder
@@ -158,8 +170,8 @@ static bool go_up(wchar_t *wide, bool *ret_is_drive) {
 	return true;
 }
 
-/* Whoever may rename a folder above can put another one with another program in its place. */
-static int check_above(wchar_t *wide, char error[static WINMAIN_ERROR_BYTES]) {
+/* Whoever may rename a folder above can put another one with another file in its place. */
+static int check_above(const struct subject *subject, wchar_t *wide) {
 	char folder[WIDE_PATH * 3];
 	bool is_drive = false;
 
@@ -168,25 +180,33 @@ static int check_above(wchar_t *wide, char error[static WINMAIN_ERROR_BYTES]) {
 		if (number == 0 && !lets_replace(rights, is_drive))
 			continue;
 		(void)WideCharToMultiByte(CP_UTF8, 0, wide, -1, folder, sizeof(folder), NULL, NULL);
-		return complain(number, "the folder ", folder, error);
+		return complain(subject, number, "the folder ", folder);
 	}
 	return 0;
 }
 
-int winmain_check_program(const char *path, char error[static WINMAIN_ERROR_BYTES]) {
+static int check(const struct subject *subject) {
 	wchar_t wide[WIDE_PATH];
 	struct base_text text;
+	bool is_drive = false;
 
-	base_text_init(&text, error, WINMAIN_ERROR_BYTES);
-	if (MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, path, -1, wide, WIDE_PATH) == 0) {
-		base_text_addf(&text, "%s: ", path);
+	if (MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, subject->path, -1, wide, WIDE_PATH) == 0) {
+		base_text_init(&text, subject->error, WINMAIN_ERROR_BYTES);
+		base_text_addf(&text, "%s: ", subject->path);
 		winmain_add_system_error(&text, GetLastError());
 		return BASE_E_IO;
 	}
-	int err = check_one(wide, "", path, error);
-	bool is_drive = false;
+	int err = check_one(subject, wide, "");
 	if (err != 0 || !go_up(wide, &is_drive))
 		return err;
-	err = check_one(wide, "the folder of ", path, error);
-	return err == 0 ? check_above(wide, error) : err;
+	err = check_one(subject, wide, "the folder of ");
+	return err == 0 ? check_above(subject, wide) : err;
+}
+
+int winmain_check_program(const char *path, char error[static WINMAIN_ERROR_BYTES]) {
+	return check(&(struct subject){path, "use the installer, or a folder under Program Files", error});
+}
+
+int winmain_check_file(const char *path, char error[static WINMAIN_ERROR_BYTES]) {
+	return check(&(struct subject){path, "copy it to C:\\ProgramData\\lanparty", error});
 }

@@ -45,6 +45,16 @@ static bool takes_file(const char *argument) {
 	return false;
 }
 
+static bool is_slash(char c) {
+	return c == '\\' || c == '/';
+}
+
+bool winmain_is_full_path(const char *path) {
+	const bool has_drive = path[0] != '\0' && path[1] == ':';
+
+	return has_drive ? is_slash(path[2]) : is_slash(path[0]) && is_slash(path[1]);
+}
+
 bool winmain_service_command(struct base_text *out, const char *program, int argc, const char *const *argv,
                              bool (*absolute)(void *user, const char *path, struct base_text *out), void *user) {
 	winmain_quote(out, program);

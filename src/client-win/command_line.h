@@ -17,4 +17,7 @@ void winmain_quote(struct base_text *out, const char *argument);
 bool winmain_service_command(struct base_text *out, const char *program, int argc, const char *const *argv,
                              bool (*absolute)(void *user, const char *path, struct base_text *out), void *user);
 
+/* "C:\x" and "\\server\x" say where a file is; other names depend on the folder that a program runs in. */
+bool winmain_is_full_path(const char *path);
+
 #endif

@@ -131,6 +131,37 @@ static bool another_runs(const struct program *program) {
 	return claimed && !winmain_service_runs();
 }
 
+/* Of a file that the service will read with all rights, and from another folder than this one. */
+static bool check_file(const struct cli_values *values, const char *name, const char *path,
+                       char error[static WINMAIN_ERROR_BYTES]) {
+	char full[WINMAIN_PATH_BYTES], message[WINMAIN_ERROR_BYTES];
+	struct base_text text, reason;
+
+	base_text_init(&text, full, sizeof(full));
+	base_text_init(&reason, message, sizeof(message));
+	if (cli_from_file(values, name) && !winmain_is_full_path(path))
+		base_text_addf(&reason, "--%s '%.120s': a service needs the full path", name, path);
+	else if (!winmain_absolute_path(NULL, path, &text) || text.truncated)
+		base_text_addf(&reason, "--%s '%.120s': the path is too long", name, path);
+	else
+		return winmain_check_file(full, error) == 0;
+	base_text_init(&text, error, WINMAIN_ERROR_BYTES);
+	cli_error_place(values, message, &text);
+	return false;
+}
+
+static bool check_files(const struct cli_values *values, char error[static WINMAIN_ERROR_BYTES]) {
+	const char *config = cli_text(values, "config");
+
+	if ((config != NULL && !check_file(values, "config", config, error)) ||
+	    !check_file(values, "identity", cli_text(values, "identity"), error))
+		return false;
+	for (size_t i = 0; i < cli_list_count(values, "relay-ca-cert"); i++)
+		if (!check_file(values, "relay-ca-cert", cli_list_item(values, "relay-ca-cert", i), error))
+			return false;
+	return true;
+}
+
 /* Everything the service will need is looked at now, while somebody reads the answer. */
 static int install_service(const struct program *program) {
 	static char command[WINMAIN_COMMAND_LINE_BYTES];
@@ -148,6 +179,8 @@ static int install_service(const struct program *program) {
 		return fail(CLIENT_EXIT_FAILURE, "the TLS library cannot be set up");
 	if (!link_setup_init(&setup, &options, program->argc, arguments(program)))
 		status = fail(setup.status, setup.text);
+	else if (!check_files(setup.values, error))
+		status = fail(CLIENT_EXIT_USAGE, error);
 	link_setup_done(&setup);
 	quic_global_done();
 	if (status != CLIENT_EXIT_OK)

@@ -30,6 +30,8 @@ int winmain_own_directory(const char *path, char notice[static WINMAIN_ERROR_BYT
 /* Whether others than administrators can put another program in the place of this one, also by way of a folder above,
  * which a service would run with all rights: 0; BASE_E_DENIED: they can; BASE_E_IO: it can't be told. With `error`. */
 int winmain_check_program(const char *path, char error[static WINMAIN_ERROR_BYTES]);
+/* The same of a file that a service reads, which says where it connects to and whom it trusts; a full path. */
+int winmain_check_file(const char *path, char error[static WINMAIN_ERROR_BYTES]);
 
 void winmain_host_name(char *buf, size_t cap);
 /* This program's own path. */

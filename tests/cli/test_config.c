@@ -96,6 +96,9 @@ static void test_command_line_wins(void **state) {
 	assert_true(cli_flag(values, "verbose"));
 	assert_true(cli_given(values, "verbose"));
 	assert_int_equal(cli_number(values, "bytes"), 7);
+	assert_true(cli_from_file(values, "bytes"));
+	assert_false(cli_from_file(values, "room"));
+	assert_false(cli_from_file(values, "listen"));
 	cli_values_free(values);
 }
 

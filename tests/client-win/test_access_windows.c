@@ -137,6 +137,21 @@ static void test_who_may_change_it(void **state) {
 	lists.above = lists.drive = DRIVE;
 }
 
+static void test_a_file_of_the_service(void **state) {
+	char path[MAX_PATH], error[WINMAIN_ERROR_BYTES];
+	(void)state;
+	(void)snprintf(path, sizeof(path), "%s\\below\\program.exe", folder);
+	lists.program = lists.folder = ADMINISTRATORS;
+	assert_int_equal(winmain_check_file(path, error), 0);
+	lists.program = "O:BAD:P(A;;FA;;;SY)(A;;FA;;;BA)(A;;FA;;;S-1-3-4)"; /* as an identity is written */
+	assert_int_equal(winmain_check_file(path, error), 0);
+	lists.program = "O:S-1-5-21-1-2-3-1001D:P(A;;FA;;;SY)(A;;FA;;;BA)(A;;FA;;;S-1-3-4)";
+	assert_int_equal(winmain_check_file(path, error), BASE_E_DENIED);
+	lists.program = ADMINISTRATORS "(A;;0x1301bf;;;BU)";
+	assert_int_equal(winmain_check_file(path, error), BASE_E_DENIED);
+	assert_non_null(strstr(error, "and a service has all rights: copy it to C:\\ProgramData\\lanparty"));
+}
+
 static void test_on_the_drive_itself(void **state) {
 	char path[32], error[WINMAIN_ERROR_BYTES];
 	(void)state;
@@ -166,6 +181,7 @@ static void test_not_to_be_told(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(test_who_may_change_it, make_program, remove_program),
+	    cmocka_unit_test_setup_teardown(test_a_file_of_the_service, make_program, remove_program),
 	    cmocka_unit_test(test_on_the_drive_itself),
 	    cmocka_unit_test(test_not_to_be_told),
 	};

@@ -68,8 +68,19 @@ static void test_a_service_command_that_cannot_be(void **state) {
 	}
 }
 
+static void test_full_paths(void **state) {
+	static const char *const full[] = {"C:\\x", "c:/x/y", "\\\\server\\x", "//server/x"};
+	static const char *const others[] = {"", "x", "C", "C:", "C:x", "\\", "\\x", "/x", ".\\x", "..\\x"};
+	(void)state;
+	for (size_t i = 0; i < sizeof(full) / sizeof(full[0]); i++)
+		unit_assert_int(winmain_is_full_path(full[i]), true, full[i]);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		unit_assert_int(winmain_is_full_path(others[i]), false, others[i]);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_full_paths),
 	    cmocka_unit_test(test_quoting),
 	    cmocka_unit_test(test_service_command),
 	    cmocka_unit_test(test_a_service_command_that_cannot_be),

@@ -1,13 +1,14 @@
 """The Windows client as a service: installed, renewed, crashed, removed, each time with the routes as they should be."""
 import os
 import re
+import shutil
 import signal
 import subprocess
 import unittest
 
 from lab import Lab, wait_for
 from test_join import changes, make_party, restores
-from winlab import HOST, STATE, WindowsPc
+from winlab import HOST, STATE, WindowsPc, windows_path
 
 KEY = r'HKLM\System\CurrentControlSet\Services\lanparty-client'
 
@@ -19,8 +20,15 @@ class TestService(unittest.TestCase):
         finally:
             self.assertEqual(pc.calls(), calls)
 
+    @staticmethod
+    def options(pc, party, *more):
+        """With the certificate where nobody else can change it."""
+        certificate = os.path.join(pc.folder, 'relay-cert')
+        shutil.copy(party.certificate, certificate)
+        return pc.options(party, *more, certificate=certificate)
+
     def install(self, pc, party, *more):
-        status, out, err = pc.run_client('--service', 'install', *pc.options(party, *more))
+        status, out, err = pc.run_client('--service', 'install', *self.options(pc, party, *more))
         self.assertEqual((status, err), (0, ''))
         self.assertIn(r'runs, and starts with Windows. Its log: C:\ProgramData\lanparty\client.log', out)
 
@@ -74,7 +82,7 @@ class TestService(unittest.TestCase):
             party = make_party(lab, lasting_certificate=True)
             client = pc.start_client(party)  # there is no relay yet
             client.wait_log('relay_connecting')
-            status, out, err = pc.run_client('--service', 'install', *pc.options(party))
+            status, out, err = pc.run_client('--service', 'install', *self.options(pc, party))
             self.assertEqual((status, out), (3, ''))
             self.assertIn('another lanparty-client runs on this PC, in a window; end that one first', err)
             self.assertNotEqual(pc.run('reg', 'query', KEY, check=False)[0], 0)
@@ -89,11 +97,35 @@ class TestService(unittest.TestCase):
             for path, name in ((pc.client, 'change C:'), (pc.folder, 'change the folder of C:'), (pc.above, 'change the folder C:')):
                 mode = os.stat(path).st_mode
                 os.chmod(path, 0o777)
-                status, _, err = pc.run_client('--service', 'install', *pc.options(party))
+                status, _, err = pc.run_client('--service', 'install', *self.options(pc, party))
                 os.chmod(path, mode)
                 self.assertEqual(status, 2, err)
                 self.assertIn(f'others than administrators can {name}', err)
                 self.assertNotEqual(pc.run('reg', 'query', KEY, check=False)[0], 0)
+
+    def test_not_with_files_that_others_can_change(self):
+        """They say where it connects to, and whom it trusts."""
+        with Lab() as lab, WindowsPc(lab, adapters=0) as pc:
+            party = make_party(lab)
+            party.start_relay()
+            options = self.options(pc, party)
+            certificate, config = (os.path.join(pc.folder, name) for name in ('relay-cert', 'party.conf'))
+            with open(config, 'w', encoding='utf-8') as file:
+                file.write('log-level = debug\n')
+            for path in (certificate, config):
+                os.chmod(path, 0o666)
+                status, _, err = pc.run_client('--service', 'install', *options, '--config', windows_path(config))
+                os.chmod(path, 0o644)
+                self.assertEqual(status, 2, err)
+                self.assertIn(f'others than administrators can change {windows_path(path)}, ', err)
+            with self.subTest('it runs in another folder'):
+                with open(config, 'w', encoding='utf-8') as file:
+                    file.write('relay = 127.0.0.1:9\nroom = R\nrelay-ca-cert = relay-cert\n')
+                status, _, err = pc.run('cmd', '/c', f'cd /d {windows_path(pc.folder)} && lanparty-client --service install '
+                                        '--config party.conf', check=False)
+                self.assertEqual(status, 2, err)
+                self.assertIn("party.conf:3: relay-ca-cert 'relay-cert': a service needs the full path", err)
+            self.assertNotEqual(pc.run('reg', 'query', KEY, check=False)[0], 0)
 
     def test_what_the_service_lacks_is_said_at_once(self):
         with Lab() as lab, WindowsPc(lab, adapters=0) as pc:

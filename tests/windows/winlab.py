@@ -111,6 +111,8 @@ def _hold(prefix):
 
 
 def windows_path(path):
+    if path.startswith(DRIVE_C + '/'):
+        return 'C:' + path[len(DRIVE_C):].replace('/', '\\')
     return 'Z:' + path.replace('/', '\\')
 
 

@@ -88,20 +88,20 @@ static int receive_one(struct udp_socket *self, uint8_t *slot, struct udp_chunk 
 
 int udp_recv(struct udp_socket *self, struct udp_chunk chunks[static UDP_RX_CHUNKS_MAX]) {
 	WSANETWORKEVENTS events;
-	int count = 0;
+	int count = 0, got = 0;
 
 	/* First, so that what arrives from now on sets the event again. */
 	if (WSAEnumNetworkEvents(self->socket, self->event, &events) != 0)
 		return BASE_E_IO;
-	for (int i = 0; i < UDP_RX_CHUNKS_MAX; i++) {
-		int got = receive_one(self, self->slots + (size_t)count * self->slot_bytes, &chunks[count]);
-
+	for (int i = 0; i < UDP_RX_CHUNKS_MAX && got >= 0; i++) {
+		got = receive_one(self, self->slots + (size_t)count * self->slot_bytes, &chunks[count]);
 		if (got == BASE_E_AGAIN)
 			return count;
-		if (got < 0)
-			return count > 0 ? count : BASE_E_IO;
-		count += got;
+		if (got > 0)
+			count++;
 	}
-	SetEvent(self->event); /* there may be more */
+	if (got < 0 && count == 0)
+		return got;
+	SetEvent(self->event); /* there may be more; and what a broken socket said before it broke goes first */
 	return count;
 }

@@ -59,12 +59,46 @@ static void test_room_is_reported(void **state) {
 	udp_close(sender);
 }
 
+static unsigned received;
+
+static INT WSAAPI one_and_no_more(SOCKET of, WSAMSG *message, DWORD *len, WSAOVERLAPPED *overlapped,
+                                  LPWSAOVERLAPPED_COMPLETION_ROUTINE done) {
+	static const struct sockaddr_in from = {.sin_family = AF_INET};
+
+	(void)of, (void)overlapped, (void)done;
+	if (received++ > 0) {
+		WSASetLastError(WSAENOTSOCK);
+		return SOCKET_ERROR;
+	}
+	memcpy(message->name, &from, sizeof(from));
+	message->lpBuffers[0].buf[0] = 'x';
+	message->Control.len = 0;
+	message->dwFlags = 0;
+	*len = 1;
+	return 0;
+}
+
+/* No packet will set the event of a socket that is beyond use: the loop must come back all the same, to hear of it. */
+static void test_breaks_behind_a_datagram(void **state) {
+	static struct udp_chunk chunks[UDP_RX_CHUNKS_MAX];
+	struct udp_socket *broken = open_at("127.0.0.1", false, false);
+
+	(void)state;
+	received = 0;
+	broken->receive = one_and_no_more;
+	assert_int_equal(udp_recv(broken, chunks), 1);
+	assert_true(system_wait(udp_fd(broken), 0));
+	assert_int_equal(udp_recv(broken, chunks), BASE_E_IO);
+	udp_close(broken);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_options),
 	    cmocka_unit_test(test_no_shared_ports),
 	    cmocka_unit_test(test_probe_is_honest),
 	    cmocka_unit_test(test_room_is_reported),
+	    cmocka_unit_test(test_breaks_behind_a_datagram),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,6 +17,7 @@
 #define IOCTL_SET_MEDIA IOCTL_OF(6)
 
 #define ANSWER_MS_MAX 5000 /* what a driver may take for an IOCTL, or for giving cancelled requests back */
+#define IOCTL_BYTES_MAX 12 /* a version's */
 
 struct slot {
 	OVERLAPPED io;
@@ -34,6 +35,9 @@ struct tapwin_device {
 	HANDLE file, read_event, ioctl_event;
 	struct ring reads, writes;
 	struct slot read_slots[TAPWIN_READS], write_slots[TAPWIN_WRITES];
+	OVERLAPPED ioctl;
+	uint8_t ioctl_bytes[IOCTL_BYTES_MAX];
+	bool ioctl_kept; /* the driver neither answers it nor gives it back */
 	bool paused;     /* the driver is not ready: no reads are posted */
 	bool pause_told; /* the caller knows */
 	DWORD failure;   /* beyond use since this error */
@@ -132,7 +136,7 @@ void tapwin_device_close(struct tapwin_device *device) {
 	if (device->file != INVALID_HANDLE_VALUE) {
 		(void)tapwin_device_set_media(device, false, ignored);
 		(void)CancelIoEx(device->file, NULL);
-		given_back = ring_wait(&device->reads) && ring_wait(&device->writes);
+		given_back = ring_wait(&device->reads) && ring_wait(&device->writes) && !device->ioctl_kept;
 		CloseHandle(device->file);
 	}
 	if (device->read_event != NULL)
@@ -144,27 +148,46 @@ void tapwin_device_close(struct tapwin_device *device) {
 		free(device);
 }
 
+static bool is_answered(const struct tapwin_device *device) {
+	return WaitForSingleObject(device->ioctl_event, ANSWER_MS_MAX) == WAIT_OBJECT_0;
+}
+
+/* A driver that does not even give it back must not hold us up for ever. */
+static DWORD wait_for_answer(struct tapwin_device *device, DWORD *ret_len) {
+	DWORD err;
+
+	const bool in_time = is_answered(device);
+	if (!in_time) {
+		(void)CancelIoEx(device->file, &device->ioctl);
+		device->ioctl_kept = !is_answered(device);
+		if (device->ioctl_kept)
+			return WAIT_TIMEOUT;
+	}
+	err = GetOverlappedResult(device->file, &device->ioctl, ret_len, FALSE) ? ERROR_SUCCESS : GetLastError();
+	return in_time || err == ERROR_SUCCESS ? err : WAIT_TIMEOUT;
+}
+
 /* The same buffer in and out, and never an empty one: some driver versions insist. */
 static int ask(struct tapwin_device *device, const char *what, DWORD code, void *buf, DWORD len,
                char error[static TAPWIN_ERROR_BYTES]) {
-	OVERLAPPED io = {.hEvent = device->ioctl_event};
 	DWORD got = 0, err = ERROR_SUCCESS;
 
-	if (!DeviceIoControl(device->file, code, buf, len, buf, len, &got, &io)) {
+	if (device->ioctl_kept)
+		return tapwin_fail(error, what, WAIT_TIMEOUT);
+	device->ioctl = (OVERLAPPED){.hEvent = device->ioctl_event};
+	memcpy(device->ioctl_bytes, buf, len);
+	if (!DeviceIoControl(device->file, code, device->ioctl_bytes, len, device->ioctl_bytes, len, &got,
+	                     &device->ioctl)) {
 		err = GetLastError();
-		if (err == ERROR_IO_PENDING) {
-			const bool late = WaitForSingleObject(device->ioctl_event, ANSWER_MS_MAX) != WAIT_OBJECT_0;
-
-			if (late)
-				(void)CancelIoEx(device->file, &io);
-			err = GetOverlappedResult(device->file, &io, &got, TRUE) ? ERROR_SUCCESS : GetLastError();
-			if (late && err != ERROR_SUCCESS)
-				err = WAIT_TIMEOUT;
-		}
+		if (err == ERROR_IO_PENDING)
+			err = wait_for_answer(device, &got);
 	}
 	if (err == ERROR_SUCCESS && got < len && code != IOCTL_SET_MEDIA)
 		err = ERROR_INVALID_DATA;
-	return err == ERROR_SUCCESS ? 0 : tapwin_fail(error, what, err);
+	if (err != ERROR_SUCCESS)
+		return tapwin_fail(error, what, err);
+	memcpy(buf, device->ioctl_bytes, len);
+	return 0;
 }
 
 int tapwin_device_version(struct tapwin_device *device, uint32_t ret[static 3], char error[static TAPWIN_ERROR_BYTES]) {

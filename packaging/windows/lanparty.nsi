@@ -24,6 +24,11 @@ Unicode true
 ; How long a service that was just stopped may keep its file: 20 times 250 ms.
 !define BUSY_TRIES 20
 !define BUSY_WAIT_MS 250
+; Windows' numbers: rights, and states of a service.
+!define SC_MANAGER_CONNECT 1
+!define SERVICE_QUERY_STATUS 4
+!define SERVICE_START_PENDING 2
+!define SERVICE_STOP_PENDING 3
 
 Name "${NAME} ${VERSION}"
 OutFile "${OUTPUT}"
@@ -84,14 +89,41 @@ Var Stopped ; 1: the service ran, and was stopped here
 !macroend
 !define Warn "!insertmacro Warn"
 
+; The state of the service into $0; 0: it can't be told.
+!macro ServiceState
+	StrCpy $0 0
+	System::Call 'advapi32::OpenSCManagerW(p 0, p 0, i ${SC_MANAGER_CONNECT}) p .r1'
+	System::Call 'advapi32::OpenServiceW(p r1, w "${SERVICE}", i ${SERVICE_QUERY_STATUS}) p .r2'
+	System::Call '*(i 0, i 0, i 0, i 0, i 0, i 0, i 0) p .r3' ; SERVICE_STATUS
+	System::Call 'advapi32::QueryServiceStatus(p r2, p r3)'
+	System::Call '*$3(i, i .r0)'
+	System::Free $3
+	System::Call 'advapi32::CloseServiceHandle(p r2)'
+	System::Call 'advapi32::CloseServiceHandle(p r1)'
+!macroend
+
+; While it starts it takes no controls: it is told again.
 !macro StopService
 	StrCpy $Stopped 0
+	StrCpy $4 0
 	ReadRegStr $0 HKLM "${SERVICE_KEY}" "ImagePath"
 	${If} $0 != ""
-		${Run} '"$SYSDIR\net.exe" stop ${SERVICE}' ; fails when it does not run
-		${If} $0 == 0
-			StrCpy $Stopped 1
-		${EndIf}
+		${Do}
+			${Run} '"$SYSDIR\net.exe" stop ${SERVICE}' ; fails when it does not run
+			${If} $0 == 0
+				StrCpy $Stopped 1
+			${EndIf}
+			!insertmacro ServiceState
+			IntOp $4 $4 + 1
+			${If} $4 > ${BUSY_TRIES}
+				${ExitDo}
+			${EndIf}
+			${If} $0 != ${SERVICE_START_PENDING}
+			${AndIf} $0 != ${SERVICE_STOP_PENDING}
+				${ExitDo}
+			${EndIf}
+			Sleep ${BUSY_WAIT_MS}
+		${Loop}
 	${EndIf}
 !macroend
 

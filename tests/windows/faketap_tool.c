@@ -6,6 +6,7 @@
  *   faketap_tool bridge GUID PORT PEER-PORT [FIELD=NUMBER ...]    copies frames between the adapter and UDP on loopback
  *   faketap_tool end-session CLASS logoff|shutdown                tells the window of this class as Windows does
  *   faketap_tool unprivileged PROGRAM [ARGUMENT ...]              runs it without an administrator's rights
+ *   faketap_tool --service run                                    in the client's place, a service that starts slowly
  *
  * A FIELD is one of struct faketap_config's switches. A datagram that says "set FIELD=NUMBER" changes one later. */
 #include "tests/windows/faketap_client.h"
@@ -19,6 +20,7 @@
 #include <string.h>
 
 #define COMMAND "set "
+#define SLOW_START_MS 3000
 
 static void *wire;
 static SOCKET udp;
@@ -151,6 +153,43 @@ static int hold(const char *guid) {
 	return 0;
 }
 
+static SERVICE_STATUS_HANDLE service;
+static HANDLE stop;
+
+static void report(DWORD state) {
+	SERVICE_STATUS status = {.dwServiceType = SERVICE_WIN32_OWN_PROCESS,
+	                         .dwCurrentState = state,
+	                         .dwControlsAccepted = state == SERVICE_RUNNING ? SERVICE_ACCEPT_STOP : 0,
+	                         .dwWaitHint = 2 * SLOW_START_MS};
+
+	(void)SetServiceStatus(service, &status);
+}
+
+static DWORD WINAPI on_control(DWORD control, DWORD type, LPVOID data, LPVOID user) {
+	(void)type, (void)data, (void)user;
+	if (control == SERVICE_CONTROL_STOP)
+		(void)SetEvent(stop);
+	return NO_ERROR;
+}
+
+static void WINAPI serve(DWORD argc, LPSTR *argv) {
+	(void)argc, (void)argv;
+	stop = CreateEventW(NULL, TRUE, FALSE, NULL);
+	service = RegisterServiceCtrlHandlerExA("lanparty-client", on_control, NULL);
+	report(SERVICE_START_PENDING);
+	Sleep(SLOW_START_MS);
+	report(SERVICE_RUNNING);
+	(void)WaitForSingleObject(stop, INFINITE);
+	report(SERVICE_STOPPED);
+}
+
+static int run_slow_service(void) {
+	char name[] = "lanparty-client";
+	const SERVICE_TABLE_ENTRYA table[] = {{name, serve}, {NULL, NULL}};
+
+	return StartServiceCtrlDispatcherA(table) ? 0 : complain("only Windows starts this");
+}
+
 int main(int argc, char **argv) {
 	if (argc == 8 && strcmp(argv[1], "install") == 0) {
 		const struct faketap_adapter adapter = {.driver = argv[2],
@@ -170,6 +209,8 @@ int main(int argc, char **argv) {
 		return end_session(argv[2], argv[3]);
 	if (argc >= 3 && strcmp(argv[1], "unprivileged") == 0)
 		return run_unprivileged(argv + 2);
+	if (argc >= 3 && strcmp(argv[argc - 2], "--service") == 0)
+		return run_slow_service();
 	if (argc >= 5 && strcmp(argv[1], "bridge") == 0)
 		return bridge(argc, argv);
 	return complain("install DRIVER GUID SUBKEY NAME MAC VERSION | remove GUID SUBKEY | hold [GUID] | bridge GUID PORT "

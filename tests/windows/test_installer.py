@@ -283,6 +283,24 @@ class TestInstaller(WineCase):
         self.uninstall()
         self.assert_nothing_left(state=['client-identity.json', 'client.conf'])
 
+    def test_upgrade_while_the_service_starts(self):
+        """It takes no controls then, so it is told again, and runs again afterwards."""
+        self.add_adapter()
+        self.install(self.configuration(), '/SERVICE')
+        wine('net', 'stop', 'lanparty-client')
+        self.wait('the end of the service', lambda: service_state() == 1)
+        program = os.path.join(HOME, PROGRAM)
+        size = os.stat(program).st_size
+        shutil.copy(TOOL, program)
+        wine('sc', 'start', 'lanparty-client')
+        self.assertEqual(service_state(), 2)
+        self.install()
+        self.assert_installed()
+        self.assertEqual(os.stat(program).st_size, size)
+        self.wait('the service again', lambda: service_state() == 4)
+        self.uninstall('/PURGE')
+        self.assert_nothing_left()
+
     def test_upgrade_and_removal_under_a_running_client(self):
         """Both are refused, and nothing is changed."""
         self.add_adapter()

@@ -7,7 +7,8 @@
 
 #define WINMAIN_ERROR_BYTES 320
 
-/* Messages in UTF-8, whatever the console's code page; and libraries only from Windows' own folder. */
+/* Messages in UTF-8, whatever the console's code page; and libraries only from Windows' own folder from now on: those
+ * that the program is linked with are there already, and came from beside it if they lay there. */
 void winmain_system_init(void);
 /* What is printed is out, and the console's code page is what it was: the console outlives us. */
 void winmain_system_done(void);

@@ -27,7 +27,7 @@ static bool to_utf8(const wchar_t *text, char *buf, size_t cap) {
 static UINT code_page_before; /* 0: there is no console */
 
 void winmain_system_init(void) {
-	/* An elevated program must not load a library that lies beside it or in the current folder. */
+	/* An elevated program must not load a library that lies in the current folder, nor more of those beside it. */
 	(void)SetDefaultDllDirectories(LOAD_LIBRARY_SEARCH_SYSTEM32);
 	code_page_before = GetConsoleOutputCP();
 	(void)SetConsoleOutputCP(CP_UTF8);

@@ -70,12 +70,6 @@ static uint64_t number(const char *text, uint64_t low, uint64_t high) {
 
 /* --- events --- */
 
-static void on_resolve(void *user, uint64_t now) {
-	struct station *station = user;
-
-	client_session_addresses(station->session, &relay.addr, 1, now);
-}
-
 static void on_joined(void *user, const struct ctrl_welcome *welcome, uint64_t now) {
 	struct station *station = user;
 
@@ -109,7 +103,6 @@ static void on_ended(void *user, enum client_exit status, const char *why, uint6
 }
 
 static const struct client_events events = {
-    .resolve = on_resolve,
     .joined = on_joined,
     .peer_joined = on_peer_joined,
     .peer_left = on_peer_left,
@@ -124,11 +117,18 @@ static struct proto_mac station_mac(size_t index) {
 	return (struct proto_mac){{0x02, 0x62, (uint8_t)getpid(), 0, (uint8_t)(index >> 8), (uint8_t)index}};
 }
 
+static void on_resolve(void *user, uint64_t now) {
+	struct station *station = user;
+
+	client_session_addresses(station->session, &relay.addr, 1, now);
+}
+
 static void open_station(const char *room, size_t pool_frames, struct quic_trust *trust, uint64_t now) {
 	size_t index = station_count++;
 	struct station *station = &stations[index];
 	struct udp_options udp = {.local = {.family = relay.addr.family}};
-	struct link_transport_options transport = {.server_name = "localhost", .trust = trust, .settings = {.seal = seal}};
+	struct link_transport_options transport = {
+	    .server_name = "localhost", .trust = trust, .settings = {.seal = seal}, .resolve = on_resolve, .user = station};
 	struct client_config config = {
 	    .role = CTRL_ROLE_CLIENT, .mac = station_mac(index), .seed = index, .pool_frames = pool_frames};
 

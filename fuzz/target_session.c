@@ -51,6 +51,11 @@ struct world {
 	size_t joins, losses, ends, peers, frames, sends;
 };
 
+static void on_resolve(void *user, uint64_t now) {
+	(void)now;
+	MUST(!((struct world *)user)->open);
+}
+
 static int on_open(void *user, const struct base_addr *remote, uint8_t steer_byte, uint64_t now) {
 	struct world *world = user;
 
@@ -99,11 +104,6 @@ static uint64_t on_rtt(void *user) {
 
 static void on_wake(void *user) {
 	MUST(((struct world *)user)->open);
-}
-
-static void on_resolve(void *user, uint64_t now) {
-	(void)now;
-	MUST(!((struct world *)user)->open);
 }
 
 static void on_joined(void *user, const struct ctrl_welcome *welcome, uint64_t now) {
@@ -196,10 +196,9 @@ static int on_open_frame(void *user, void *peer, const struct proto_sealed *seal
 
 static const struct client_cipher cipher = {on_begin, on_seal, on_cipher_peer, on_cipher_peer_free, on_open_frame};
 
-static const struct client_transport transport = {on_open,   on_close,   on_control_send, on_flushed,
-                                                  on_budget, on_settled, on_rtt,          on_wake};
-static const struct client_events events = {on_resolve, on_joined, on_peer_joined, on_peer_left,
-                                            on_frame,   on_lost,   on_ended};
+static const struct client_transport transport = {on_resolve, on_open,    on_close, on_control_send, on_flushed,
+                                                  on_budget,  on_settled, on_rtt,   on_wake};
+static const struct client_events events = {on_joined, on_peer_joined, on_peer_left, on_frame, on_lost, on_ended};
 
 static void check(const struct world *world) {
 	struct client_session *session = world->session;

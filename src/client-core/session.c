@@ -95,7 +95,7 @@ static void resolve(struct client_session *session, uint64_t now) {
 	session->steer_byte = proto_steer_byte(session->config.room);
 	session->shards_tried = 0;
 	change_state(session, CLIENT_RESOLVING, now + limit, now);
-	session->events->resolve(session->events_user, now);
+	session->transport->resolve(session->transport_user, now);
 }
 
 /* Tries again later, or ends when the owner wants no retries. `why` is in session->why. */

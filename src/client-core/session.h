@@ -75,6 +75,9 @@ struct client_peer {
 
 /* Downward: what the session asks of its transport. One connection at a time. */
 struct client_transport {
+	/* Finds the relay's addresses (again) and answers with client_session_addresses or client_session_resolve_failed,
+	 * later or from inside this call. */
+	void (*resolve)(void *user, uint64_t now);
 	/* Starts a connection to `remote` whose first connection ID has the group of `steer_byte` (base/steer.h); the
 	 * transport later calls client_session_connected or _lost. 0 or an error. */
 	int (*open)(void *user, const struct base_addr *remote, uint8_t steer_byte, uint64_t now);
@@ -90,9 +93,6 @@ struct client_transport {
 
 /* Upward: what the session tells its owner. Events may call client_session_send and the getters, nothing else. */
 struct client_events {
-	/* Resolve the relay (again) and answer with client_session_addresses or client_session_resolve_failed, later or
-	 * from inside this call. */
-	void (*resolve)(void *user, uint64_t now);
 	void (*joined)(void *user, const struct ctrl_welcome *welcome, uint64_t now);
 	void (*peer_joined)(void *user, const struct client_peer *peer, uint64_t now);
 	void (*peer_left)(void *user, const struct client_peer *peer, enum ctrl_leave_reason reason, uint64_t now);
@@ -148,11 +148,10 @@ void client_session_leave(struct client_session *session, enum ctrl_leave_reason
 uint64_t client_session_deadline(const struct client_session *session);
 void client_session_tick(struct client_session *session, uint64_t now);
 
+/* From the transport. */
 void client_session_addresses(struct client_session *session, const struct base_addr *addrs, size_t count,
                               uint64_t now);
 void client_session_resolve_failed(struct client_session *session, const char *why, uint64_t now);
-
-/* From the transport. */
 void client_session_connected(struct client_session *session, uint64_t now);
 void client_session_lost(struct client_session *session, enum client_loss loss, const char *why, uint64_t now);
 void client_session_control(struct client_session *session, struct slice bytes, bool fin, uint64_t now);

@@ -225,7 +225,7 @@ static void on_tick(void *user, uint64_t now) {
 	loop_timer_set(driver->options.loop, &driver->tick, now + TICK_NS);
 }
 
-/* --- the session's events: `resolve` is answered here, the others go on to the owner --- */
+/* --- the relay's addresses --- */
 
 static void stop_resolving(struct link_driver *driver) {
 	loop_remove(driver->options.loop, &driver->resolver_source);
@@ -269,52 +269,6 @@ static void on_resolve(void *user, uint64_t now) {
 	}
 }
 
-static void on_joined(void *user, const struct ctrl_welcome *welcome, uint64_t now) {
-	struct link_driver *driver = user;
-
-	driver->options.events->joined(driver->options.user, welcome, now);
-}
-
-static void on_peer_joined(void *user, const struct client_peer *peer, uint64_t now) {
-	struct link_driver *driver = user;
-
-	driver->options.events->peer_joined(driver->options.user, peer, now);
-}
-
-static void on_peer_left(void *user, const struct client_peer *peer, enum ctrl_leave_reason reason, uint64_t now) {
-	struct link_driver *driver = user;
-
-	driver->options.events->peer_left(driver->options.user, peer, reason, now);
-}
-
-static void on_frame(void *user, uint32_t source_peer, struct slice frame, uint64_t now) {
-	struct link_driver *driver = user;
-
-	driver->options.events->frame(driver->options.user, source_peer, frame, now);
-}
-
-static void on_lost(void *user, const char *why, uint64_t now) {
-	struct link_driver *driver = user;
-
-	driver->options.events->lost(driver->options.user, why, now);
-}
-
-static void on_ended(void *user, enum client_exit status, const char *why, uint64_t now) {
-	struct link_driver *driver = user;
-
-	driver->options.events->ended(driver->options.user, status, why, now);
-}
-
-static const struct client_events driver_events = {
-    .resolve = on_resolve,
-    .joined = on_joined,
-    .peer_joined = on_peer_joined,
-    .peer_left = on_peer_left,
-    .frame = on_frame,
-    .lost = on_lost,
-    .ended = on_ended,
-};
-
 /* --- life --- */
 
 /* A first socket shows early whether there can be one; the relay's address may ask for the other family later. */
@@ -340,13 +294,14 @@ int link_driver_new(const struct link_driver_options *options, struct link_drive
 	driver->resolver_source = (struct loop_source){.ready = on_resolved, .user = driver, .fd = -1};
 	loop_timer_init(&driver->timer, on_timer, driver);
 	loop_timer_init(&driver->tick, on_tick, driver);
+	transport.resolve = on_resolve;
 	transport.opening = on_opening;
 	transport.wake = on_wake;
 	transport.user = driver;
 	err = link_transport_new(&transport, &driver->transport);
 	if (err == 0)
-		err = client_session_new(&options->session, &link_transport_ops, driver->transport, &driver_events, driver,
-		                         &driver->session);
+		err = client_session_new(&options->session, &link_transport_ops, driver->transport, options->events,
+		                         options->user, &driver->session);
 	if (err == 0) {
 		link_transport_attach(driver->transport, driver->session);
 		err = open_first_socket(driver);

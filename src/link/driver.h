@@ -16,8 +16,8 @@ struct link_driver_options {
 	struct net_endpoint relay;
 	struct link_transport_options transport;
 	struct client_config session;
-	const struct client_events *events; /* the driver handles `resolve` itself; the field may be NULL */
-	void *user;
+	const struct client_events *events;
+	void *user; /* of the events and of the calls below */
 	bool no_offload;
 	/* Called before and after the driver writes its packets, once per turn; may be NULL. In the first the owner
 	 * flushes its device: what came has waited longer than what goes. */

@@ -130,6 +130,12 @@ static void transport_wake(void *user) {
 		transport->options.wake(transport->options.user);
 }
 
+static void transport_resolve(void *user, uint64_t now) {
+	struct link_transport *transport = user;
+
+	transport->options.resolve(transport->options.user, now);
+}
+
 static int transport_open(void *user, const struct base_addr *remote, uint8_t steer_byte, uint64_t now) {
 	struct link_transport *transport = user;
 	struct quic_client_options options = {
@@ -206,6 +212,7 @@ static uint64_t transport_rtt_ns(void *user) {
 }
 
 const struct client_transport link_transport_ops = {
+    .resolve = transport_resolve,
     .open = transport_open,
     .close = transport_close,
     .control_send = transport_control_send,

@@ -13,11 +13,13 @@ struct link_transport_options {
 	struct quic_trust *trust;
 	struct quic_settings settings;
 	struct base_addr local; /* the local address every path gets; family NONE is replaced by the remote's wildcard */
+	/* As client_transport.resolve. */
+	void (*resolve)(void *user, uint64_t now);
 	/* Called before each connection is made; an error is the session's failed attempt. May be NULL. */
 	int (*opening)(void *user, const struct base_addr *remote, uint64_t now);
 	/* Called when there is something new to write, possibly often; may be NULL. */
 	void (*wake)(void *user);
-	void *user; /* of both */
+	void *user; /* of these calls */
 };
 
 /* The vtable to hand to client_session_new, with the link_transport as its user pointer. */

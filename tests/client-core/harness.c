@@ -13,6 +13,14 @@ const struct base_addr harness_addrs[3] = {
     {.family = BASE_FAMILY_V4, .ip = {192, 0, 2, 2}, .port = 443},
 };
 
+static void on_resolve(void *user, uint64_t now) {
+	struct harness *h = user;
+
+	h->resolves++;
+	if (h->resolve_at_once)
+		client_session_addresses(h->session, harness_addrs, 1, now);
+}
+
 static int on_open(void *user, const struct base_addr *remote, uint8_t steer_byte, uint64_t now) {
 	struct harness *h = user;
 
@@ -67,6 +75,7 @@ static void on_wake(void *user) {
 }
 
 static const struct client_transport transport = {
+    .resolve = on_resolve,
     .open = on_open,
     .close = on_close,
     .control_send = on_control_send,
@@ -76,14 +85,6 @@ static const struct client_transport transport = {
     .rtt_ns = on_rtt,
     .wake = on_wake,
 };
-
-static void on_resolve(void *user, uint64_t now) {
-	struct harness *h = user;
-
-	h->resolves++;
-	if (h->resolve_at_once)
-		client_session_addresses(h->session, harness_addrs, 1, now);
-}
 
 static void on_joined(void *user, const struct ctrl_welcome *welcome, uint64_t now) {
 	(void)now;
@@ -138,7 +139,6 @@ static void on_ended(void *user, enum client_exit status, const char *why, uint6
 }
 
 static const struct client_events events = {
-    .resolve = on_resolve,
     .joined = on_joined,
     .peer_joined = on_peer_joined,
     .peer_left = on_peer_left,

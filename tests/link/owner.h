@@ -14,7 +14,6 @@ struct owner {
 	uint8_t frame[2048];
 };
 
-/* Without `resolve`. */
 extern const struct client_events owner_events;
 
 struct client_config owner_config(uint8_t last_mac_octet);

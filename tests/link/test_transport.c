@@ -35,7 +35,6 @@ struct packet {
 static struct world {
 	struct relay relay;
 	struct client client[CLIENTS];
-	struct client_events events;
 	struct quic_trust *trust;
 	uint64_t now;
 	bool cut;
@@ -63,8 +62,6 @@ static int setup(void **state) {
 	world.now = 1000 * BASE_SECOND;
 	relay_init(&world.relay);
 	world.trust = relay_trust(&world.relay);
-	world.events = owner_events;
-	world.events.resolve = on_resolve;
 	return 0;
 }
 
@@ -84,6 +81,7 @@ static struct client *start(size_t index, const struct client_config *config) {
 	struct link_transport_options options = {
 	    .server_name = "relay.test",
 	    .trust = world.trust,
+	    .resolve = on_resolve,
 	    .opening = on_opening,
 	    .user = client,
 	};
@@ -96,7 +94,7 @@ static struct client *start(size_t index, const struct client_config *config) {
 	}
 	assert_int_equal(link_transport_new(&options, &client->transport), 0);
 	assert_int_equal(
-	    client_session_new(config, &link_transport_ops, client->transport, &world.events, client, &client->session), 0);
+	    client_session_new(config, &link_transport_ops, client->transport, &owner_events, client, &client->session), 0);
 	link_transport_attach(client->transport, client->session);
 	client_session_start(client->session, world.now);
 	return client;

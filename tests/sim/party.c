@@ -150,13 +150,6 @@ static void event_time(struct sim_member *member, uint64_t now) {
 	member->last_event = now;
 }
 
-static void on_resolve(void *user, uint64_t now) {
-	struct sim_member *member = user;
-
-	event_time(member, now);
-	client_session_addresses(member->session, &member->party->relay.address, 1, now);
-}
-
 static void on_joined(void *user, const struct ctrl_welcome *welcome, uint64_t now) {
 	struct sim_member *member = user;
 
@@ -217,7 +210,6 @@ static void on_ended(void *user, enum client_exit status, const char *why, uint6
 }
 
 static const struct client_events events = {
-    .resolve = on_resolve,
     .joined = on_joined,
     .peer_joined = on_peer_joined,
     .peer_left = on_peer_left,
@@ -253,6 +245,13 @@ static void member_tick(void *user, uint64_t now) {
 }
 
 static const struct sim_driver member_driver = {member_recv, member_write, member_deadline, member_tick};
+
+static void on_resolve(void *user, uint64_t now) {
+	struct sim_member *member = user;
+
+	event_time(member, now);
+	client_session_addresses(member->session, &member->party->relay.address, 1, now);
+}
 
 static void on_wake(void *user) {
 	struct sim_member *member = user;
@@ -351,8 +350,12 @@ void sim_member_set_room_key(struct sim_member *member, const char *passphrase) 
 
 void sim_member_start(struct sim_member *member) {
 	struct sim_party *party = member->party;
-	const struct link_transport_options transport = {
-	    .server_name = "relay.test", .trust = party->trust, .settings = party->quic, .wake = on_wake, .user = member};
+	const struct link_transport_options transport = {.server_name = "relay.test",
+	                                                 .trust = party->trust,
+	                                                 .settings = party->quic,
+	                                                 .resolve = on_resolve,
+	                                                 .wake = on_wake,
+	                                                 .user = member};
 	struct client_config config = {.role = member->role,
 	                               .mac = member->mac,
 	                               .retry = !member->no_retry,

@@ -19,12 +19,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 		assert(rest.len < before);
 		before = rest.len;
 		if (netlink_parse_route(message.payload, &route) == 0) {
-			assert(route.prefix <= netlink_ip_bytes(&route.dest) * 8);
+			assert(route.prefix <= base_addr_ip_bytes(&route.dest) * 8);
 			(void)netlink_route_covers(&route, &route.dest);
 			(void)netlink_route_better(&route, &route);
 		}
 		if (netlink_parse_address(message.payload, &address) == 0)
-			assert(netlink_ip_bytes(&address.addr) != 0 && !netlink_address_better(&address, &address));
+			assert(base_addr_ip_bytes(&address.addr) != 0 && !netlink_address_better(&address, &address));
 		if (netlink_parse_link(message.payload, &link) == 0)
 			assert(link.mtu != 0);
 		if (netlink_parse_error(message.payload, &code) == 0)

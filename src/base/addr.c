@@ -17,6 +17,32 @@ bool base_path_equal(const struct base_path *a, const struct base_path *b) {
 	return base_addr_equal(&a->local, &b->local) && base_addr_equal(&a->remote, &b->remote);
 }
 
+size_t base_addr_ip_bytes(const struct base_addr *addr) {
+	return addr->family == BASE_FAMILY_V4 ? 4 : addr->family == BASE_FAMILY_V6 ? 16 : 0;
+}
+
+bool base_addr_same_prefix(const struct base_addr *a, const struct base_addr *b, size_t bits) {
+	const size_t whole = bits / 8, rest = bits % 8;
+
+	if (a->family != b->family || bits > base_addr_ip_bytes(a) * 8 || memcmp(a->ip, b->ip, whole) != 0)
+		return false;
+	return rest == 0 || (a->ip[whole] ^ b->ip[whole]) >> (8 - rest) == 0;
+}
+
+bool base_addr_is_link_local(const struct base_addr *addr) {
+	static const struct base_addr v4 = {.family = BASE_FAMILY_V4, .ip = {169, 254}};
+	static const struct base_addr v6 = {.family = BASE_FAMILY_V6, .ip = {0xfe, 0x80}};
+
+	return base_addr_same_prefix(addr, &v4, 16) || base_addr_same_prefix(addr, &v6, 10);
+}
+
+bool base_addr_is_loopback(const struct base_addr *addr) {
+	static const struct base_addr v4 = {.family = BASE_FAMILY_V4, .ip = {127}};
+	static const struct base_addr v6 = {.family = BASE_FAMILY_V6, .ip = {[15] = 1}};
+
+	return base_addr_same_prefix(addr, &v4, 8) || base_addr_same_prefix(addr, &v6, 128);
+}
+
 /* The longest run of at least two zero groups, which RFC 5952 section 4.2 shortens to "::". */
 static void find_zero_run(const uint8_t ip[static 16], int *ret_start, int *ret_len) {
 	int start = -1, len = 0;

@@ -25,6 +25,15 @@ struct base_path {
 bool base_addr_equal(const struct base_addr *a, const struct base_addr *b);
 bool base_path_equal(const struct base_path *a, const struct base_path *b);
 
+/* How many bytes of `ip` are the address: 4 or 16, 0 for no family. */
+size_t base_addr_ip_bytes(const struct base_addr *addr);
+/* Whether they are of one family and their first `bits` bits agree; false if they do not have so many. */
+bool base_addr_same_prefix(const struct base_addr *a, const struct base_addr *b, size_t bits);
+/* What hosts give themselves: 169.254/16 (RFC 3927 section 2.1) and fe80::/10 (RFC 4291 section 2.5.6). */
+bool base_addr_is_link_local(const struct base_addr *addr);
+/* 127/8 (RFC 1122 section 3.2.1.3) and ::1 (RFC 4291 section 2.5.3). */
+bool base_addr_is_loopback(const struct base_addr *addr);
+
 /* "192.0.2.1:443", "[2001:db8::1]:443" (RFC 5952); "-" for no family. Returns `buf`. */
 const char *base_addr_text(const struct base_addr *addr, char buf[static BASE_ADDR_TEXT_BYTES]);
 

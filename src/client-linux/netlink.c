@@ -20,10 +20,6 @@ static uint8_t os_family(uint8_t family) {
 	return family == BASE_FAMILY_V4 ? AF_INET : family == BASE_FAMILY_V6 ? AF_INET6 : AF_UNSPEC;
 }
 
-size_t netlink_ip_bytes(const struct base_addr *addr) {
-	return addr->family == BASE_FAMILY_V4 ? 4 : addr->family == BASE_FAMILY_V6 ? 16 : 0;
-}
-
 /* ---- building ---- */
 
 static void put(struct netlink_request *request, const void *bytes, size_t len) {
@@ -94,9 +90,9 @@ void netlink_change_route(struct netlink_request *request, uint32_t seq, enum ne
 
 	begin(request, add ? RTM_NEWROUTE : RTM_DELROUTE, (uint16_t)(NLM_F_ACK | (add ? NLM_F_CREATE | NLM_F_EXCL : 0)),
 	      seq, &info, sizeof(info));
-	attribute(request, RTA_DST, route->dest.ip, netlink_ip_bytes(&route->dest));
+	attribute(request, RTA_DST, route->dest.ip, base_addr_ip_bytes(&route->dest));
 	if (!on_link)
-		attribute(request, RTA_GATEWAY, route->gateway.ip, netlink_ip_bytes(&route->gateway));
+		attribute(request, RTA_GATEWAY, route->gateway.ip, base_addr_ip_bytes(&route->gateway));
 	attribute(request, RTA_OIF, &ifindex, sizeof(ifindex));
 	if (route->metric != 0)
 		attribute(request, RTA_PRIORITY, &route->metric, sizeof(route->metric));
@@ -104,7 +100,7 @@ void netlink_change_route(struct netlink_request *request, uint32_t seq, enum ne
 }
 
 void netlink_get_route(struct netlink_request *request, uint32_t seq, const struct base_addr *dest, bool matched) {
-	const size_t ip_bytes = netlink_ip_bytes(dest);
+	const size_t ip_bytes = base_addr_ip_bytes(dest);
 	const struct rtmsg info = {.rtm_family = os_family(dest->family),
 	                           .rtm_dst_len = (uint8_t)(ip_bytes * 8),
 	                           .rtm_flags = matched ? RTM_F_FIB_MATCH : 0};
@@ -193,7 +189,7 @@ static int value_u32(struct slice value, uint32_t *ret) {
 static int value_ip(struct slice value, uint8_t family, struct base_addr *ret) {
 	struct base_addr addr = {.family = family};
 
-	if (value.len != netlink_ip_bytes(&addr))
+	if (value.len != base_addr_ip_bytes(&addr))
 		return BASE_E_LENGTH;
 	memcpy(addr.ip, value.data, value.len);
 	*ret = addr;
@@ -246,7 +242,7 @@ int netlink_parse_route(struct slice payload, struct netlink_route *ret) {
 	int err = base_family_of(info.rtm_family, &route.dest.family);
 	if (err < 0)
 		return err;
-	if (route.prefix > netlink_ip_bytes(&route.dest) * 8)
+	if (route.prefix > base_addr_ip_bytes(&route.dest) * 8)
 		return BASE_E_LENGTH;
 	struct slice rest = slice_of(payload.data + sizeof(info), payload.len - sizeof(info));
 	struct slice value;
@@ -292,7 +288,7 @@ int netlink_parse_address(struct slice payload, struct netlink_address *ret) {
 		return err;
 	if (address.addr.family == BASE_FAMILY_NONE)
 		return BASE_E_SHORT;
-	if (address.prefix > netlink_ip_bytes(&address.addr) * 8)
+	if (address.prefix > base_addr_ip_bytes(&address.addr) * 8)
 		return BASE_E_LENGTH;
 	*ret = address;
 	return 0;
@@ -332,27 +328,17 @@ int netlink_parse_link(struct slice payload, struct netlink_link_state *ret) {
 
 /* ---- choosing ---- */
 
-static bool same_prefix(const struct base_addr *a, const struct base_addr *b, uint8_t prefix) {
-	const size_t whole = prefix / 8;
-	const unsigned bits = prefix % 8;
-
-	if (a->family != b->family || memcmp(a->ip, b->ip, whole) != 0)
-		return false;
-	return bits == 0 || ((a->ip[whole] ^ b->ip[whole]) >> (8 - bits)) == 0;
-}
-
 bool netlink_route_covers(const struct netlink_route *route, const struct base_addr *dest) {
-	return same_prefix(&route->dest, dest, route->prefix);
+	return base_addr_same_prefix(&route->dest, dest, route->prefix);
 }
 
-/* Neither 127/8 nor what hosts give themselves (RFC 3927). */
 static bool has_network(const struct base_addr *addr) {
-	return addr->family == BASE_FAMILY_V4 && addr->ip[0] != 127 && !(addr->ip[0] == 169 && addr->ip[1] == 254);
+	return addr->family == BASE_FAMILY_V4 && !base_addr_is_loopback(addr) && !base_addr_is_link_local(addr);
 }
 
 bool netlink_same_network(const struct netlink_address *a, const struct netlink_address *b) {
 	return has_network(&a->addr) && has_network(&b->addr) &&
-	       same_prefix(&a->addr, &b->addr, a->prefix < b->prefix ? a->prefix : b->prefix);
+	       base_addr_same_prefix(&a->addr, &b->addr, a->prefix < b->prefix ? a->prefix : b->prefix);
 }
 
 bool netlink_route_better(const struct netlink_route *a, const struct netlink_route *b) {
@@ -360,9 +346,7 @@ bool netlink_route_better(const struct netlink_route *a, const struct netlink_ro
 }
 
 static int address_rank(const struct netlink_address *address) {
-	const bool global =
-	    address->scope == RT_SCOPE_UNIVERSE &&
-	    !(address->addr.family == BASE_FAMILY_V4 && address->addr.ip[0] == 169 && address->addr.ip[1] == 254);
+	const bool global = address->scope == RT_SCOPE_UNIVERSE && !base_addr_is_link_local(&address->addr);
 	const bool v4 = address->addr.family == BASE_FAMILY_V4;
 
 	return (global ? 2 : 0) + (v4 ? 1 : 0);

@@ -93,7 +93,4 @@ bool netlink_address_better(const struct netlink_address *a, const struct netlin
 /* Whether both are IPv4 addresses of networks that overlap, so that one of them hides machines of the other. */
 bool netlink_same_network(const struct netlink_address *a, const struct netlink_address *b);
 
-/* 4 or 16, 0 for no family. */
-size_t netlink_ip_bytes(const struct base_addr *addr);
-
 #endif

@@ -60,14 +60,13 @@ static void enter(struct lintap_route_pin *pin, enum obs_tristate state, int err
 
 /* The relay is this machine, or on its own wire and named as such: no route of the LAN can take that over. */
 static bool needs_no_pin(const struct lintap_route_pin *pin, const struct netlink_route *now) {
-	const bool link_local =
-	    pin->relay.family == BASE_FAMILY_V6 && pin->relay.ip[0] == 0xfe && (pin->relay.ip[1] & 0xc0) == 0x80;
+	const bool link_local = pin->relay.family == BASE_FAMILY_V6 && base_addr_is_link_local(&pin->relay);
 
 	return now->type == RTN_LOCAL || link_local;
 }
 
 static bool is_host_route(const struct lintap_route_pin *pin, const struct netlink_route *route) {
-	return route->prefix == netlink_ip_bytes(&pin->relay) * 8 && route->ifindex != 0;
+	return route->prefix == base_addr_ip_bytes(&pin->relay) * 8 && route->ifindex != 0;
 }
 
 static bool same_way(const struct netlink_route *a, const struct netlink_route *b) {
@@ -174,7 +173,7 @@ static int install(struct lintap_route_pin *pin) {
 	if (found && !same_way(&pin->route, &way))
 		take_out(pin);
 	const struct netlink_route wanted = {.dest = pin->relay,
-	                                     .prefix = (uint8_t)(netlink_ip_bytes(&pin->relay) * 8),
+	                                     .prefix = (uint8_t)(base_addr_ip_bytes(&pin->relay) * 8),
 	                                     .gateway = way.gateway,
 	                                     .ifindex = way.ifindex,
 	                                     .metric = pin->tap_ifindex,

@@ -271,9 +271,8 @@ static int look_once(const struct route_scope *scope, struct look *ret, char err
 }
 
 static bool leads_into_tunnel(const struct route_scope *scope, const struct look *now) {
-	const uint8_t bits = scope->relay.family == BASE_FAMILY_V6 ? 128 : 32;
-
-	return now->view.best != NULL && now->best.luid == scope->tap_luid && now->best.prefix == bits;
+	return now->view.best != NULL && now->best.luid == scope->tap_luid &&
+	       now->best.prefix == base_addr_ip_bytes(&scope->relay) * 8;
 }
 
 static void say_removed(const struct route_scope *scope) {

@@ -6,35 +6,8 @@
 
 #define IPV6_MTU_MIN 1280 /* RFC 8200 section 5; Windows refuses less */
 
-static size_t ip_bits(const struct base_addr *addr) {
-	return addr->family == BASE_FAMILY_V6 ? 128 : 32;
-}
-
 static bool same_ip(const struct base_addr *a, const struct base_addr *b) {
 	return a->family == b->family && memcmp(a->ip, b->ip, sizeof(a->ip)) == 0;
-}
-
-static bool same_prefix(const struct base_addr *a, const struct base_addr *b, size_t bits) {
-	const size_t whole = bits / 8;
-	const uint8_t mask = (uint8_t)(0xff00 >> bits % 8);
-
-	if (a->family != b->family || bits > ip_bits(a) || memcmp(a->ip, b->ip, whole) != 0)
-		return false;
-	return bits % 8 == 0 || ((a->ip[whole] ^ b->ip[whole]) & mask) == 0;
-}
-
-static bool is_link_local(const struct base_addr *addr) {
-	if (addr->family == BASE_FAMILY_V4)
-		return addr->ip[0] == 169 && addr->ip[1] == 254;
-	return addr->ip[0] == 0xfe && (addr->ip[1] & 0xc0) == 0x80;
-}
-
-static bool is_loopback(const struct base_addr *addr) {
-	static const uint8_t loopback_v6[16] = {[15] = 1};
-
-	if (addr->family == BASE_FAMILY_V4)
-		return addr->ip[0] == 127;
-	return memcmp(addr->ip, loopback_v6, sizeof(loopback_v6)) == 0;
 }
 
 const char *route_change_name(enum route_change_kind kind) {
@@ -130,7 +103,7 @@ bool route_best_of(const struct route_entry *routes, size_t count, const struct 
 	for (size_t i = 0; i < count; i++) {
 		const struct route_entry *route = &routes[i];
 
-		if (route->luid == except_luid || !same_prefix(&route->dest, dest, route->prefix) ||
+		if (route->luid == except_luid || !base_addr_same_prefix(&route->dest, dest, route->prefix) ||
 		    (except != NULL && route_entry_same(route, except)))
 			continue;
 		if (best == NULL || route->prefix > best->prefix ||
@@ -146,9 +119,10 @@ bool route_best_of(const struct route_entry *routes, size_t count, const struct 
 int route_plan_pin(const struct route_view *view, const struct base_addr *relay, struct route_pin_plan *ret) {
 	struct route_pin_plan plan = {.kind = ROUTE_PIN_NEEDLESS};
 	struct route_entry around, *way = &plan.change.pin;
+	const uint8_t host_prefix = (uint8_t)(base_addr_ip_bytes(relay) * 8);
 	const bool has_around = route_best_of(view->routes, view->count, relay, view->tap_luid, NULL, &around);
 
-	if (is_loopback(relay) || is_link_local(relay)) {
+	if (base_addr_is_loopback(relay) || base_addr_is_link_local(relay)) {
 		*ret = plan;
 		return 0;
 	}
@@ -163,11 +137,11 @@ int route_plan_pin(const struct route_view *view, const struct base_addr *relay,
 	plan.change.family = relay->family;
 	plan.change.luid = way->luid;
 	plan.follows = has_around && same_way(&around, way);
-	plan.kind = way->prefix == ip_bits(relay) ? ROUTE_PIN_EXISTS : ROUTE_PIN_ADD;
+	plan.kind = way->prefix == host_prefix ? ROUTE_PIN_EXISTS : ROUTE_PIN_ADD;
 	if (plan.kind == ROUTE_PIN_ADD) {
 		way->dest = *relay;
 		way->dest.port = 0;
-		way->prefix = (uint8_t)ip_bits(relay);
+		way->prefix = host_prefix;
 		way->metric = 0;
 	}
 	*ret = plan;
@@ -192,7 +166,7 @@ enum route_pin_verdict route_pin_judge(const struct route_view *view, const stru
 
 /* Lower is better. */
 static unsigned unicast_rank(const struct base_addr *addr) {
-	return (is_link_local(addr) ? 2U : 0U) + (addr->family == BASE_FAMILY_V4 ? 0U : 1U);
+	return (base_addr_is_link_local(addr) ? 2U : 0U) + (addr->family == BASE_FAMILY_V4 ? 0U : 1U);
 }
 
 bool route_choose_unicast(const struct route_unicast *list, size_t count, uint64_t luid, struct route_unicast *ret) {
@@ -208,7 +182,8 @@ bool route_choose_unicast(const struct route_unicast *list, size_t count, uint64
 }
 
 static bool is_network(const struct route_unicast *unicast) {
-	return unicast->addr.family == BASE_FAMILY_V4 && !is_link_local(&unicast->addr) && !is_loopback(&unicast->addr);
+	return unicast->addr.family == BASE_FAMILY_V4 && !base_addr_is_link_local(&unicast->addr) &&
+	       !base_addr_is_loopback(&unicast->addr);
 }
 
 bool route_find_overlap(const struct route_unicast *list, size_t count, uint64_t tap_luid,
@@ -220,7 +195,7 @@ bool route_find_overlap(const struct route_unicast *list, size_t count, uint64_t
 			const uint8_t bits = list[lan].prefix < list[home].prefix ? list[lan].prefix : list[home].prefix;
 
 			if (list[home].luid == tap_luid || !is_network(&list[home]) ||
-			    !same_prefix(&list[lan].addr, &list[home].addr, bits))
+			    !base_addr_same_prefix(&list[lan].addr, &list[home].addr, bits))
 				continue;
 			*ret_home = list[home];
 			*ret_lan = list[lan];

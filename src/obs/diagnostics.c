@@ -52,16 +52,6 @@ static void add_tristate(struct lines *lines, const char *what, enum obs_tristat
 		base_text_addf(start(lines, what), ": %s%s", state == OBS_YES ? "" : "not ", yes);
 }
 
-/* RFC 3927 section 2.1: 169.254/16, what a host gives itself when no DHCP server answers. */
-static bool is_self_assigned(const struct base_addr *addr) {
-	return addr->family == BASE_FAMILY_V4 && addr->ip[0] == 169 && addr->ip[1] == 254;
-}
-
-/* RFC 4291 section 2.5.6: fe80::/10, which every interface with IPv6 has. */
-static bool is_link_local(const struct base_addr *addr) {
-	return addr->family == BASE_FAMILY_V6 && addr->ip[0] == 0xfe && (addr->ip[1] & 0xc0) == 0x80;
-}
-
 /* The address without its port and brackets. */
 static void add_ip(struct base_text *text, const struct base_addr *addr) {
 	char buf[BASE_ADDR_TEXT_BYTES];
@@ -84,10 +74,10 @@ static void add_address(struct lines *lines, const struct obs_diagnostics *diagn
 	}
 	text = start(lines, "address: ");
 	add_ip(text, addr);
-	if (is_self_assigned(addr))
-		base_text_add(text, " (self-assigned: the LAN's DHCP server has not answered)");
-	else if (is_link_local(addr))
-		base_text_add(text, " only (waiting for the LAN's DHCP server)");
+	/* IPv4: what is chosen when no DHCP server answers. IPv6: what every interface has from the start. */
+	if (base_addr_is_link_local(addr))
+		base_text_add(text, addr->family == BASE_FAMILY_V4 ? " (self-assigned: the LAN's DHCP server has not answered)"
+		                                                   : " only (waiting for the LAN's DHCP server)");
 	else if (addr->family == BASE_FAMILY_V4 && !diagnostics->tap_address_fixed)
 		base_text_add(text, " (from DHCP)");
 }

@@ -87,11 +87,77 @@ static void test_equal(void **state) {
 	assert_false(base_path_equal(&p, &q));
 }
 
+static struct base_addr parse(const char *text) {
+	struct base_addr addr;
+
+	assert_int_equal(base_addr_parse_ip(text, strlen(text), &addr), 0);
+	return addr;
+}
+
+static void test_same_prefix(void **state) {
+	static const struct {
+		const char *a, *b;
+		size_t bits;
+		bool same;
+	} prefixes[] = {
+		{"192.0.2.1", "203.0.113.9", 0, true},
+		{"192.0.2.1", "192.0.3.1", 23, true},
+		{"192.0.2.1", "192.0.3.1", 24, false},
+		{"192.0.2.1", "192.0.2.128", 24, true},
+		{"192.0.2.1", "192.0.2.128", 25, false},
+		{"192.0.2.1", "192.0.2.1", 32, true},
+		{"192.0.2.1", "192.0.2.0", 32, false},
+		{"192.0.2.1", "192.0.2.1", 33, false},
+		{"2001:db8::1", "2001:db8::2", 126, true},
+		{"2001:db8::1", "2001:db8::2", 127, false},
+		{"2001:db8::1", "2001:db8::1", 128, true},
+		{"2001:db8::1", "2001:db8::1", 129, false},
+		{"0.0.0.0", "::", 0, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+		struct base_addr a = parse(prefixes[i].a), b = parse(prefixes[i].b);
+
+		unit_assert_int(base_addr_same_prefix(&a, &b, prefixes[i].bits), prefixes[i].same, prefixes[i].b);
+		unit_assert_int(base_addr_same_prefix(&b, &a, prefixes[i].bits), prefixes[i].same, prefixes[i].b);
+	}
+}
+
+static void test_kinds(void **state) {
+	static const struct {
+		const char *text;
+		bool link_local, loopback;
+	} kinds[] = {
+		{"169.254.0.1", true, false}, {"169.254.255.254", true, false}, {"169.253.0.1", false, false},
+		{"169.255.0.1", false, false}, {"168.254.0.1", false, false}, {"127.0.0.1", false, true},
+		{"127.255.0.1", false, true}, {"126.0.0.1", false, false}, {"128.0.0.1", false, false},
+		{"fe80::1", true, false}, {"febf::1", true, false}, {"fec0::1", false, false}, {"fe00::1", false, false},
+		{"::1", false, true}, {"::", false, false}, {"::2", false, false}, {"a9fe::", false, false},
+		{"7f00::", false, false},
+	};
+	const struct base_addr none = {.family = BASE_FAMILY_NONE};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		struct base_addr addr = parse(kinds[i].text);
+
+		unit_assert_int(base_addr_is_link_local(&addr), kinds[i].link_local, kinds[i].text);
+		unit_assert_int(base_addr_is_loopback(&addr), kinds[i].loopback, kinds[i].text);
+		unit_assert_int(base_addr_ip_bytes(&addr), strchr(kinds[i].text, ':') != NULL ? 16 : 4, kinds[i].text);
+	}
+	assert_false(base_addr_is_link_local(&none));
+	assert_false(base_addr_is_loopback(&none));
+	assert_int_equal(base_addr_ip_bytes(&none), 0);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parse_and_print),
 		cmocka_unit_test(test_scope_and_none),
 		cmocka_unit_test(test_equal),
+		cmocka_unit_test(test_same_prefix),
+		cmocka_unit_test(test_kinds),
 	};
 
 	return cmocka_run_group_tests_name("base/addr", tests, NULL, NULL);

@@ -208,7 +208,7 @@ static void expect_way(struct fixture *fixture, const char *dest, const char *in
 	unit_assert_int(rtnl_get_route(fixture->rtnl, &addr, false, &route), 0, label);
 	unit_assert_int(route.ifindex, if_nametoindex(interface), label);
 	unit_assert_int(rtnl_get_route(fixture->rtnl, &addr, true, &route), 0, label);
-	unit_assert_int(route.prefix == netlink_ip_bytes(&addr) * 8, host_route, label);
+	unit_assert_int(route.prefix == base_addr_ip_bytes(&addr) * 8, host_route, label);
 }
 
 #define TAP_UP "ip addr add 192.0.2.77/24 dev lanparty0; ip addr add 2001:db8:1::77/64 dev lanparty0 nodad; "

@@ -79,24 +79,39 @@ static void add_v6(struct base_text *text, const uint8_t ip[static 16]) {
 	}
 }
 
-const char *base_addr_text(const struct base_addr *addr, char buf[static BASE_ADDR_TEXT_BYTES]) {
+static void add_ip(struct base_text *text, const struct base_addr *addr) {
+	switch (addr->family) {
+	case BASE_FAMILY_V4:
+		base_text_addf(text, "%u.%u.%u.%u", addr->ip[0], addr->ip[1], addr->ip[2], addr->ip[3]);
+		break;
+	case BASE_FAMILY_V6:
+		add_v6(text, addr->ip);
+		if (addr->scope != 0)
+			base_text_addf(text, "%%%u", (unsigned)addr->scope);
+		break;
+	default:
+		base_text_add_char(text, '-');
+	}
+}
+
+const char *base_addr_ip_text(const struct base_addr *addr, char buf[static BASE_ADDR_TEXT_BYTES]) {
 	struct base_text text;
 
 	base_text_init(&text, buf, BASE_ADDR_TEXT_BYTES);
-	switch (addr->family) {
-	case BASE_FAMILY_V4:
-		base_text_addf(&text, "%u.%u.%u.%u:%u", addr->ip[0], addr->ip[1], addr->ip[2], addr->ip[3], addr->port);
-		break;
-	case BASE_FAMILY_V6:
-		base_text_add_char(&text, '[');
-		add_v6(&text, addr->ip);
-		if (addr->scope != 0)
-			base_text_addf(&text, "%%%u", (unsigned)addr->scope);
-		base_text_addf(&text, "]:%u", addr->port);
-		break;
-	default:
-		base_text_add_char(&text, '-');
-	}
+	add_ip(&text, addr);
+	return buf;
+}
+
+const char *base_addr_text(const struct base_addr *addr, char buf[static BASE_ADDR_TEXT_BYTES]) {
+	const bool brackets = addr->family == BASE_FAMILY_V6;
+	struct base_text text;
+
+	base_text_init(&text, buf, BASE_ADDR_TEXT_BYTES);
+	base_text_add(&text, brackets ? "[" : "");
+	add_ip(&text, addr);
+	base_text_add(&text, brackets ? "]" : "");
+	if (addr->family != BASE_FAMILY_NONE)
+		base_text_addf(&text, ":%u", addr->port);
 	return buf;
 }
 

@@ -36,6 +36,8 @@ bool base_addr_is_loopback(const struct base_addr *addr);
 
 /* "192.0.2.1:443", "[2001:db8::1]:443" (RFC 5952); "-" for no family. Returns `buf`. */
 const char *base_addr_text(const struct base_addr *addr, char buf[static BASE_ADDR_TEXT_BYTES]);
+/* The same without port and brackets: "192.0.2.1", "2001:db8::1", "fe80::1%3"; "-" for no family. Returns `buf`. */
+const char *base_addr_ip_text(const struct base_addr *addr, char buf[static BASE_ADDR_TEXT_BYTES]);
 
 /* Parses an IPv4 dotted quad or an IPv6 literal (RFC 4291, without brackets, scope or port) into family and ip; port
  * and scope become 0. Returns 0 or BASE_E_SYNTAX with *ret untouched. */

@@ -315,19 +315,16 @@ int client_session_send_hello(struct client_session *session, uint16_t budget, c
 	return send_message(session, &message, error, now);
 }
 
-/* The address alone, as stats.tap_address wants it: base_addr_text without brackets, scope and port. */
-static void ip_text(const struct base_addr *addr, char *buf, size_t cap) {
-	char whole[BASE_ADDR_TEXT_BYTES];
+/* stats.tap_address has no scope, and is empty without an address. */
+static void set_address(char ret[static CTRL_ADDRESS_BYTES_MAX], const struct base_addr *addr) {
+	struct base_addr plain = *addr;
+	char ip[BASE_ADDR_TEXT_BYTES];
 	struct base_text text;
 
-	base_text_init(&text, buf, cap);
-	if (addr->family == BASE_FAMILY_NONE)
-		return;
-	base_addr_text(addr, whole);
-	if (whole[0] == '[')
-		base_text_add_bytes(&text, slice_of(whole + 1, strcspn(whole + 1, "%]")));
-	else
-		base_text_add_bytes(&text, slice_of(whole, strcspn(whole, ":")));
+	plain.scope = 0;
+	base_text_init(&text, ret, CTRL_ADDRESS_BYTES_MAX);
+	if (addr->family != BASE_FAMILY_NONE)
+		base_text_add(&text, base_addr_ip_text(&plain, ip));
 }
 
 void client_session_send_stats(struct client_session *session, uint64_t now) {
@@ -343,7 +340,7 @@ void client_session_send_stats(struct client_session *session, uint64_t now) {
 	    .route_pinned = session->route_pinned,
 	    .tap_ready = session->device_ready,
 	};
-	ip_text(&session->device_address, stats->tap_address, sizeof(stats->tap_address));
+	set_address(stats->tap_address, &session->device_address);
 	if (send_message(session, &message, error, now) != 0 && obs_on(session->config.log, OBS_WARN))
 		obs_note(session->config.log, OBS_WARN, "stats_not_sent", error);
 }

@@ -12,24 +12,13 @@ void lintap_route_pin_init(struct lintap_route_pin *pin, struct rtnl *rtnl, unsi
 	*pin = (struct lintap_route_pin){.rtnl = rtnl, .log = log, .tap_ifindex = tap_ifindex, .state = OBS_UNKNOWN};
 }
 
-/* The address without its port, which means nothing here. */
-static void put_ip(struct obs_log *log, const char *name, const struct base_addr *addr) {
-	char text[BASE_ADDR_TEXT_BYTES];
-
-	(void)base_addr_text(addr, text);
-	char *port = strrchr(text, ':');
-	if (port != NULL)
-		*port = '\0';
-	obs_str(log, name, text);
-}
-
 static void say(const struct lintap_route_pin *pin, enum obs_level level, const char *event, int err) {
 	if (!obs_on(pin->log, level))
 		return;
 	obs_begin(pin->log, level, event);
-	put_ip(pin->log, "relay", &pin->relay);
+	obs_ip(pin->log, "relay", &pin->relay);
 	if (pin->route.gateway.family != BASE_FAMILY_NONE)
-		put_ip(pin->log, "gateway", &pin->route.gateway);
+		obs_ip(pin->log, "gateway", &pin->route.gateway);
 	char interface[IF_NAMESIZE];
 	if (if_indextoname(pin->route.ifindex, interface) != NULL)
 		obs_str(pin->log, "interface", interface);
@@ -43,7 +32,7 @@ static void say_removed(const struct lintap_route_pin *pin) {
 	if (!obs_on(pin->log, OBS_WARN))
 		return;
 	obs_begin(pin->log, OBS_WARN, "route_into_tunnel_removed");
-	put_ip(pin->log, "relay", &pin->relay);
+	obs_ip(pin->log, "relay", &pin->relay);
 	obs_str(pin->log, "message", "a host route led to the relay through the tunnel itself (of the LAN's DHCP server?)");
 	obs_end(pin->log);
 }

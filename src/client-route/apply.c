@@ -59,16 +59,6 @@ static int save(const struct route_scope *scope, char error[static ROUTE_ERROR_B
 	return host_write_file(scope->state_path, slice_of(buf, text.len), STATE_FILE_MODE, error);
 }
 
-static void put_ip(struct obs_log *log, const char *name, const struct base_addr *addr) {
-	char text[BASE_ADDR_TEXT_BYTES], *port;
-
-	(void)base_addr_text(addr, text);
-	port = strrchr(text, ':');
-	if (port != NULL)
-		*port = '\0';
-	obs_str(log, name, text);
-}
-
 static void log_change(const struct route_scope *scope, const char *event, const struct route_change *change) {
 	if (!obs_on(scope->log, OBS_INFO))
 		return;
@@ -76,8 +66,8 @@ static void log_change(const struct route_scope *scope, const char *event, const
 	obs_str(scope->log, "what", route_change_name(change->kind));
 	obs_u64(scope->log, "family", change->family);
 	if (change->kind == ROUTE_CHANGE_PIN) {
-		put_ip(scope->log, "relay", &change->pin.dest);
-		put_ip(scope->log, "gateway", &change->pin.next_hop);
+		obs_ip(scope->log, "relay", &change->pin.dest);
+		obs_ip(scope->log, "gateway", &change->pin.next_hop);
 	} else {
 		obs_u64(scope->log, "set", change->set);
 		obs_u64(scope->log, "was", change->was);
@@ -237,11 +227,11 @@ static void enter(struct route_scope *scope, enum obs_tristate state, const char
 		return;
 	obs_begin(scope->log, state == OBS_YES ? OBS_INFO : OBS_WARN,
 	          state == OBS_YES ? "route_pinned" : "route_not_pinned");
-	put_ip(scope->log, "relay", &scope->relay);
+	obs_ip(scope->log, "relay", &scope->relay);
 	if (state != OBS_YES) {
 		obs_str(scope->log, "message", error);
 	} else if (!scope->needless) {
-		put_ip(scope->log, "gateway", &scope->pin.next_hop);
+		obs_ip(scope->log, "gateway", &scope->pin.next_hop);
 		if (scope->pin.index != 0)
 			obs_u64(scope->log, "interface", scope->pin.index);
 	}
@@ -279,7 +269,7 @@ static void say_removed(const struct route_scope *scope) {
 	if (!obs_on(scope->log, OBS_WARN))
 		return;
 	obs_begin(scope->log, OBS_WARN, "route_into_tunnel_removed");
-	put_ip(scope->log, "relay", &scope->relay);
+	obs_ip(scope->log, "relay", &scope->relay);
 	obs_str(scope->log, "message",
 	        "a host route led to the relay through the tunnel itself (of the LAN's DHCP server?)");
 	obs_end(scope->log);

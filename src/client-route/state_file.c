@@ -27,20 +27,13 @@ static const struct {
     [ROUTE_CHANGE_DEFAULTS] = {{FIELD_FAMILY, FIELD_LUID, FIELD_SET, FIELD_WAS}, 4},
 };
 
-/* The address without brackets, scope and port. */
+/* Without a scope: the interface's LUID beside it says more. */
 static void add_ip(struct base_text *out, const struct base_addr *addr) {
 	struct base_addr plain = *addr;
-	char text[BASE_ADDR_TEXT_BYTES], *start = text, *end;
+	char text[BASE_ADDR_TEXT_BYTES];
 
-	plain.port = 0;
 	plain.scope = 0;
-	(void)base_addr_text(&plain, text);
-	end = strrchr(text, ':');
-	if (*start == '[') {
-		start++;
-		end--;
-	}
-	base_text_add_bytes(out, slice_of(start, (size_t)(end - start)));
+	base_text_add(out, base_addr_ip_text(&plain, text));
 }
 
 static void add_value(struct base_text *out, enum field_id id, const struct route_change *change) {

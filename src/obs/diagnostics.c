@@ -2,8 +2,6 @@
 
 #include "base/time.h"
 
-#include <string.h>
-
 #define IPV6_MTU_MIN 1280 /* RFC 8200 section 5 */
 
 struct lines {
@@ -52,19 +50,9 @@ static void add_tristate(struct lines *lines, const char *what, enum obs_tristat
 		base_text_addf(start(lines, what), ": %s%s", state == OBS_YES ? "" : "not ", yes);
 }
 
-/* The address without its port and brackets. */
-static void add_ip(struct base_text *text, const struct base_addr *addr) {
-	char buf[BASE_ADDR_TEXT_BYTES];
-	const char *ip = base_addr_text(addr, buf);
-
-	if (addr->family == BASE_FAMILY_V6)
-		base_text_add_bytes(text, slice_of(ip + 1, strcspn(ip + 1, "]")));
-	else
-		base_text_add_bytes(text, slice_of(ip, strcspn(ip, ":")));
-}
-
 static void add_address(struct lines *lines, const struct obs_diagnostics *diagnostics) {
 	const struct base_addr *addr = &diagnostics->tap_address;
+	char ip[BASE_ADDR_TEXT_BYTES];
 	struct base_text *text;
 
 	if (addr->family == BASE_FAMILY_NONE) {
@@ -73,7 +61,7 @@ static void add_address(struct lines *lines, const struct obs_diagnostics *diagn
 		return;
 	}
 	text = start(lines, "address: ");
-	add_ip(text, addr);
+	base_text_add(text, base_addr_ip_text(addr, ip));
 	/* IPv4: what is chosen when no DHCP server answers. IPv6: what every interface has from the start. */
 	if (base_addr_is_link_local(addr))
 		base_text_add(text, addr->family == BASE_FAMILY_V4 ? " (self-assigned: the LAN's DHCP server has not answered)"

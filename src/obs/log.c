@@ -176,6 +176,17 @@ void obs_mac(struct obs_log *log, const char *name, const uint8_t mac[static 6])
 	obs_bytes(log, name, slice_of(buf, text.len));
 }
 
+void obs_ip(struct obs_log *log, const char *name, const struct base_addr *addr) {
+	char ip[BASE_ADDR_TEXT_BYTES], buf[BASE_ADDR_TEXT_BYTES];
+	struct base_text text;
+
+	if (log == NULL || !log->open)
+		return;
+	base_text_init(&text, buf, sizeof(buf));
+	base_text_addf(&text, addr->family == BASE_FAMILY_V6 ? "[%s]" : "%s", base_addr_ip_text(addr, ip));
+	obs_bytes(log, name, slice_of(buf, text.len));
+}
+
 /* Has its own line: the record that ended a window may be under construction. */
 static void write_summary(struct obs_log *log, const struct obs_flood *flood) {
 	struct obs_line line;

@@ -13,6 +13,7 @@
 #ifndef OBS_LOG_H
 #define OBS_LOG_H
 
+#include "base/addr.h"
 #include "base/slice.h"
 
 #define OBS_LINE_BYTES_MAX 2048
@@ -64,6 +65,8 @@ void obs_i64(struct obs_log *log, const char *name, int64_t value);
 void obs_bool(struct obs_log *log, const char *name, bool value);
 void obs_ms(struct obs_log *log, const char *name, uint64_t ns); /* milliseconds with microsecond digits */
 void obs_mac(struct obs_log *log, const char *name, const uint8_t mac[static 6]);
+/* The address without its port, IPv6 in brackets. */
+void obs_ip(struct obs_log *log, const char *name, const struct base_addr *addr);
 /* This record may repeat in floods: it is counted under (event, key) and `now` (monotonic ns). Best called right after
  * obs_begin(): the fields of a record that is swallowed then cost nothing. */
 void obs_flood_key(struct obs_log *log, uint64_t key, uint64_t now);

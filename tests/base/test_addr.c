@@ -71,6 +71,10 @@ static void test_scope_and_none(void **state) {
 	(void)state;
 	assert_string_equal(base_addr_text(&addr, buf), "[fe80::1%3]:443");
 	assert_string_equal(base_addr_text(&none, buf), "-");
+	assert_string_equal(base_addr_ip_text(&addr, buf), "fe80::1%3");
+	assert_string_equal(base_addr_ip_text(&none, buf), "-");
+	addr = (struct base_addr){.family = BASE_FAMILY_V4, .ip = {192, 0, 2, 1}, .port = 443};
+	assert_string_equal(base_addr_ip_text(&addr, buf), "192.0.2.1");
 }
 
 static void test_equal(void **state) {

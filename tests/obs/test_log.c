@@ -47,6 +47,25 @@ static void test_formats(void **state) {
 	obs_log_free(log);
 }
 
+static void test_addresses(void **state) {
+	const struct base_addr v4 = {.family = BASE_FAMILY_V4, .ip = {192, 0, 2, 1}, .port = 443};
+	const struct base_addr v6 = {.family = BASE_FAMILY_V6, .ip = {0xfe, 0x80, [15] = 1}, .port = 443, .scope = 3};
+	const struct base_addr none = {.family = BASE_FAMILY_NONE};
+	struct sink sink;
+	struct obs_log *log = sink_log(&sink, OBS_INFO, OBS_FORMAT_TEXT);
+
+	(void)state;
+	obs_begin(log, OBS_INFO, "route");
+	obs_ip(log, "v4", &v4);
+	obs_ip(log, "v6", &v6);
+	obs_ip(log, "none", &none);
+	obs_end(log);
+	assert_string_equal(sink.last, SINK_TIME " info  route v4=192.0.2.1 v6=[fe80::1%3] none=-");
+	obs_ip(log, "outside_of_a_record", &v4);
+	obs_ip(NULL, "v4", &v4);
+	obs_log_free(log);
+}
+
 static uint64_t wall_ns;
 
 static uint64_t settable_clock(void) {
@@ -387,6 +406,7 @@ static void test_flood_of_rooms(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_formats),
+	    cmocka_unit_test(test_addresses),
 	    cmocka_unit_test(test_dates),
 	    cmocka_unit_test(test_quoting),
 	    cmocka_unit_test(test_cut),

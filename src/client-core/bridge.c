@@ -1,8 +1,8 @@
 #include "client-core/bridge.h"
 
-#include "client-core/drop.h"
 #include "client-core/session_internal.h"
 #include "obs/frame_event.h"
+#include "policy/drop.h"
 #include "proto/ether.h"
 
 /* Verdicts of the checks below: a drop reason, or PASS. */
@@ -40,7 +40,7 @@ static bool finish(const struct client_bridge *bridge, enum obs_direction direct
 }
 
 static int drop_of(enum policy_rule rule) {
-	return rule == POLICY_PASS ? PASS : (int)client_drop_of_policy(rule);
+	return rule == POLICY_PASS ? PASS : (int)policy_drop(rule);
 }
 
 static bool is_broadcast(struct slice frame) {

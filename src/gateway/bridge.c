@@ -2,9 +2,8 @@
 #include "gateway/bridge.h"
 
 #include "base/bytes.h"
-#include "client-core/drop.h"
 #include "obs/frame_event.h"
-#include "policy/policy.h"
+#include "policy/drop.h"
 #include "proto/mtu.h"
 
 #include <string.h>
@@ -132,7 +131,7 @@ bool gateway_bridge_from_lan(struct gateway_bridge *bridge, struct slice frame, 
 
 	enum policy_rule rule = policy_check(frame, POLICY_FROM_LAN);
 	if (rule != POLICY_PASS)
-		return drop(bridge, &passage, client_drop_of_policy(rule), ret_drop);
+		return drop(bridge, &passage, policy_drop(rule), ret_drop);
 	struct proto_ether ether;
 	if (proto_ether_parse(frame, &ether) < 0)
 		return drop(bridge, &passage, OBS_DROP_MALFORMED, ret_drop);
@@ -163,7 +162,7 @@ bool gateway_bridge_from_tunnel(struct gateway_bridge *bridge, uint32_t source_p
 		return true;
 	enum policy_rule rule = policy_check(frame, POLICY_FROM_REMOTE);
 	if (rule != POLICY_PASS)
-		return drop(bridge, &passage, client_drop_of_policy(rule), ret_drop);
+		return drop(bridge, &passage, policy_drop(rule), ret_drop);
 	struct proto_ether ether;
 	if (proto_ether_parse(frame, &ether) < 0)
 		return drop(bridge, &passage, OBS_DROP_MALFORMED, ret_drop);

@@ -12,7 +12,7 @@
 
 enum policy_origin { POLICY_FROM_REMOTE, POLICY_FROM_LAN };
 
-/* X(NAME, "name", "what it stops") -- the name is the `rule` of a log line and the label of a counter */
+/* X(NAME, "name", "what it stops"): the name is the drop reason's in logs and counters (policy/drop.h) */
 #define POLICY_RULES(X)                                                                                                \
 	X(PASS, "pass", "nothing: the frame may pass")                                                                     \
 	X(MALFORMED, "malformed", "runt frames, cut-off tags, lengths that disagree, types 1501 to 1535")                  \

@@ -6,7 +6,7 @@
 #include "relay/internal.h"
 
 #include "obs/frame_event.h"
-#include "policy/policy.h"
+#include "policy/drop.h"
 #include "proto/ether.h"
 #include "proto/mtu.h"
 #include "proto/overlay.h"
@@ -20,22 +20,6 @@ _Static_assert(PROTO_OVERLAY_HEADER_BYTES + PROTO_ETHER_HEADER_BYTES + PROTO_ETH
                        PROTO_SEALED_BYTES <=
                    QUEUE_FRAME_BYTES_MAX,
                "pool frames are too small");
-
-static const uint8_t drop_of_rule[POLICY_RULE_COUNT] = {
-    [POLICY_MALFORMED] = OBS_DROP_MALFORMED,
-    [POLICY_SOURCE] = OBS_DROP_INVALID_SOURCE,
-    [POLICY_JUMBO] = OBS_DROP_JUMBO,
-    [POLICY_SWITCH_CONTROL] = OBS_DROP_SWITCH_CONTROL,
-    [POLICY_VLAN] = OBS_DROP_VLAN,
-    [POLICY_LLC_ENCAPSULATION] = OBS_DROP_LLC_ENCAPSULATION,
-    [POLICY_ARP] = OBS_DROP_ARP,
-    [POLICY_DHCP4_SERVER] = OBS_DROP_DHCP4_SERVER,
-    [POLICY_DHCP6_SERVER] = OBS_DROP_DHCP6_SERVER,
-    [POLICY_ROUTER_ADVERTISEMENT] = OBS_DROP_ROUTER_ADVERTISEMENT,
-    [POLICY_IPV6_FRAGMENT] = OBS_DROP_IPV6_FRAGMENT,
-    [POLICY_IPV6_CHAIN] = OBS_DROP_IPV6_CHAIN,
-    [POLICY_IP_MALFORMED] = OBS_DROP_IP_MALFORMED,
-};
 
 struct ingress {
 	struct relay_peer *peer;
@@ -166,7 +150,7 @@ static int check_frame(struct ingress *in) {
 		enum policy_rule rule = check_policy(in);
 
 		if (rule != POLICY_PASS)
-			return drop_of_rule[rule];
+			return policy_drop(rule);
 	}
 	if ((drop = check_source(in)) != GO_ON)
 		return drop;

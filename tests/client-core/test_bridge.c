@@ -1,7 +1,6 @@
 /* The frame path of a client in both directions: what it lets through, what it stops, and that all of it is counted. */
 #include "client-core/bridge.h"
 
-#include "client-core/drop.h"
 #include "tests/client-core/harness.h"
 #include "tests/unit.h"
 
@@ -236,14 +235,6 @@ static void test_outcomes(void **state) {
 	assert_int_equal(counters->drop[OBS_DROP_DEVICE_FULL], 2);
 }
 
-/* The rules of the policy are counted under their own names. */
-static void test_drop_of_every_rule(void **state) {
-	(void)state;
-	for (int rule = POLICY_PASS + 1; rule < POLICY_RULE_COUNT; rule++)
-		assert_string_equal(obs_drop_name(client_drop_of_policy((enum policy_rule)rule)),
-		                    policy_rule_name((enum policy_rule)rule));
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void) {
@@ -254,7 +245,6 @@ int main(void) {
 	    TEST(test_over_budget_names_the_budget),
 	    TEST(test_unsafe_build_filters_nothing),
 	    TEST(test_outcomes),
-	    TEST(test_drop_of_every_rule),
 	};
 
 	return cmocka_run_group_tests_name("client-core/bridge", tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /* Every rule in both directions: what it must stop and what it must let through, from a remote client and from the LAN.
  */
-#include "policy/policy.h"
+#include "policy/drop.h"
 
 #include "tests/policy/frames.h"
 
@@ -548,6 +548,14 @@ static void test_names(void **state) {
 	assert_string_equal(policy_rule_name(POLICY_IP_MALFORMED), "ip_malformed");
 }
 
+/* Each rule is counted under its own name. */
+static void test_drop_of_every_rule(void **state) {
+	(void)state;
+	for (int rule = POLICY_PASS + 1; rule < POLICY_RULE_COUNT; rule++)
+		assert_string_equal(obs_drop_name(policy_drop((enum policy_rule)rule)),
+		                    policy_rule_name((enum policy_rule)rule));
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_framing),
@@ -562,6 +570,7 @@ int main(void) {
 	    cmocka_unit_test(test_longest_chain),
 	    cmocka_unit_test(test_header),
 	    cmocka_unit_test(test_names),
+	    cmocka_unit_test(test_drop_of_every_rule),
 	};
 
 	return cmocka_run_group_tests_name("policy/policy", tests, NULL, NULL);

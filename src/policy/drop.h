@@ -1,7 +1,7 @@
-/* client-core/drop.h: the drop reason that a policy rule is counted under. obs/counters.h begins its list with the
- * policy's rules in the policy's order, so this is arithmetic; test_bridge compares every name. */
-#ifndef CLIENT_CORE_DROP_H
-#define CLIENT_CORE_DROP_H
+/* policy/drop.h: the drop reason that a rule is counted under, the same at client, gateway and relay. obs/counters.h
+ * begins its list with the rules in their order, so this is arithmetic; test_policy compares every name. */
+#ifndef POLICY_DROP_H
+#define POLICY_DROP_H
 
 #include "obs/counters.h"
 #include "policy/policy.h"
@@ -13,7 +13,7 @@ _Static_assert((int)OBS_DROP_ARP == (int)POLICY_ARP - 1, "in the middle");
 _Static_assert((int)OBS_DROP_IP_MALFORMED == (int)POLICY_RULE_COUNT - 2, "last rule");
 
 /* `rule` is not POLICY_PASS. */
-static inline enum obs_drop client_drop_of_policy(enum policy_rule rule) {
+static inline enum obs_drop policy_drop(enum policy_rule rule) {
 	return (enum obs_drop)((int)rule - 1);
 }
 

@@ -1,9 +1,9 @@
 #include "client-core/bridge.h"
 
-#include "client-core/session_internal.h"
 #include "obs/frame_event.h"
 #include "policy/drop.h"
 #include "proto/ether.h"
+#include "proto/mtu.h"
 
 /* Verdicts of the checks below: a drop reason, or PASS. */
 #define PASS (-1)
@@ -109,7 +109,7 @@ static int check_from_tunnel(const struct client_bridge *bridge, uint32_t source
 		return OBS_DROP_FORGED_SOURCE;
 	if (!proto_mac_is_group(dst) && !proto_mac_equal(dst, bridge->mac))
 		return OBS_DROP_NOT_FOR_US;
-	return client_frame_within_mtu(frame, welcome->mtu) ? PASS : OBS_DROP_TAP_MTU;
+	return proto_frame_fits(frame, welcome->mtu) ? PASS : OBS_DROP_TAP_MTU;
 }
 
 bool client_bridge_from_tunnel(struct client_bridge *bridge, uint32_t source_peer, struct slice frame,

@@ -1,6 +1,5 @@
 /* Frames: into the egress queue, out of it into datagrams, and datagrams from the relay up to the owner. Nothing here
  * allocates or logs per frame unless the log is at debug level; a cipher may, where keys turn. */
-#include "base/bytes.h"
 #include "base/error.h"
 #include "client-core/session_internal.h"
 #include "proto/ether.h"
@@ -64,16 +63,6 @@ void client_data_flush(struct client_session *session) {
 	count_queue_drops(session);
 }
 
-bool client_frame_within_mtu(struct slice frame, uint16_t mtu) {
-	size_t max = proto_frame_bytes_max(mtu);
-	uint16_t type;
-
-	if (frame.len <= max)
-		return true;
-	type = base_get_u16(frame.data + 2 * PROTO_MAC_BYTES);
-	return proto_ether_is_vlan_type(type) && frame.len <= max + PROTO_ETHER_VLAN_TAG_BYTES;
-}
-
 static int drop(struct client_session *session, enum obs_drop why) {
 	session->counters.drop[why]++;
 	return (int)why;
@@ -112,7 +101,7 @@ int client_session_send(struct client_session *session, struct slice frame, uint
 
 	if (session->state != CLIENT_JOINED)
 		return drop(session, OBS_DROP_NOT_JOINED);
-	if (!client_frame_within_mtu(frame, session->welcome.mtu))
+	if (!proto_frame_fits(frame, session->welcome.mtu))
 		return drop(session, OBS_DROP_TAP_MTU);
 	queued = queue_frame_new(session->pool);
 	if (queued == NULL)

@@ -114,7 +114,5 @@ void client_data_done(struct client_session *session);
 void client_data_flush(struct client_session *session); /* waiting frames are counted as NOT_JOINED */
 /* The datagram that carries a frame of the MTU. */
 size_t client_budget_needed(const struct client_session *session, uint16_t mtu);
-/* One VLAN tag does not count, as on any switch. */
-bool client_frame_within_mtu(struct slice frame, uint16_t mtu);
 
 #endif

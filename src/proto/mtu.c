@@ -1,6 +1,7 @@
 /* proto/mtu.c: MTU arithmetic. */
 #include "proto/mtu.h"
 
+#include "base/bytes.h"
 #include "base/error.h"
 #include "proto/ether.h"
 #include "proto/overlay.h"
@@ -34,4 +35,11 @@ bool proto_tap_mtu_carries_ipv6(uint16_t tap_mtu) {
 
 size_t proto_frame_bytes_max(uint16_t tap_mtu) {
 	return (size_t)tap_mtu + PROTO_ETHER_HEADER_BYTES;
+}
+
+bool proto_frame_fits(struct slice frame, uint16_t tap_mtu) {
+	size_t max = proto_frame_bytes_max(tap_mtu);
+
+	return frame.len <= max || (frame.len <= max + PROTO_ETHER_VLAN_TAG_BYTES &&
+	                            proto_ether_is_vlan_type(base_get_u16(frame.data + 2 * PROTO_MAC_BYTES)));
 }

@@ -32,18 +32,6 @@ struct ingress {
 	uint64_t now;
 };
 
-/* What may be behind the length alone: a frame that the policy let pass with a tag brings four bytes more. */
-static bool is_over_mtu(const struct ingress *in) {
-	size_t max = in->room->frame_bytes_max;
-	uint16_t type;
-	struct proto_mac dst, src;
-
-	if (in->frame.len <= max)
-		return false;
-	return in->frame.len > max + PROTO_ETHER_VLAN_TAG_BYTES || !proto_ether_peek(in->frame, &dst, &src, &type) ||
-	       !proto_ether_is_vlan_type(type);
-}
-
 static int decode(const struct ingress *in, struct slice *ret_frame, uint32_t *ret_source) {
 	struct proto_overlay overlay;
 	struct proto_sealed sealed;
@@ -154,7 +142,7 @@ static int check_frame(struct ingress *in) {
 	}
 	if ((drop = check_source(in)) != GO_ON)
 		return drop;
-	if (is_over_mtu(in))
+	if (!proto_frame_fits(in->frame, in->room->mtu))
 		return OBS_DROP_TAP_MTU;
 	if (in->from_client &&
 	    !relay_bucket_take(&in->peer->seat.bandwidth_rate, &core->limits.bandwidth, in->frame.len, in->now))

@@ -60,7 +60,6 @@ struct relay_room {
 	struct relay_stations *stations; /* made with the first gateway */
 	struct ctrl_hello stations_of;   /* the gateway on whose LAN they are */
 	uint16_t mtu;
-	size_t frame_bytes_max;
 	bool sealed;                 /* has a key */
 	uint32_t next_id;            /* 0 when all were given out */
 	struct queue_holder held;    /* pool frames in the queues of this room */

@@ -142,7 +142,6 @@ static struct relay_room *make_room(struct relay_core *core, const struct ctrl_h
 	room->sealed = ctrl_has_room_key(hello);
 	id_of(hello, room->id);
 	room->mtu = mtu;
-	room->frame_bytes_max = proto_frame_bytes_max(mtu);
 	room->next_id = 1;
 	room->opened_at = now;
 	base_list_init(&room->peers);

@@ -86,22 +86,6 @@ static void test_refusals(void **state) {
 	assert_int_equal(dropped(OBS_DROP_BAD_DATAGRAM), 1);
 }
 
-static void test_one_vlan_tag_does_not_count(void **state) {
-	static const uint8_t types[][2] = {{0x81, 0}, {0x88, 0xa8}, {0x91, 0}};
-
-	(void)state;
-	for (size_t i = 0; i < 3; i++) {
-		struct slice frame = harness_frame(buf, 9, 1, 1418);
-
-		memcpy(buf + 12, types[i], 2);
-		assert_true(client_frame_within_mtu(frame, 1400));
-		frame.len++;
-		assert_false(client_frame_within_mtu(frame, 1400));
-	}
-	assert_false(client_frame_within_mtu(harness_frame(buf, 9, 1, 1415), 1400));
-	assert_true(client_frame_within_mtu(slice_of(buf, 3), 1400));
-}
-
 static void test_queue_limits(void **state) {
 	struct slice payload;
 
@@ -221,7 +205,6 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 	    TEST(test_send_next_taken),
 	    TEST(test_refusals),
-	    TEST(test_one_vlan_tag_does_not_count),
 	    TEST(test_queue_limits),
 	    TEST(test_queue_drops_are_counted),
 	    TEST(test_flush_at_the_end),

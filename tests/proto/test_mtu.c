@@ -58,10 +58,40 @@ static void test_both_ways(void **state) {
 	assert_true(proto_tap_mtu_carries_ipv6(1280));
 }
 
+/* A tag of the LAN's is allowed for, nothing else is. */
+static void test_frame_fits(void **state) {
+	static const struct {
+		const char *label;
+		size_t len;
+		uint8_t type[2];
+		bool fits;
+	} cases[] = {
+	    {"plain, as long as may be", 1414, {0x08, 0x00}, true},
+	    {"plain, a byte longer", 1415, {0x08, 0x00}, false},
+	    {"tagged, as long as may be", 1418, {0x81, 0x00}, true},
+	    {"tagged, a byte longer", 1419, {0x81, 0x00}, false},
+	    {"802.1ad", 1418, {0x88, 0xa8}, true},
+	    {"802.1ad before it had its number", 1418, {0x91, 0x00}, true},
+	    {"almost a tag", 1418, {0x81, 0x01}, false},
+	    {"short and tagged", 60, {0x81, 0x00}, true},
+	    {"no whole header", 13, {0, 0}, true},
+	};
+	uint8_t frame[14] = {0};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		frame[12] = cases[i].type[0];
+		frame[13] = cases[i].type[1];
+		/* More than there is: only the header may be read. */
+		unit_assert_int(proto_frame_fits(slice_of(frame, cases[i].len), 1400), cases[i].fits, cases[i].label);
+	}
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_budget_to_mtu),
 	    cmocka_unit_test(test_both_ways),
+	    cmocka_unit_test(test_frame_fits),
 	};
 
 	return cmocka_run_group_tests_name("proto/mtu", tests, NULL, NULL);

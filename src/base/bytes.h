@@ -44,4 +44,14 @@ static inline uint64_t base_get_le64(const uint8_t *p) {
 	return (uint64_t)base_get_le32(p + 4) << 32 | base_get_le32(p);
 }
 
+static inline void base_put_le16(uint8_t *p, uint16_t v) {
+	p[0] = (uint8_t)v;
+	p[1] = (uint8_t)(v >> 8);
+}
+
+static inline void base_put_le32(uint8_t *p, uint32_t v) {
+	base_put_le16(p, (uint16_t)v);
+	base_put_le16(p + 2, (uint16_t)(v >> 16));
+}
+
 #endif

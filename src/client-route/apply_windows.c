@@ -1,5 +1,6 @@
 /* client-route/apply_windows.c: struct route_system over Windows' IP Helper. As thin as it can be: one call of the
  * library each, values translated, errors put into words. */
+#include "base/bytes.h"
 #include "base/error.h"
 #include "base/windows_error.h"
 #include "client-route/apply.h"
@@ -258,9 +259,9 @@ static bool parse_guid(const char *text, GUID *ret) {
 	for (size_t i = 0; i < sizeof(b); i++)
 		if (base_parse_hex(text + at[i], 2, &b[i], 1) != 0)
 			return false;
-	ret->Data1 = (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
-	ret->Data2 = (uint16_t)(b[4] << 8 | b[5]);
-	ret->Data3 = (uint16_t)(b[6] << 8 | b[7]);
+	ret->Data1 = base_get_u32(b);
+	ret->Data2 = base_get_u16(b + 4);
+	ret->Data3 = base_get_u16(b + 6);
 	memcpy(ret->Data4, b + 8, 8);
 	return true;
 }

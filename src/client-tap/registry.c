@@ -1,5 +1,6 @@
 #include "client-tap/registry.h"
 
+#include "base/bytes.h"
 #include "base/error.h"
 
 #include <string.h>
@@ -60,7 +61,7 @@ static bool put_utf8(char *buf, size_t cap, size_t *len, uint32_t c) {
 }
 
 static uint32_t unit_at(struct slice bytes, size_t index) {
-	return (uint32_t)bytes.data[2 * index] | (uint32_t)bytes.data[2 * index + 1] << 8;
+	return base_get_le16(bytes.data + 2 * index);
 }
 
 int tapwin_text_of(const struct tapwin_raw *raw, char *buf, size_t cap) {

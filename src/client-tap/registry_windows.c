@@ -1,6 +1,7 @@
 /* client-tap/registry_windows.c: reads and writes the registry; what the values mean, registry.c says. */
 #include "client-tap/words.h"
 
+#include "base/bytes.h"
 #include "base/error.h"
 
 #include <winsock2.h>
@@ -78,9 +79,9 @@ static void read_current_mac(struct tapwin_adapter *adapter) {
 		if (base_parse_hex(c, 2, &b[i], 1) != 0)
 			return;
 	}
-	guid.Data1 = (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
-	guid.Data2 = (uint16_t)(b[4] << 8 | b[5]);
-	guid.Data3 = (uint16_t)(b[6] << 8 | b[7]);
+	guid.Data1 = base_get_u32(b);
+	guid.Data2 = base_get_u16(b + 4);
+	guid.Data3 = base_get_u16(b + 6);
 	memcpy(guid.Data4, b + 8, 8);
 	if (ConvertInterfaceGuidToLuid(&guid, &row.InterfaceLuid) != NO_ERROR || GetIfEntry2(&row) != NO_ERROR ||
 	    row.PhysicalAddressLength != PROTO_MAC_BYTES)

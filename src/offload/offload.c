@@ -48,15 +48,6 @@ static const uint8_t gso_numbers[] = {
 
 #define GSO_KINDS (sizeof(gso_numbers) / sizeof(gso_numbers[0]))
 
-static uint16_t get_le16(const uint8_t *p) {
-	return (uint16_t)(p[0] | p[1] << 8);
-}
-
-static void put_le16(uint8_t *p, uint16_t v) {
-	p[0] = (uint8_t)v;
-	p[1] = (uint8_t)(v >> 8);
-}
-
 int offload_vnet_decode(struct slice bytes, struct offload_vnet *ret) {
 	const uint8_t *p = bytes.data;
 	size_t gso = 0;
@@ -73,10 +64,10 @@ int offload_vnet_decode(struct slice bytes, struct offload_vnet *ret) {
 	    .needs_csum = (p[0] & VNET_NEEDS_CSUM) != 0,
 	    .ecn = ecn,
 	    .gso = (enum offload_gso)gso,
-	    .hdr_len = get_le16(p + 2),
-	    .gso_size = get_le16(p + 4),
-	    .csum_start = get_le16(p + 6),
-	    .csum_offset = get_le16(p + 8),
+	    .hdr_len = base_get_le16(p + 2),
+	    .gso_size = base_get_le16(p + 4),
+	    .csum_start = base_get_le16(p + 6),
+	    .csum_offset = base_get_le16(p + 8),
 	};
 	return 0;
 }
@@ -84,23 +75,20 @@ int offload_vnet_decode(struct slice bytes, struct offload_vnet *ret) {
 void offload_vnet_encode(const struct offload_vnet *vnet, uint8_t out[static OFFLOAD_VNET_HEADER_BYTES]) {
 	out[0] = vnet->needs_csum ? VNET_NEEDS_CSUM : 0;
 	out[1] = (uint8_t)(gso_numbers[vnet->gso] | (vnet->ecn ? VNET_GSO_ECN : 0));
-	put_le16(out + 2, vnet->hdr_len);
-	put_le16(out + 4, vnet->gso_size);
-	put_le16(out + 6, vnet->csum_start);
-	put_le16(out + 8, vnet->csum_offset);
+	base_put_le16(out + 2, vnet->hdr_len);
+	base_put_le16(out + 4, vnet->gso_size);
+	base_put_le16(out + 6, vnet->csum_start);
+	base_put_le16(out + 8, vnet->csum_offset);
 }
 
 /* A CRC over the packet with zeros in its place. */
 static int fill_sctp_checksum(uint8_t *frame, size_t len, const struct offload_vnet *vnet) {
 	size_t field = (size_t)vnet->csum_start + vnet->csum_offset;
-	uint32_t crc;
 
 	if (vnet->csum_start < PROTO_ETHER_HEADER_BYTES || field + SCTP_CHECKSUM_BYTES > len)
 		return BASE_E_INVALID;
 	memset(frame + field, 0, SCTP_CHECKSUM_BYTES);
-	crc = offload_crc32c(slice_of(frame + vnet->csum_start, len - vnet->csum_start));
-	put_le16(frame + field, (uint16_t)crc);
-	put_le16(frame + field + 2, (uint16_t)(crc >> 16));
+	base_put_le32(frame + field, offload_crc32c(slice_of(frame + vnet->csum_start, len - vnet->csum_start)));
 	return 0;
 }
 

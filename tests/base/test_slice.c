@@ -35,6 +35,13 @@ static void test_byte_order(void **state) {
 		assert_int_equal(buf[i], i + 1);
 	assert_int_equal(base_get_u32(buf + 1), 0x02030405);
 	assert_true(base_get_u64(buf) == UINT64_C(0x0102030405060708));
+	base_put_le16(buf, 0x0201);
+	base_put_le32(buf + 2, UINT32_C(0x06050403));
+	for (size_t i = 0; i < 8; i++)
+		assert_int_equal(buf[i], i + 1);
+	assert_int_equal(base_get_le16(buf), 0x0201);
+	assert_int_equal(base_get_le32(buf + 1), 0x05040302);
+	assert_true(base_get_le64(buf) == UINT64_C(0x0807060504030201));
 }
 
 static void test_equal(void **state) {

@@ -4,6 +4,7 @@
 #include "offload/merger.h"
 
 #include "base/bytes.h"
+#include "offload/headers.h"
 #include "proto/ether.h"
 
 #include <assert.h>
@@ -14,17 +15,9 @@
 #define NO_GROUP UINT16_MAX
 #define SUPER_BYTES_MAX 65535 /* under 64 KiB with everything, which every device takes */
 
-#define IPV4_HEADER_BYTES 20
-#define IPV6_HEADER_BYTES 40
-#define TCP_HEADER_MIN 20
-#define UDP_HEADER_BYTES 8
-#define TCP_CHECKSUM_AT 16
-#define UDP_CHECKSUM_AT 6
 #define IPV4_DONT_FRAGMENT 0x4000
 #define TCP_ACK 0x10
 #define TCP_PSH 0x08
-
-enum { IP_TCP = 6, IP_UDP = 17 };
 
 /* Where things are in a frame that may be merged. */
 struct layout {
@@ -88,13 +81,13 @@ static bool read_ipv4(struct slice packet, struct layout *layout, uint8_t *ret_p
 	const uint8_t *l3 = packet.data;
 	uint16_t fragment;
 
-	if (packet.len < IPV4_HEADER_BYTES || l3[0] != 0x45)
+	if (packet.len < IPV4_HEADER_MIN || l3[0] != 0x45)
 		return false;
 	fragment = base_get_u16(l3 + 6);
 	if (fragment != 0 && fragment != IPV4_DONT_FRAGMENT)
 		return false;
 	layout->ipv6 = false;
-	layout->l4 = PROTO_ETHER_HEADER_BYTES + IPV4_HEADER_BYTES;
+	layout->l4 = PROTO_ETHER_HEADER_BYTES + IPV4_HEADER_MIN;
 	*ret_protocol = l3[9];
 	*ret_len = base_get_u16(l3 + 2);
 	return true;
@@ -170,17 +163,11 @@ static bool may_merge(const struct offload_merger *merger, struct slice frame, c
 	return (merger->kinds & OFFLOAD_MERGE_TCP) != 0 && (l4[12] & 0x0f) == 0 && (l4[13] & ~TCP_PSH) == TCP_ACK;
 }
 
-static uint16_t checksum_offset(const struct layout *layout) {
-	return layout->gso == OFFLOAD_GSO_UDP ? UDP_CHECKSUM_AT : TCP_CHECKSUM_AT;
-}
-
 static uint16_t sum_pseudo_header(const uint8_t *l3, const struct layout *layout, size_t l4_len) {
 	uint8_t length[2];
-	uint16_t sum;
 
 	base_put_u16(length, (uint16_t)l4_len);
-	sum = offload_checksum_add(layout->gso == OFFLOAD_GSO_UDP ? IP_UDP : IP_TCP, slice_of(length, sizeof(length)));
-	return offload_checksum_add(sum, layout->ipv6 ? slice_of(l3 + 8, 32) : slice_of(l3 + 12, 8));
+	return offload_checksum_add(offload_sum_pseudo_header(l3, layout->gso), slice_of(length, sizeof(length)));
 }
 
 /* Correct, and written the one way the splitter writes it: ones' complement has two zeros. */
@@ -188,12 +175,12 @@ static bool checksums_good(const uint8_t *frame, const struct layout *layout) {
 	const uint8_t *l3 = frame + PROTO_ETHER_HEADER_BYTES, *l4 = frame + layout->l4;
 	bool udp = layout->gso == OFFLOAD_GSO_UDP;
 	size_t l4_len = layout->header_len - layout->l4 + layout->payload_len;
-	uint16_t field = base_get_u16(l4 + checksum_offset(layout));
+	uint16_t field = base_get_u16(l4 + offload_checksum_at(layout->gso));
 
 	if (field == (udp ? 0 : UINT16_MAX))
 		return false;
 	if (!layout->ipv6 &&
-	    (base_get_u16(l3 + 10) == UINT16_MAX || offload_checksum_add(0, slice_of(l3, IPV4_HEADER_BYTES)) != UINT16_MAX))
+	    (base_get_u16(l3 + 10) == UINT16_MAX || offload_checksum_add(0, slice_of(l3, IPV4_HEADER_MIN)) != UINT16_MAX))
 		return false;
 	return offload_checksum_add(sum_pseudo_header(l3, layout, l4_len), slice_of(l4, l4_len)) == UINT16_MAX;
 }
@@ -350,15 +337,15 @@ static struct slice super_header(struct offload_merger *merger, struct group *gr
 	if (layout->ipv6) {
 		base_put_u16(l3 + 4, (uint16_t)l4_len);
 	} else {
-		base_put_u16(l3 + 2, (uint16_t)(IPV4_HEADER_BYTES + l4_len));
+		base_put_u16(l3 + 2, (uint16_t)(IPV4_HEADER_MIN + l4_len));
 		base_put_u16(l3 + 10, 0);
-		base_put_u16(l3 + 10, (uint16_t)~offload_checksum_add(0, slice_of(l3, IPV4_HEADER_BYTES)));
+		base_put_u16(l3 + 10, (uint16_t)~offload_checksum_add(0, slice_of(l3, IPV4_HEADER_MIN)));
 	}
 	if (layout->gso == OFFLOAD_GSO_UDP)
 		base_put_u16(l4 + 4, (uint16_t)l4_len);
 	else
 		l4[13] = last[layout->l4 + 13];
-	base_put_u16(l4 + checksum_offset(layout), sum_pseudo_header(l3, layout, l4_len));
+	base_put_u16(l4 + offload_checksum_at(layout->gso), sum_pseudo_header(l3, layout, l4_len));
 	return slice_of(group->header, layout->header_len);
 }
 
@@ -380,7 +367,7 @@ void offload_merger_group(struct offload_merger *merger, size_t index, struct of
 	                                  .hdr_len = layout->header_len,
 	                                  .gso_size = (uint16_t)layout->payload_len,
 	                                  .csum_start = layout->l4,
-	                                  .csum_offset = checksum_offset(layout)};
+	                                  .csum_offset = offload_checksum_at(layout->gso)};
 	ret->parts[0] = super_header(merger, group);
 	for (; next != NO_GROUP; next = merger->frames[next].next) {
 		const struct stored *frame = &merger->frames[next];

@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "offload/headers.h"
 #include "proto/ether.h"
 
 #include <string.h>
@@ -11,29 +12,11 @@
 #define VNET_NEEDS_CSUM 0x01
 #define VNET_GSO_ECN 0x80
 
-#define IPV4_HEADER_MIN 20
-#define IPV6_HEADER_BYTES 40
-#define TCP_HEADER_MIN 20
-#define UDP_HEADER_BYTES 8
-
-#define TCP_CHECKSUM_AT 16
-#define UDP_CHECKSUM_AT 6
 #define SCTP_CHECKSUM_AT 8
 #define SCTP_CHECKSUM_BYTES 4
 
 #define TCP_FIN_PSH 0x09
 #define TCP_CWR 0x80
-
-enum ip_protocol {
-	IP_HOP_BY_HOP = 0,
-	IP_IPV4 = 4,
-	IP_TCP = 6,
-	IP_UDP = 17,
-	IP_IPV6 = 41,
-	IP_ROUTING = 43,
-	IP_GRE = 47,
-	IP_DESTINATION_OPTIONS = 60
-};
 
 #define GRE_HEADER_MIN 4
 #define GRE_KEY 0x2000
@@ -222,23 +205,17 @@ static int find_headers(struct offload_splitter *s) {
 	return err != 0 ? err : find_payload(s);
 }
 
-static size_t checksum_offset(const struct offload_splitter *s) {
-	return s->vnet.gso == OFFLOAD_GSO_UDP ? UDP_CHECKSUM_AT : TCP_CHECKSUM_AT;
-}
-
 /* The pseudo header's sum without the length, which differs between segments. The kernel left it in the checksum field,
  * with the super-frame's length; take that, since a routing header may have changed the address that counts. */
 static uint16_t sum_pseudo_header(const struct offload_splitter *s) {
 	const uint8_t *l3 = s->frame + s->l3_offsets[s->l3_count - 1];
 	uint8_t minus[2];
 
-	if (!s->vnet.needs_csum) {
-		uint16_t protocol = s->vnet.gso == OFFLOAD_GSO_UDP ? IP_UDP : IP_TCP;
-
-		return offload_checksum_add(protocol, l3[0] >> 4 == 4 ? slice_of(l3 + 12, 8) : slice_of(l3 + 8, 32));
-	}
+	if (!s->vnet.needs_csum)
+		return offload_sum_pseudo_header(l3, s->vnet.gso);
 	base_put_u16(minus, (uint16_t) ~(s->frame_len - s->l4_offset));
-	return offload_checksum_add(base_get_u16(s->frame + s->l4_offset + checksum_offset(s)), slice_of(minus, 2));
+	return offload_checksum_add(base_get_u16(s->frame + s->l4_offset + offload_checksum_at(s->vnet.gso)),
+	                            slice_of(minus, 2));
 }
 
 int offload_splitter_init(struct offload_splitter *splitter, uint8_t *frame, size_t len,
@@ -254,7 +231,7 @@ int offload_splitter_init(struct offload_splitter *splitter, uint8_t *frame, siz
 	} else {
 		err = vnet->gso_size > 0 ? find_headers(&s) : BASE_E_INVALID;
 		if (err == 0 && vnet->needs_csum &&
-		    (vnet->csum_start != s.l4_offset || vnet->csum_offset != checksum_offset(&s)))
+		    (vnet->csum_start != s.l4_offset || vnet->csum_offset != offload_checksum_at(vnet->gso)))
 			err = BASE_E_INVALID;
 		if (err == 0 && (len - s.header_len) / vnet->gso_size > OFFLOAD_SEGMENTS_MAX)
 			err = BASE_E_UNSUPPORTED;
@@ -285,7 +262,7 @@ static void finish_l3(const struct offload_splitter *s, uint8_t *segment, size_t
 
 static void finish_l4(const struct offload_splitter *s, uint8_t *segment, size_t segment_len, bool last) {
 	uint8_t *l4 = segment + s->l4_offset;
-	uint8_t *field = l4 + checksum_offset(s);
+	uint8_t *field = l4 + offload_checksum_at(s->vnet.gso);
 	uint16_t l4_len = (uint16_t)(segment_len - s->l4_offset);
 	uint8_t length[2];
 	uint16_t checksum;

@@ -22,12 +22,6 @@ int base_read_bytes(struct base_reader *reader, size_t len, struct slice *ret) {
 	return 0;
 }
 
-int base_read_skip(struct base_reader *reader, size_t len) {
-	struct slice skipped;
-
-	return base_read_bytes(reader, len, &skipped);
-}
-
 int base_read_u8(struct base_reader *reader, uint8_t *ret) {
 	struct slice bytes;
 	int err = base_read_bytes(reader, 1, &bytes);
@@ -43,14 +37,5 @@ int base_read_u16(struct base_reader *reader, uint16_t *ret) {
 
 	if (err == 0)
 		*ret = base_get_u16(bytes.data);
-	return err;
-}
-
-int base_read_u32(struct base_reader *reader, uint32_t *ret) {
-	struct slice bytes;
-	int err = base_read_bytes(reader, 4, &bytes);
-
-	if (err == 0)
-		*ret = base_get_u32(bytes.data);
 	return err;
 }

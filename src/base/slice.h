@@ -33,9 +33,7 @@ static inline struct base_reader base_reader_of(struct slice bytes) {
 /* Each returns 0, or BASE_E_SHORT with *ret and the reader untouched. Network byte order. */
 int base_read_u8(struct base_reader *reader, uint8_t *ret);
 int base_read_u16(struct base_reader *reader, uint16_t *ret);
-int base_read_u32(struct base_reader *reader, uint32_t *ret);
 int base_read_bytes(struct base_reader *reader, size_t len, struct slice *ret);
-int base_read_skip(struct base_reader *reader, size_t len);
 
 /* No byte is anything but zero; also of an empty one. */
 static inline bool slice_is_zero(struct slice slice) {

@@ -171,12 +171,8 @@ enum client_state client_session_state(const struct client_session *session);
 const char *client_state_name(enum client_state state);
 const struct ctrl_welcome *client_session_welcome(const struct client_session *session); /* NULL unless joined */
 const struct client_peer *client_session_peer(const struct client_session *session, uint32_t id);
-/* The gateway's id, or 0. *ret_present as far as known. */
-uint32_t client_session_gateway(const struct client_session *session, bool *ret_present);
 /* Shared by session and bridge: one set per process side. */
 struct obs_counters *client_session_counters(struct client_session *session);
-/* Control messages of a type this version does not know, skipped (CTL-2). */
-uint64_t client_session_unknown_messages(const struct client_session *session);
 /* What the session knows of OBS-3; the owner adds route, TAP and address before printing or reporting. */
 void client_session_diagnostics(const struct client_session *session, struct obs_diagnostics *ret);
 /* What the next stats messages say about the device. */

@@ -351,7 +351,3 @@ int client_session_send_disconnect(struct client_session *session, enum ctrl_lea
 
 	return send_message(session, &message, error, now);
 }
-
-uint64_t client_session_unknown_messages(const struct client_session *session) {
-	return session->unknown_messages;
-}

@@ -99,8 +99,3 @@ void *client_peers_cipher(const struct client_peers *peers, uint32_t id) {
 const struct client_peer *client_session_peer(const struct client_session *session, uint32_t id) {
 	return client_peers_find(&session->peers, id);
 }
-
-uint32_t client_session_gateway(const struct client_session *session, bool *ret_present) {
-	*ret_present = session->gateway_present;
-	return session->gateway_peer;
-}

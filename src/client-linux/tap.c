@@ -171,10 +171,6 @@ unsigned lintap_tap_ifindex(const struct lintap_tap *tap) {
 	return tap->ifindex;
 }
 
-const char *lintap_tap_name(const struct lintap_tap *tap) {
-	return tap->name;
-}
-
 int lintap_tap_set_carrier(struct lintap_tap *tap, bool on) {
 	const int carrier = on;
 

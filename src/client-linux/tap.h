@@ -33,7 +33,6 @@ struct lintap_tap *lintap_tap_wrap(const struct lintap_tap_options *options, int
 
 int lintap_tap_fd(const struct lintap_tap *tap);
 unsigned lintap_tap_ifindex(const struct lintap_tap *tap); /* 0 before it is made */
-const char *lintap_tap_name(const struct lintap_tap *tap);
 
 /* The plug: with it the machine sees a cable, without it none. 0 or a negative errno. */
 int lintap_tap_set_carrier(struct lintap_tap *tap, bool on);

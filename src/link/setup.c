@@ -255,7 +255,6 @@ static bool create_identity(struct link_setup *setup, const char *path) {
 	const struct client_identity identity = client_identity_from_random(random);
 	int len = client_identity_print(&identity, file, sizeof(file));
 	assert(len > 0);
-	setup->identity_created = true;
 	if (host_write_file(path, slice_of(file, (size_t)len), 0600, error) < 0)
 		return link_setup_fail(setup, CLIENT_EXIT_FAILURE, "cannot keep the identity (choose a place with --identity)",
 		                       error);

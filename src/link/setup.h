@@ -103,7 +103,6 @@ struct link_setup {
 	enum host_priority priority;
 	struct client_identity identity;
 	struct host_hold identity_hold; /* a second process with the same identity would throw this one out of its seat */
-	bool identity_created;
 	struct link_driver_options driver; /* relay, transport, session, log, no_offload are set */
 	enum client_exit status;           /* when link_setup_init said false */
 	char text[LINK_SETUP_TEXT_BYTES];  /* the error, without newline; empty for none */

@@ -55,11 +55,6 @@ void obs_log_free(struct obs_log *log) {
 	free(log);
 }
 
-void obs_log_set_level(struct obs_log *log, enum obs_level level) {
-	if (log != NULL)
-		log->head.level = level;
-}
-
 const char *obs_level_name(enum obs_level level) {
 	assert((size_t)level < COUNT_OF(level_names));
 	return level_names[level];
@@ -137,17 +132,6 @@ void obs_u64(struct obs_log *log, const char *name, uint64_t value) {
 		add_u64(&log->line, name, value);
 }
 
-void obs_i64(struct obs_log *log, const char *name, int64_t value) {
-	struct base_text text;
-	char buf[24];
-
-	if (log == NULL || !log->open)
-		return;
-	base_text_init(&text, buf, sizeof(buf));
-	base_text_addf(&text, "%lld", (long long)value);
-	obs_line_plain(&log->line, name, buf);
-}
-
 void obs_bool(struct obs_log *log, const char *name, bool value) {
 	if (log != NULL && log->open)
 		obs_line_plain(&log->line, name, value ? "true" : "false");
@@ -191,7 +175,7 @@ void obs_ip(struct obs_log *log, const char *name, const struct base_addr *addr)
 static void write_summary(struct obs_log *log, const struct obs_flood *flood) {
 	struct obs_line line;
 
-	if (obs_flood_swallowed(flood) == 0 || !obs_on(log, flood->level))
+	if (obs_flood_swallowed(flood) == 0)
 		return;
 	obs_line_begin(&line, log->format, flood->level, log->wall_clock_ns(), flood->event, "_suppressed");
 	add_u64(&line, "count", obs_flood_swallowed(flood));

@@ -32,7 +32,7 @@ enum obs_format { OBS_FORMAT_TEXT, OBS_FORMAT_JSON };
 
 struct obs_log;
 
-/* What a struct obs_log starts with, so that asking for the level costs no call. Set it by obs_log_set_level(). */
+/* What a struct obs_log starts with, so that asking for the level costs no call. */
 struct obs_log_head {
 	enum obs_level level;
 };
@@ -45,7 +45,6 @@ void obs_log_free(struct obs_log *log); /* writes pending flood summaries; accep
 static inline enum obs_level obs_log_level(const struct obs_log *log) {
 	return ((const struct obs_log_head *)(const void *)log)->level;
 }
-void obs_log_set_level(struct obs_log *log, enum obs_level level);
 const char *obs_level_name(enum obs_level level);
 int obs_level_parse(const char *name, enum obs_level *ret);   /* 0 or BASE_E_INVALID */
 int obs_format_parse(const char *name, enum obs_format *ret); /* 0 or BASE_E_INVALID */
@@ -61,7 +60,6 @@ void obs_begin(struct obs_log *log, enum obs_level level, const char *event);
 void obs_str(struct obs_log *log, const char *name, const char *value); /* NULL: no field */
 void obs_bytes(struct obs_log *log, const char *name, struct slice value); /* untrusted text: escaped */
 void obs_u64(struct obs_log *log, const char *name, uint64_t value);
-void obs_i64(struct obs_log *log, const char *name, int64_t value);
 void obs_bool(struct obs_log *log, const char *name, bool value);
 void obs_ms(struct obs_log *log, const char *name, uint64_t ns); /* milliseconds with microsecond digits */
 void obs_mac(struct obs_log *log, const char *name, const uint8_t mac[static 6]);

@@ -21,22 +21,15 @@ enum arp_operation {
 	RARP_REPLY = 4,
 };
 
-static const struct {
-	const char *name, *text;
-} rules[POLICY_RULE_COUNT] = {
-#define POLICY_RULE_TEXTS(name, text, what) [POLICY_##name] = {text, what},
-    POLICY_RULES(POLICY_RULE_TEXTS)
-#undef POLICY_RULE_TEXTS
+static const char *const rule_names[POLICY_RULE_COUNT] = {
+#define POLICY_RULE_NAME(name, text, what) [POLICY_##name] = text,
+    POLICY_RULES(POLICY_RULE_NAME)
+#undef POLICY_RULE_NAME
 };
 
 const char *policy_rule_name(enum policy_rule rule) {
 	assert((size_t)rule < POLICY_RULE_COUNT);
-	return rules[rule].name;
-}
-
-const char *policy_rule_text(enum policy_rule rule) {
-	assert((size_t)rule < POLICY_RULE_COUNT);
-	return rules[rule].text;
+	return rule_names[rule];
 }
 
 /* RARP has the same layout. Its requests are how hypervisors announce a station; its replies hand out addresses, which

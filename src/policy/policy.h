@@ -46,6 +46,5 @@ enum policy_rule policy_check(struct slice frame, enum policy_origin origin);
 enum policy_rule policy_check_header(const uint8_t header[static POLICY_HEADER_BYTES], size_t frame_len);
 
 const char *policy_rule_name(enum policy_rule rule);
-const char *policy_rule_text(enum policy_rule rule);
 
 #endif

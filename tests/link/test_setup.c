@@ -121,14 +121,12 @@ static void test_good(void **state) {
 	assert_string_equal(setup.driver.session.room, "ROOM1");
 	assert_string_equal(setup.driver.session.name, "console");
 	assert_false(setup.driver.session.retry);
-	assert_true(setup.identity_created);
 	assert_true(proto_mac_is_local(setup.driver.session.mac));
 	const struct proto_mac mac = setup.driver.session.mac;
 	link_setup_done(&setup);
 	assert_true(system_is_private(identity));
 
 	assert_true(init(&setup, GOOD, CTRL_ROLE_CLIENT, NULL)); /* the same again */
-	assert_false(setup.identity_created);
 	assert_true(proto_mac_equal(setup.driver.session.mac, mac));
 	assert_string_equal(setup.driver.session.name, "mypc.example");
 	assert_true(setup.driver.session.retry);

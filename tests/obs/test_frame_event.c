@@ -112,10 +112,10 @@ static void test_levels_and_floods(void **state) {
 	obs_log_tick(log, OBS_FLOOD_NS);
 	assert_string_equal(sink.last, SINK_TIME " debug frame_suppressed count=95 key=3 reason=rate_broadcast");
 	/* Forwarded frames are shown one by one. */
-	obs_log_set_level(log, OBS_TRACE);
+	obs_log_free(log);
+	log = sink_log(&sink, OBS_TRACE, OBS_FORMAT_TEXT);
 	event.action = OBS_FORWARDED;
 	event.reason = NULL;
-	sink.lines = 0;
 	for (int i = 0; i < 100; i++)
 		obs_frame_event(log, &event, OBS_FLOOD_NS);
 	assert_int_equal(sink.lines, 100);

@@ -18,7 +18,7 @@ struct link_transport {
 	char *server_name;
 	struct client_session *session;
 	struct quic_conn *conn; /* NULL without one */
-	struct base_addr local; /* of conn's path */
+	struct base_addr local; /* of conn's path: the wildcard of the relay's family */
 	struct quic_conn *closing[CLOSING_MAX];
 	size_t closing_count;
 };
@@ -136,10 +136,11 @@ static void transport_resolve(void *user, uint64_t now) {
 	transport->options.resolve(transport->options.user, now);
 }
 
+/* The local address is the kernel's choice, per packet: when it changes, the relay sees a rebound NAT. */
 static int transport_open(void *user, const struct base_addr *remote, uint8_t steer_byte, uint64_t now) {
 	struct link_transport *transport = user;
 	struct quic_client_options options = {
-	    .path = {.local = transport->options.local, .remote = *remote},
+	    .path = {.local = {.family = remote->family}, .remote = *remote},
 	    .server_name = transport->server_name,
 	    .trust = transport->options.trust,
 	    .settings = transport->options.settings,
@@ -156,9 +157,6 @@ static int transport_open(void *user, const struct base_addr *remote, uint8_t st
 		if (err != 0)
 			return err;
 	}
-	/* The local address is the kernel's choice, per packet: when it changes, the relay sees a rebound NAT. */
-	if (options.path.local.family == BASE_FAMILY_NONE)
-		options.path.local.family = remote->family;
 	transport->local = options.path.local;
 	transport_wake(transport);
 	return quic_client_new(&options, now, &transport->conn);

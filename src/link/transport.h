@@ -12,7 +12,6 @@ struct link_transport_options {
 	const char *server_name; /* copied; NULL or "": none */
 	struct quic_trust *trust;
 	struct quic_settings settings;
-	struct base_addr local; /* the local address every path gets; family NONE is replaced by the remote's wildcard */
 	/* As client_transport.resolve. */
 	void (*resolve)(void *user, uint64_t now);
 	/* Called before each connection is made; an error is the session's failed attempt. May be NULL. */

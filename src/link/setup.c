@@ -116,17 +116,23 @@ static bool read_relay(struct link_setup *setup) {
 		transport->server_name = setup->driver.relay.host;
 	if (transport->server_name[0] == '\0' || strlen(transport->server_name) >= NET_HOST_BYTES_MAX)
 		return link_setup_fail(setup, CLIENT_EXIT_USAGE, "--server-name", "must be 1 to 253 characters");
+	return true;
+}
+
+/* How packets are sent and protected, and how far we go for that. */
+static bool read_tunnel(struct link_setup *setup) {
+	struct quic_settings *settings = &setup->driver.transport.settings;
 	const char *congestion = cli_text(setup->values, "congestion");
 	if (strcmp(congestion, "bbr") != 0 && strcmp(congestion, "cubic") != 0)
 		return fail_value(setup, CLIENT_EXIT_USAGE, "--congestion", congestion, "must be bbr or cubic");
-	transport->settings.congestion = congestion[0] == 'b' ? QUIC_CC_BBR : QUIC_CC_CUBIC;
+	settings->congestion = congestion[0] == 'b' ? QUIC_CC_BBR : QUIC_CC_CUBIC;
 	const char *crypto = cli_text(setup->values, "crypto");
 	if (seal_choice_parse(crypto, &setup->crypto) < 0)
 		return fail_value(setup, CLIENT_EXIT_USAGE, "--crypto", crypto, "must be auto, gnutls or ipsec-mb");
 	const char *priority = cli_text(setup->values, "priority");
 	if (host_priority_parse(priority, &setup->priority) < 0)
 		return fail_value(setup, CLIENT_EXIT_USAGE, "--priority", priority, "must be normal, high or realtime");
-	transport->settings.log = setup->log;
+	settings->log = setup->log;
 	setup->driver.no_offload = cli_flag(setup->values, "no-offload");
 	return true;
 }
@@ -363,7 +369,7 @@ bool link_setup_init(struct link_setup *setup, const struct link_setup_options *
                      const char *const *argv) {
 	memset(setup, 0, sizeof(*setup));
 	setup->status = CLIENT_EXIT_FAILURE;
-	if (!read_options(setup, options, argc, argv) || !open_log(setup) || !read_relay(setup) ||
+	if (!read_options(setup, options, argc, argv) || !open_log(setup) || !read_relay(setup) || !read_tunnel(setup) ||
 	    !read_session(setup, options) || !read_trust(setup) || !check_privilege(setup, options) ||
 	    !read_identity(setup, options) || !open_seal(setup, options) || !open_room_key(setup, options))
 		return false;

@@ -60,24 +60,23 @@ bool winmain_service_command(struct base_text *out, const char *program, int arg
 	winmain_quote(out, program);
 	for (int i = 1; i < argc; i++) {
 		const char *equals = strchr(argv[i], '=');
-		bool attached = equals != NULL, service = names_option(argv[i], "service");
-		if (service || !takes_file(argv[i])) {
-			if (service && !attached)
-				i++; /* its value */
-			if (!service) {
-				base_text_add_char(out, ' ');
-				winmain_quote(out, argv[i]);
-			}
+		if (names_option(argv[i], "service")) {
+			i += equals == NULL ? 1 : 0; /* its value is the next argument */
+			continue;
+		}
+		if (!takes_file(argv[i])) {
+			base_text_add_char(out, ' ');
+			winmain_quote(out, argv[i]);
 			continue;
 		}
 		char path[WINMAIN_PATH_BYTES];
 		struct base_text argument;
 		base_text_init(&argument, path, sizeof(path));
-		if (attached)
-			base_text_add_bytes(&argument, slice_of((const uint8_t *)argv[i], (size_t)(equals + 1 - argv[i])));
+		if (equals != NULL)
+			base_text_add_bytes(&argument, slice_of(argv[i], (size_t)(equals + 1 - argv[i])));
 		else
 			base_text_addf(&argument, "%s=", argv[i]);
-		const char *value = attached ? equals + 1 : i + 1 < argc ? argv[++i] : "";
+		const char *value = equals != NULL ? equals + 1 : i + 1 < argc ? argv[++i] : "";
 		if (!absolute(user, value, &argument) || argument.truncated)
 			return false;
 		base_text_add_char(out, ' ');

@@ -133,35 +133,6 @@ static void test_read_errors(void **state) {
 	}
 }
 
-/* A secret is one process's (here: one opener's) at a time, and others are told so until it is released. */
-static void test_secret_is_held(void **state) {
-	struct host_hold first = {0}, second = {0};
-	char error[HOST_ERROR_BYTES] = "";
-	uint8_t *bytes = NULL;
-	size_t len;
-
-	(void)state;
-	assert_int_equal(host_read_secret("missing", 10, &bytes, &len, &first, error), BASE_E_NOT_FOUND);
-	assert_int_equal(host_write_file("secret", slice_of("x", 1), 0600, error), 0);
-	assert_int_equal(host_read_secret("secret", 0, &bytes, &len, &first, error), BASE_E_TOO_BIG);
-	assert_false(first.held);
-	assert_null(bytes);
-	unit_assert_int(host_read_secret("secret", 10, &bytes, &len, &first, error), 0, error);
-	assert_true(first.held);
-	assert_int_equal(len, 1);
-	free(bytes);
-	assert_int_equal(host_read_secret("secret", 10, &bytes, &len, &second, error), BASE_E_EXISTS);
-	assert_string_equal(error, "secret: another process uses it");
-	assert_false(second.held);
-	assert_int_equal(host_read_file("secret", 10, &bytes, &len, error), 0); /* a backup may */
-	free(bytes);
-	host_release(&first);
-	host_release(&first);
-	assert_int_equal(host_read_secret("secret", 10, &bytes, &len, &second, error), 0);
-	free(bytes);
-	host_release(&second);
-}
-
 /* A failed write leaves the old file and nothing else. */
 static void test_write_errors(void **state) {
 	char error[HOST_ERROR_BYTES], long_name[5000];
@@ -217,8 +188,8 @@ static void test_no_other_user(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_write_then_read), TEST(test_replaced_while_open), TEST(test_access),      TEST(test_read_errors),
-	    TEST(test_secret_is_held),  TEST(test_write_errors),        TEST(test_stderr_sink), TEST(test_no_other_user),
+	    TEST(test_write_then_read), TEST(test_replaced_while_open), TEST(test_access),        TEST(test_read_errors),
+	    TEST(test_write_errors),    TEST(test_stderr_sink),         TEST(test_no_other_user),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

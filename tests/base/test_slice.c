@@ -51,11 +51,25 @@ static void test_equal(void **state) {
 	assert_true(slice_equal(slice_of(NULL, 0), slice_of_text("")));
 }
 
+static void test_is_zero(void **state) {
+	uint8_t bytes[3] = {0};
+
+	(void)state;
+	assert_true(slice_is_zero(slice_of(NULL, 0)));
+	assert_true(slice_is_zero(slice_of(bytes, sizeof(bytes))));
+	for (size_t i = 0; i < sizeof(bytes); i++) {
+		bytes[i] = 0x80;
+		assert_false(slice_is_zero(slice_of(bytes, sizeof(bytes))));
+		bytes[i] = 0;
+	}
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_reads_and_fails_closed),
 		cmocka_unit_test(test_byte_order),
 		cmocka_unit_test(test_equal),
+		cmocka_unit_test(test_is_zero),
 	};
 
 	return cmocka_run_group_tests_name("base/slice", tests, NULL, NULL);

@@ -9,7 +9,7 @@
 
 struct base_heap_node {
 	uint64_t deadline; /* ns */
-	uint64_t order;
+	uint64_t order;    /* of being set, among equal deadlines */
 	size_t index; /* BASE_HEAP_OUT while in no heap */
 };
 

@@ -72,7 +72,7 @@ uint64_t base_siphash13(const uint64_t seed[static 2], struct slice bytes) {
 	return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
 }
 
-/* So many buckets, all empty, and the place for what was found last. */
+/* `count` empty buckets, and behind them the place for the node that was found last. */
 static struct base_map_node **new_buckets(size_t count) {
 	return calloc(count + 1, sizeof(struct base_map_node *));
 }

@@ -12,7 +12,7 @@ struct base_map_node {
 };
 
 struct base_map {
-	struct base_map_node **buckets; /* and in one place more, what was found last */
+	struct base_map_node **buckets; /* bucket_count of them, and behind them the node that was found last */
 	size_t bucket_count;            /* power of two */
 	size_t len;
 	uint64_t seed[2];
@@ -22,9 +22,10 @@ struct base_map {
 int base_map_init(struct base_map *map, const uint64_t seed[static 2]);
 void base_map_done(struct base_map *map); /* frees the table, not the objects */
 
-/* Not for two threads at once: it remembers what it found, for packets come in trains that ask for the same again. */
+/* NULL if there is none. Remembers the node, as packets come in trains that ask for the same one: so two threads must
+ * not search a map at once, although it is const here. */
 struct base_map_node *base_map_find(const struct base_map *map, struct slice key);
-/* 0, BASE_E_EXISTS (an equal key is present), BASE_E_NOMEM. `key` must point into memory that lives with the node. */
+/* 0 or BASE_E_EXISTS (an equal key is present). `key` must point into memory that lives with the node. */
 int base_map_insert(struct base_map *map, struct base_map_node *node, struct slice key);
 /* The node must be in the map. */
 void base_map_remove(struct base_map *map, struct base_map_node *node);

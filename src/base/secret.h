@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Zeros that no compiler leaves out. */
+/* Fills it with zeros, in a way that no compiler may leave out. */
 static inline void base_wipe(void *secret, size_t len) {
 	volatile uint8_t *bytes = secret;
 

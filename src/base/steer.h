@@ -20,7 +20,8 @@ static inline unsigned base_steer_shard(uint8_t first_byte, unsigned shards) {
 	return base_steer_group(first_byte) % shards;
 }
 
-/* A first byte that leads to `shard`, made from a random one: it says no more than the shard. */
+/* A first byte that leads to `shard`, made from a random byte. Which of the shard's groups it names is random too, so
+ * that an onlooker learns the shard from it and nothing else. */
 static inline uint8_t base_steer_byte(unsigned shard, unsigned shards, uint8_t random) {
 	unsigned groups = (BASE_STEER_GROUPS - shard + shards - 1) / shards;
 	unsigned group = shard + base_steer_group(random) % groups * shards;

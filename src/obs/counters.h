@@ -54,12 +54,12 @@
 	X(RATE_UNKNOWN_UNICAST, "rate_unknown_unicast")                                                                    \
 	X(RATE_BANDWIDTH, "rate_bandwidth")                                                                                \
 	X(QUEUE_FULL, "queue_full")                                                                                        \
-	X(QUEUE_CODEL, "queue_codel")             /* its flow waited too long for too long (CoDel) */                      \
+	X(QUEUE_CODEL, "queue_codel")             /* its flow had a standing queue (CoDel, RFC 8289) */                    \
 	X(QUEUE_AGE, "queue_age")                                                                                          \
 	X(NO_BUFFER, "no_buffer")                                                                                          \
 	X(NOT_JOINED, "not_joined")               /* no room yet, or no longer */                                          \
 	X(OFFLOAD, "offload")                     /* a super-frame that could not be segmented */                          \
-	X(DEVICE_OVERRUN, "device_overrun")       /* the kernel had no room for it until we would have read it */          \
+	X(DEVICE_OVERRUN, "device_overrun")       /* the kernel's buffer was full because we had not read it yet */        \
 	X(DEVICE_FULL, "device_full")             /* TAP or LAN port would not take it */                                  \
 	X(DEVICE_GONE, "device_gone")             /* there is no LAN port to give it to */
 

@@ -13,7 +13,7 @@ enum obs_action { OBS_FORWARDED, OBS_DROPPED, OBS_FILTERED, OBS_RATE_LIMITED };
 
 struct obs_frame_event {
 	const char *room;     /* NULL when there is none */
-	uint64_t room_number; /* where there are several: what the peer ids count in; else 0 */
+	uint64_t room_number; /* tells rooms of a relay apart, each of which has its own peer ids; else 0 */
 	uint32_t peer;        /* the other end or the ingress peer; 0 for none */
 	uint32_t target_peer; /* for egress drops; 0 for none */
 	struct slice frame;   /* addresses and type are read from it, safely */

@@ -70,8 +70,8 @@ void obs_ip(struct obs_log *log, const char *name, const struct base_addr *addr)
 void obs_flood_key(struct obs_log *log, uint64_t key, uint64_t now);
 /* The same under (event, key, reason); `reason` is a string literal. */
 void obs_flood_reason(struct obs_log *log, uint64_t key, const char *reason, uint64_t now);
-/* The same for a key that counts in one room of several. `number` tells those of one name apart; 0 with `room` NULL: in
- * none. `reason` may be NULL. */
+/* The same for a key that means something in one of several rooms only. The summary gives the name `room`; `number`
+ * tells rooms of the same name apart. NULL and 0: no room. `reason` may be NULL. */
 void obs_flood_room(struct obs_log *log, const char *room, uint64_t number, uint64_t key, const char *reason,
                     uint64_t now);
 void obs_end(struct obs_log *log);

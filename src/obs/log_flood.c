@@ -33,9 +33,10 @@ static void begin(struct obs_flood *slot, const struct obs_flood *flood, bool ot
 	slot->lines = 0;
 }
 
-/* The slot of this kind of event; else one that is free or over. When all are in use, that of the event's other keys:
- * if each new key ended another's window, whoever has more keys than there are slots would be counted never. There are
- * few events, so that one for each of them, in the place of the oldest, leaves most slots alone. */
+/* The slot in which this event is counted: its own; else one that is free, or whose window is over. When all are in
+ * use, the event's slot for `others`, which takes the place of the oldest slot if there is none yet. If each new key
+ * ended another key's window instead, somebody with more keys than there are slots would never be counted. There are
+ * few kinds of events, so that a slot for the others of each leaves most slots alone. */
 static struct obs_flood *take_slot(struct obs_flood_table *table, const struct obs_flood *flood, uint64_t now,
                                    struct obs_flood *ret_over) {
 	struct obs_flood *oldest = &table->slots[0], *others = NULL;

@@ -11,9 +11,9 @@ struct obs_flood {
 	const char *event;  /* a literal; NULL: slot is free */
 	const char *reason; /* a literal or NULL */
 	uint64_t key;
-	uint64_t number; /* of the room that the key counts in; 0: none */
+	uint64_t number; /* of the room that the key belongs to; 0: none */
 	char room[OBS_FLOOD_ROOM_BYTES];
-	bool others; /* of all rooms and keys that have no slot of their own; `key` is the first of them */
+	bool others; /* counts every room and key that found no slot of its own; `key` is the first of them */
 	enum obs_level level;
 	uint64_t start; /* of the window, ns */
 	uint64_t lines; /* seen in the window, swallowed ones included */

@@ -2,9 +2,9 @@
  * equal-size UDP datagrams, of one flow become one super-frame, as the kernel's GRO would make it. Frames are copied in
  * as they come, groups of them come out when the owner ends the batch; nothing ever waits for more. Pure.
  *
- * What is merged is exactly what offload_splitter takes apart again into the same bytes; a frame of which that is not
- * sure, one with a wrong checksum among them, is a group of its own, unchanged. Within a flow the order stays; between
- * flows a later frame may move up to its group. */
+ * What is merged is exactly what offload_splitter takes apart again into the same bytes. A frame for which that is not
+ * certain, such as one with a wrong checksum, becomes a group of its own, unchanged. Within a flow the order stays;
+ * between flows a later frame may move up to its group. */
 #ifndef OFFLOAD_MERGER_H
 #define OFFLOAD_MERGER_H
 

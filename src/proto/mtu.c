@@ -16,7 +16,8 @@ int proto_tap_mtu_from_budget(size_t budget, uint16_t *ret_mtu) {
 	if (budget < PROTO_BUDGET_MIN)
 		return BASE_E_RANGE;
 	mtu = budget - OVERHEAD_BYTES;
-	/* A room that can do IPv6 is worth more than ACKs that ride along, and below IPv6 every byte is wanted. */
+	/* IPv6 is worth more than ACKs in the same packet: the headroom never takes the MTU below its minimum. Where the
+	 * MTU is below that anyway, no byte is given away. */
 	if (mtu >= PROTO_TAP_MTU_IPV6 + PROTO_MTU_HEADROOM)
 		mtu -= PROTO_MTU_HEADROOM;
 	else if (mtu >= PROTO_TAP_MTU_IPV6)

@@ -6,8 +6,8 @@
  *   | version| flags  | payload length  | source peer id                  | frame ...
  *   +--------+--------+-----------------+---------------------------------+---
  *
- * In a room with a key the frame is sealed: what is behind its Ethernet header is for the peers alone. The clear part
- * is authenticated with it (src/roomkey has the keys).
+ * In a room with a key the frame is sealed: what follows its Ethernet header is encrypted, so that only the peers can
+ * read it, and everything before that (the clear part) is authenticated with it. src/roomkey has the keys.
  *
  *   8                22      24           30                      -16
  *   +----------------+-------+------------+-----------------------+-----+
@@ -26,7 +26,7 @@
 #define PROTO_OVERLAY_FLAG_SEALED 0x01
 #define PROTO_SEALED_CLEAR_BYTES 30 /* up to and with the counter */
 #define PROTO_SEALED_TAG_BYTES 16
-#define PROTO_SEALED_BYTES 24 /* more than the same frame takes unsealed: flow, counter, tag */
+#define PROTO_SEALED_BYTES 24 /* what sealing adds to a datagram: flow, counter, tag */
 #define PROTO_SEALED_COUNTER_MAX ((UINT64_C(1) << 48) - 1)
 
 struct proto_overlay {
@@ -49,14 +49,14 @@ struct proto_sealed {
 	uint16_t flow;         /* equal for frames of one flow; says nothing else */
 	uint64_t counter;      /* of the sender's sealed frames, up to PROTO_SEALED_COUNTER_MAX */
 	struct slice clear;    /* PROTO_SEALED_CLEAR_BYTES, with the overlay header */
-	struct slice ethernet; /* of these the 14 of the Ethernet header */
+	struct slice ethernet; /* the Ethernet header, within `clear` */
 	struct slice sealed;   /* the payload and PROTO_SEALED_TAG_BYTES of tag */
 };
 
 /* As proto_overlay_decode, for sealed frames: BASE_E_FLAGS if this one is not. */
 int proto_sealed_decode(struct slice datagram, struct proto_sealed *ret);
 
-/* Writes the clear part for `frame`, which is not sealed yet. Errors as of proto_overlay_encode_header;
+/* Writes the clear part for `frame`, which is not sealed yet. The errors of proto_overlay_encode_header;
  * BASE_E_RANGE also for a counter over the maximum. */
 int proto_sealed_encode_clear(uint8_t out[static PROTO_SEALED_CLEAR_BYTES], uint32_t source_peer, struct slice frame,
                               uint16_t flow, uint64_t counter, size_t budget);

@@ -33,8 +33,8 @@ struct cli_option {
 struct cli_table {
 	const char *program; /* "lanparty-relay" */
 	const char *summary; /* one line */
-	const char
-	    *epilog; /* exit codes, examples; may be NULL. A line "Title:" at the margin is a heading in the man page */
+	/* Exit codes, examples; may be NULL. A line "Title:" at the margin is a heading in the man page. */
+	const char *epilog;
 	const struct cli_option *options;
 	size_t count;
 };
@@ -50,7 +50,7 @@ int cli_parse_args(const struct cli_table *table, int argc, const char *const *a
 int cli_parse_config(struct cli_values *values, struct slice text, const char *file_name,
                      char error[static CLI_ERROR_BYTES]);
 void cli_values_free(struct cli_values *values); /* accepts NULL */
-/* Of a secret, once it has been used: it is as if it had not been given. */
+/* Wipes a secret once it has been used; from then on it counts as not given. */
 void cli_forget(struct cli_values *values, const char *name);
 
 /* The given value, else the default, else NULL / 0 / false. The name must be in the table (asserted). "Given" means on

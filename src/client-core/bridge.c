@@ -83,8 +83,8 @@ bool client_bridge_from_device(struct client_bridge *bridge, struct slice frame,
 	return finish(bridge, OBS_DIR_DEVICE_TO_TUNNEL, 0, frame, verdict, ret_drop, now);
 }
 
-/* The relay has checked all this, but in a room with a key, where it cannot; a client trusts its LAN stations no
- * further than a switch would. */
+/* The relay has checked all this, except in a room with a key, where it sees headers only. A frame from the gateway is
+ * a LAN station's: of it no more is asked than a switch would. */
 static int check_from_tunnel(const struct client_bridge *bridge, uint32_t source_peer, struct slice frame) {
 	const struct client_peer *peer = client_session_peer(bridge->session, source_peer);
 	const struct ctrl_welcome *welcome = client_session_welcome(bridge->session);

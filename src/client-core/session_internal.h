@@ -55,15 +55,16 @@ struct client_session {
 	uint64_t stats_at, joined_at;
 	bool connection_open; /* the transport has one and has not reported its loss */
 	bool ever_joined;
-	bool joined_since; /* the name was last resolved */
+	bool joined_since; /* joined since the name was last resolved */
 	struct base_addr addrs[CLIENT_ADDRS_MAX];
 	size_t addr_count, addr_next;
 	uint8_t steer_byte;    /* of the room; another one when the relay said so */
 	unsigned shards_tried; /* since the name was resolved */
 	struct client_backoff backoff;
-	char why[CLIENT_WHY_BYTES];          /* the text that events get */
-	enum client_exit hopeless_status;    /* with... */
-	char hopeless_why[CLIENT_WHY_BYTES]; /* ...why the relay at an address of this attempt will never do; empty: none */
+	char why[CLIENT_WHY_BYTES]; /* the text that events get */
+	/* Of an address in this attempt whose relay will never do: why, and the exit status. Empty: there was none. */
+	char hopeless_why[CLIENT_WHY_BYTES];
+	enum client_exit hopeless_status;
 
 	struct ctrl_stream stream;
 	struct ctrl_welcome welcome; /* while JOINED */
@@ -80,7 +81,7 @@ struct client_session {
 
 	bool device_reported, device_ready, route_pinned;
 	struct base_addr device_address;
-	uint8_t opened[QUEUE_FRAME_BYTES_MAX]; /* the frame of the datagram at hand */
+	uint8_t opened[QUEUE_FRAME_BYTES_MAX]; /* the frame of the sealed datagram at hand */
 };
 
 /* session.c */

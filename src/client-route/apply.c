@@ -20,7 +20,7 @@ struct route_scope {
 	struct route_entry pin;
 	bool needless; /* the relay's address needs no pin */
 	bool ours;     /* the pin is one of `changes` */
-	bool follows;
+	bool follows;  /* the pin copies the way of the route table (plan.h), so it may follow that */
 	enum obs_tristate state;
 };
 

@@ -159,10 +159,12 @@ int ctrl_message_parse(struct slice json, struct ctrl_message *ret, char error[s
 int ctrl_message_print(const struct ctrl_message *message, uint8_t *buf, size_t cap,
                        char error[static CTRL_ERROR_BYTES]);
 
-/* 0 or BASE_E_INVALID / BASE_E_RANGE. */
+/* Whether it can be a room code, or a peer's name. 0; BASE_E_RANGE: too long, or an empty code; BASE_E_INVALID: a
+ * character that is not allowed. */
 int ctrl_room_check(const char *room);
 int ctrl_name_check(const char *name);
 
+/* Whether the hello says which room key its sender has. */
 bool ctrl_has_room_key(const struct ctrl_hello *hello);
 
 const char *ctrl_type_name(enum ctrl_type type);

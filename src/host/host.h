@@ -53,7 +53,7 @@ void host_stderr_close(struct host_stderr *out);
  * lost. `user` is a struct host_stderr, or NULL. */
 void host_stderr_sink(void *user, struct slice line);
 
-/* Before others when they compete for a processor: what waits here is somebody's shot.
+/* How far to go before other programs when they compete for a processor: a frame that waits here is somebody's shot.
  * high: Linux a short time slice, which brings earlier turns but no more of them; Windows ABOVE_NORMAL_PRIORITY_CLASS
  * realtime: Linux SCHED_RR with the lowest real-time priority; Windows HIGH_PRIORITY_CLASS */
 enum host_priority { HOST_PRIORITY_NORMAL, HOST_PRIORITY_HIGH, HOST_PRIORITY_REALTIME };
@@ -68,8 +68,8 @@ int host_set_priority(enum host_priority priority, char error[static HOST_ERROR_
 
 enum host_capability { HOST_CAP_NONE, HOST_CAP_NET_RAW, HOST_CAP_NET_ADMIN };
 
-/* 0, or BASE_E_DENIED with a text that says what is needed. Systems without such capabilities tell when it comes to it.
- */
+/* 0, or BASE_E_DENIED with a text that says what is needed. Always 0 where there are no such capabilities (Windows):
+ * there what needs a privilege fails by itself. */
 int host_check_capability(enum host_capability needed, char error[static HOST_ERROR_BYTES]);
 
 /* Gives up every privilege but the one named, for good: other capabilities, the bounding set, new privileges; changes

@@ -13,8 +13,8 @@ struct link_capture {
 	uint8_t segment[OFFLOAD_SUPER_FRAME_MAX]; /* a finished segment on its way */
 };
 
-/* One captured frame, modified in place. `vnet` may be NULL: the frame is finished. Returns the bytes that were
- * delivered: of a super-frame in small segments, whose headers count each time, much more than `len`. */
+/* One captured frame, modified in place. `vnet` may be NULL: the frame is finished. Returns how many bytes were
+ * delivered, which for a super-frame of many small segments is much more than `len`, as each has headers of its own. */
 size_t link_capture_frame(struct link_capture *capture, uint8_t *frame, size_t len, const struct offload_vnet *vnet,
                           uint64_t now);
 /* A frame that was read, or would have been, and cannot be finished. */

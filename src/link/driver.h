@@ -19,8 +19,8 @@ struct link_driver_options {
 	const struct client_events *events;
 	void *user; /* of the events and of the calls below */
 	bool no_offload;
-	/* Called before and after the driver writes its packets, once per turn; may be NULL. In the first the owner
-	 * flushes its device: what came has waited longer than what goes. */
+	/* Called before and after the driver writes its packets, once per turn; may be NULL. `flush` is for writing to the
+	 * device what came through the tunnel: first, as it has waited longer than what leaves. */
 	void (*flush)(void *user, uint64_t now);
 	void (*after_turn)(void *user, uint64_t now);
 	/* Called with the relay's address whenever it is about to connect there (route pinning); may be NULL. */

@@ -33,6 +33,7 @@ bool link_process_init(struct link_process *process, const struct link_setup_opt
 bool link_process_open_loop(struct link_process *process);
 /* With the rest of setup.driver as the owner filled it. */
 bool link_process_open_driver(struct link_process *process, const struct client_events *events, void *user);
+/* Always false, with this reason (link_setup_fail). */
 bool link_process_fail(struct link_process *process, enum client_exit status, const char *where, const char *what);
 
 /* What events.ended comes to: the reason is said, the loop stops. */

@@ -412,6 +412,12 @@ void sim_start_all(struct sim_party *party) {
 	}
 }
 
+void sim_all_in(struct sim_party *party, uint64_t within_ns) {
+	sim_relay_start(party);
+	sim_start_all(party);
+	sim_settle(party, within_ns);
+}
+
 /* --- the party --- */
 
 static void print_line(void *user, struct slice line) {

@@ -163,6 +163,8 @@ void sim_member_leave(struct sim_member *member);  /* says goodbye */
 void sim_member_crash(struct sim_member *member);  /* does not */
 void sim_member_rebind(struct sim_member *member); /* its NAT gives it another port */
 void sim_start_all(struct sim_party *party);
+/* The relay and everybody are started, and settled within this time. */
+void sim_all_in(struct sim_party *party, uint64_t within_ns);
 static inline bool sim_is_running(const struct sim_member *member) {
 	return member->session != NULL && member->wanted && !member->ended;
 }

@@ -57,9 +57,7 @@ static struct sim_party *three_rooms(const char *name, uint64_t seed, bool hosti
 		for (unsigned i = 0; i < 5; i++)
 			sim_client(party, room)->hostile = hostile && i == 0;
 	}
-	sim_relay_start(party);
-	sim_start_all(party);
-	sim_settle(party, 10 * BASE_SECOND);
+	sim_all_in(party, 10 * BASE_SECOND);
 	return party;
 }
 
@@ -91,9 +89,7 @@ static void run_sealed(const char *name, uint64_t seed) {
 		members[i] = sim_client(party, 1);
 	for (size_t i = 0; i < 6; i++)
 		sim_member_set_room_key(members[i], "correct horse");
-	sim_relay_start(party);
-	sim_start_all(party);
-	sim_settle(party, 10 * BASE_SECOND);
+	sim_all_in(party, 10 * BASE_SECOND);
 	for (unsigned i = 0; i < 2000; i++) {
 		sim_send_random(party);
 		sim_net_run(&party->net, base_rng_below(&party->net.rng, 4 * BASE_MS));
@@ -191,9 +187,7 @@ static void run_address_theft(const char *name, uint64_t seed) {
 	struct sim_member *gateway = sim_gateway(party, 1), *thief = sim_client(party, 1), *other = sim_client(party, 1);
 	struct sim_sent *claim;
 
-	sim_relay_start(party);
-	sim_start_all(party);
-	sim_settle(party, 5 * BASE_SECOND);
+	sim_all_in(party, 5 * BASE_SECOND);
 	sim_lan_send(gateway, gateway->station[0], gateway->station_ip[0], SIM_ARP, sim_broadcast, SIM_FRAME_BYTES_MIN);
 	sim_net_run(&party->net, BASE_SECOND);
 	claim = sim_send_as(thief, thief->mac, gateway->station_ip[0], SIM_ARP, sim_broadcast, SIM_FRAME_BYTES_MIN);
@@ -211,9 +205,7 @@ static void run_malformed(const char *name, uint64_t seed) {
 	struct sim_member *bad = sim_client(party, 1), *good = sim_client(party, 1);
 
 	bad->hostile = true;
-	sim_relay_start(party);
-	sim_start_all(party);
-	sim_settle(party, 5 * BASE_SECOND);
+	sim_all_in(party, 5 * BASE_SECOND);
 	for (unsigned i = 0; i < 200; i++)
 		sim_send_datagram(bad, bad->seat->id + 7, sim_broadcast, SIM_FRAME_BYTES_MIN);
 	sim_net_run(&party->net, 300 * BASE_MS);

@@ -18,16 +18,10 @@ static struct sim_party *make_room(const char *name, uint64_t seed, const struct
 	return party;
 }
 
-static void all_in(struct sim_party *party) {
-	sim_relay_start(party);
-	sim_start_all(party);
-	sim_settle(party, 60 * BASE_SECOND);
-}
-
 static struct sim_party *one_room(const char *name, uint64_t seed, const struct sim_link *link, unsigned clients) {
 	struct sim_party *party = make_room(name, seed, link, clients);
 
-	all_in(party);
+	sim_all_in(party, 60 * BASE_SECOND);
 	return party;
 }
 
@@ -91,7 +85,7 @@ static void run_slow_line(const char *name, uint64_t seed) {
 	struct obs_counters tx;
 
 	party->limits.egress.bytes_max = 8 * 1024;
-	all_in(party);
+	sim_all_in(party, 60 * BASE_SECOND);
 	sim_member_set_link(slow, &line);
 	for (unsigned i = 0; i < 1500; i++) {
 		sim_send(fast, SIM_PLAIN, i % 3 == 0 ? sim_broadcast : slow->mac, 1200);

@@ -32,9 +32,7 @@ static void run_rooms_on_all(const char *name, uint64_t seed) {
 	struct relay_totals totals;
 
 	party->lossless = party->loops = true;
-	sim_relay_start(party);
-	sim_start_all(party);
-	sim_settle(party, 10 * BASE_SECOND);
+	sim_all_in(party, 10 * BASE_SECOND);
 	sim_exact_round(party);
 	totals = sim_totals(party);
 	assert_int_equal(totals.joined, party->member_count);
@@ -52,9 +50,7 @@ static void run_strays(const char *name, uint64_t seed) {
 	party->lossless = party->loops = true;
 	for (size_t i = 0; i < party->member_count; i++)
 		party->members[i]->stray = i % 2 == 0;
-	sim_relay_start(party);
-	sim_start_all(party);
-	sim_settle(party, 3 * BASE_SECOND); /* path MTU discovery twice is most of it */
+	sim_all_in(party, 3 * BASE_SECOND); /* path MTU discovery twice is most of it */
 	sim_exact_round(party);
 	totals = sim_totals(party);
 	assert_int_equal(totals.rejected[CTRL_REJECT_WRONG_SHARD], (party->member_count + 1) / 2);

@@ -129,8 +129,37 @@ static bool leads_into_tunnel(const struct lintap_route_pin *pin) {
 	return rtnl_get_route(pin->rtnl, &pin->relay, false, &now) == 0 && now.ifindex == pin->tap_ifindex;
 }
 
+/* A host route of ours on the way that is to be copied. `found`: the kernel goes by a host route already, which is
+ * another client's pin or our own from before the network moved. */
+static int add_pin(struct lintap_route_pin *pin, bool found, bool moved) {
+	const bool followed = pin->follows;
+	struct netlink_route way = {.ifindex = 0};
+	int err = find_way(pin, moved, &way);
+
+	if (err < 0)
+		return err;
+	if (found && !same_way(&pin->route, &way))
+		take_out(pin);
+	const struct netlink_route wanted = {.dest = pin->relay,
+	                                     .prefix = (uint8_t)(base_addr_ip_bytes(&pin->relay) * 8),
+	                                     .gateway = way.gateway,
+	                                     .ifindex = way.ifindex,
+	                                     .metric = pin->tap_ifindex,
+	                                     .protocol = NETLINK_ROUTE_PROTOCOL};
+	err = rtnl_change_route(pin->rtnl, NETLINK_ROUTE_ADD, &wanted);
+	if (err == -EEXIST && pin->ours && !found)
+		pin->follows = followed; /* there, and overruled by rules of another VPN: it is needed when they go */
+	else
+		pin->route = wanted;
+	pin->ours = err == 0 || err == -EEXIST;
+	if (!pin->ours)
+		return err;
+	return leads_into_tunnel(pin) ? OVERRULED : 0;
+}
+
+/* Finds out whether a pin is needed, and adds it if so. */
 static int install(struct lintap_route_pin *pin) {
-	struct netlink_route now = {.ifindex = 0}, way = now, matched;
+	struct netlink_route now = {.ifindex = 0}, matched;
 	bool moved = false;
 	int err = rtnl_get_route(pin->rtnl, &pin->relay, false, &now);
 
@@ -155,27 +184,7 @@ static int install(struct lintap_route_pin *pin) {
 		return 0;
 	}
 	/* A pin of another client leads us the way to copy: that client may leave. */
-	const bool followed = pin->follows;
-	err = find_way(pin, moved, &way);
-	if (err < 0)
-		return err;
-	if (found && !same_way(&pin->route, &way))
-		take_out(pin);
-	const struct netlink_route wanted = {.dest = pin->relay,
-	                                     .prefix = (uint8_t)(base_addr_ip_bytes(&pin->relay) * 8),
-	                                     .gateway = way.gateway,
-	                                     .ifindex = way.ifindex,
-	                                     .metric = pin->tap_ifindex,
-	                                     .protocol = NETLINK_ROUTE_PROTOCOL};
-	err = rtnl_change_route(pin->rtnl, NETLINK_ROUTE_ADD, &wanted);
-	if (err == -EEXIST && pin->ours && !found)
-		pin->follows = followed; /* there, and overruled by rules of another VPN: it is needed when they go */
-	else
-		pin->route = wanted;
-	pin->ours = err == 0 || err == -EEXIST;
-	if (!pin->ours)
-		return err;
-	return leads_into_tunnel(pin) ? OVERRULED : 0;
+	return add_pin(pin, found, moved);
 }
 
 void lintap_route_pin_set(struct lintap_route_pin *pin, const struct base_addr *relay) {

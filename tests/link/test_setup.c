@@ -77,9 +77,9 @@ static const char *stands_for(const char *word) {
 	return word;
 }
 
-/* Splits at blanks. */
 static bool check_only; /* of the options that init() gives */
 
+/* `line` is split at blanks. */
 static bool init(struct link_setup *setup, const char *line, enum ctrl_role role, const char *state_directory) {
 	static char words[1024];
 	const char *argv[ARGUMENTS_MAX] = {"test"};

@@ -33,6 +33,11 @@ void base_text_add_char(struct base_text *text, char c) {
 	base_text_add_bytes(text, slice_of(&c, 1));
 }
 
+void base_text_add_printable(struct base_text *text, struct slice bytes) {
+	for (size_t i = 0; i < bytes.len; i++)
+		base_text_add_char(text, bytes.data[i] >= 0x20 && bytes.data[i] < 0x7f ? (char)bytes.data[i] : '?');
+}
+
 void base_text_add_u64(struct base_text *text, uint64_t value) {
 	char digits[20];
 	size_t pos = sizeof(digits);

@@ -6,6 +6,8 @@
 #include <jansson.h>
 #include <string.h>
 
+#define KEY_SHOWN_MAX 40 /* longer than any field's name */
+
 static int fail(char *error, int code, const char *field, const char *what) {
 	struct base_text text;
 
@@ -16,14 +18,13 @@ static int fail(char *error, int code, const char *field, const char *what) {
 	return code;
 }
 
-/* `key` as far as it can be printed: it may be any text. */
+/* `key` may be any text. */
 static int fail_key(char *error, int code, const char *what, const char *key) {
 	struct base_text text;
 
 	base_text_init(&text, error, CLIENT_IDENTITY_ERROR_BYTES);
 	base_text_add(&text, what);
-	for (size_t i = 0; key[i] != '\0' && i < 40; i++)
-		base_text_add_char(&text, key[i] >= ' ' && key[i] <= '~' ? key[i] : '?');
+	base_text_add_printable(&text, slice_of(key, strnlen(key, KEY_SHOWN_MAX)));
 	return code;
 }
 

@@ -73,8 +73,7 @@ static const char *keep_why(struct client_session *session, const char *why) {
 	struct base_text text;
 
 	base_text_init(&text, session->why, sizeof(session->why));
-	for (; *why != '\0'; why++)
-		base_text_add_char(&text, *why >= ' ' && *why <= '~' ? *why : '?');
+	base_text_add_printable(&text, slice_of_text(why));
 	return session->why;
 }
 

@@ -181,8 +181,7 @@ static int fail_load(const json_error_t *problem, char error[static CTRL_ERROR_B
 	base_text_addf(&text, "message, byte %d: ", problem->position);
 	if (problem->text[0] == '\0')
 		base_text_add(&text, base_error_text(BASE_E_NOMEM));
-	for (const char *from = problem->text; *from != '\0'; from++)
-		base_text_add_char(&text, *from >= 0x20 && *from < 0x7f ? *from : '?');
+	base_text_add_printable(&text, slice_of_text(problem->text));
 	return code_of(problem);
 }
 

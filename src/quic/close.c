@@ -86,8 +86,7 @@ static void add_reason(struct base_text *out, const ngtcp2_ccerr *error) {
 	if (error->reasonlen == 0)
 		return;
 	base_text_add(out, ": \"");
-	for (size_t i = 0; i < error->reasonlen; i++)
-		base_text_add_char(out, error->reason[i] >= 0x20 && error->reason[i] < 0x7f ? (char)error->reason[i] : '?');
+	base_text_add_printable(out, slice_of(error->reason, error->reasonlen));
 	base_text_add_char(out, '"');
 }
 

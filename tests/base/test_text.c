@@ -23,6 +23,16 @@ static void test_builds_and_truncates(void **state) {
 	assert_int_equal(text.len, sizeof(buf) - 1);
 }
 
+static void test_printable(void **state) {
+	char buf[16];
+	struct base_text text;
+
+	(void)state;
+	base_text_init(&text, buf, sizeof(buf));
+	base_text_add_printable(&text, slice_of("\0\x1f ~\x7f\x80\xffz", 8));
+	assert_string_equal(buf, "?? ~???z");
+}
+
 static void test_parse_u64(void **state) {
 	static const struct {
 		const char *text;
@@ -67,6 +77,7 @@ static void test_parse_hex(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_builds_and_truncates),
+		cmocka_unit_test(test_printable),
 		cmocka_unit_test(test_parse_u64),
 		cmocka_unit_test(test_parse_hex),
 	};

@@ -24,7 +24,7 @@ struct site {
 
 /* The driver's socket fails or is full on demand: the driver under test calls these for udp_recv and
  * udp_send (meson.build). */
-static bool socket_breaks, socket_full;
+static bool socket_breaks, socket_keeps_breaking, socket_full;
 static size_t sockets_broken;
 int fake_udp_recv(struct udp_socket *socket, struct udp_chunk chunks[static UDP_RX_CHUNKS_MAX]);
 size_t fake_udp_send(struct udp_socket *socket, const struct udp_burst *bursts, size_t count);
@@ -38,7 +38,7 @@ static size_t turns, connects;
 static struct base_addr connected_to;
 
 int fake_udp_recv(struct udp_socket *socket, struct udp_chunk chunks[static UDP_RX_CHUNKS_MAX]) {
-	if (!socket_breaks)
+	if (!socket_breaks && !socket_keeps_breaking)
 		return udp_recv(socket, chunks);
 	socket_breaks = false;
 	sockets_broken++;
@@ -136,7 +136,7 @@ static int setup(void **state) {
 	trust = relay_trust(&site.relay);
 	memset(&owner, 0, sizeof(owner));
 	turns = connects = sockets_broken = 0;
-	socket_breaks = socket_full = false;
+	socket_breaks = socket_keeps_breaking = socket_full = false;
 	return 0;
 }
 
@@ -243,6 +243,24 @@ static void test_broken_socket_is_replaced(void **state) {
 	}
 	assert_true(run_until_count(&owner.frames, 10));
 	assert_int_equal(client_session_state(link_driver_session(driver)), CLIENT_JOINED);
+	assert_int_equal(owner.losses, 0);
+}
+
+/* One that breaks whenever it is read is opened anew once a second, and not in each turn. */
+static void test_socket_that_keeps_breaking(void **state) {
+	(void)state;
+	site.relay.echo = true;
+	start_driver("127.0.0.1");
+	assert_true(run_until_state(CLIENT_JOINED));
+	socket_keeps_breaking = true;
+	for (uint64_t end = loop_now(loop) + 1500 * BASE_MS; loop_now(loop) < end; turn())
+		send_frames(1);
+	assert_in_range(sockets_broken, 2, 4);
+	socket_keeps_breaking = false;
+	owner.frames = 0;
+	for (uint64_t end = loop_now(loop) + LIMIT_NS; owner.frames == 0 && loop_now(loop) < end; turn())
+		send_frames(1);
+	assert_true(owner.frames > 0);
 	assert_int_equal(owner.losses, 0);
 }
 
@@ -359,6 +377,7 @@ static int global_teardown(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    TEST(test_broken_socket_is_replaced),
+	    TEST(test_socket_that_keeps_breaking),
 	    TEST(test_full_socket_is_waited_for),
 	    TEST(test_joins_echoes_leaves),
 	    TEST(test_resolves_a_name),

@@ -176,15 +176,14 @@ static void live(struct member *member) {
 /* One chunk with datagrams for all shards, as the kernel puts them together: rubbish, handed over and thrown away. */
 static void send_strays(struct party *party) {
 	uint8_t bytes[20 * 60];
-	struct udp_burst burst = {.path = {.remote = {.family = BASE_FAMILY_V4, .ip = {127, 0, 0, 1}}},
-	                          .segment = 60,
-	                          .bytes = slice_of(bytes, sizeof(bytes))};
+	struct udp_burst burst = {.path = {.remote = {.family = BASE_FAMILY_V4, .ip = {127, 0, 0, 1}}}, .segment = 60};
 
 	burst.path.remote.port = party->relay->port;
 	for (size_t i = 0; i < sizeof(bytes); i++)
 		bytes[i] = (uint8_t)base_rng_next(&party->rng);
 	for (size_t i = 0; i < sizeof(bytes); i += 60)
 		bytes[i] = 0x40; /* a short header, for a connection that was once */
+	burst.bytes = slice_of(bytes, sizeof(bytes));
 	udp_send(party->stray, &burst, 1);
 }
 

@@ -185,6 +185,11 @@ void harness_done(struct harness *h) {
 	obs_log_free(h->log);
 }
 
+void harness_reset(struct harness *h) {
+	harness_done(h);
+	harness_init(h);
+}
+
 void harness_start(struct harness *h) {
 	assert_int_equal(client_session_new(&h->config, &transport, h, &events, h, &h->session), 0);
 	assert_int_equal(client_session_state(h->session), CLIENT_IDLE);

@@ -48,6 +48,8 @@ extern const struct base_addr harness_addrs[3];
 /* A client of ROOM1 with retries, a budget of 1440 that is settled; nothing started. */
 void harness_init(struct harness *h);
 void harness_done(struct harness *h);
+/* Both, for the next case of a table. */
+void harness_reset(struct harness *h);
 /* Makes the session from h->config and starts it. */
 void harness_start(struct harness *h);
 /* Runs ticks at the session's deadlines up to now + ns. Fails the test when a deadline does not move on. */

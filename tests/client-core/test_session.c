@@ -31,6 +31,13 @@ static void addresses(size_t count) {
 	client_session_addresses(h.session, harness_addrs, count, h.now);
 }
 
+/* From the start to a connection with the relay's one address. */
+static void start_connected(void) {
+	harness_start(&h);
+	addresses(1);
+	client_session_connected(h.session, h.now);
+}
+
 static void lose(enum client_loss loss) {
 	client_session_lost(h.session, loss, "test", h.now);
 }
@@ -121,9 +128,7 @@ static void test_no_seat_key_in_the_hello_without_one(void **state) {
 
 	(void)state;
 	memset(h.config.seat_key, 0, sizeof(h.config.seat_key));
-	harness_start(&h);
-	addresses(1);
-	client_session_connected(h.session, h.now);
+	start_connected();
 	assert_true(harness_sent(&h, &message));
 	assert_false(message.hello.has_seat_key);
 }
@@ -258,8 +263,7 @@ static void test_exit_statuses_without_retry(void **state) {
 
 	(void)state;
 	for (size_t i = 0; i < CLIENT_LOSS_COUNT; i++) {
-		harness_done(&h);
-		harness_init(&h);
+		harness_reset(&h);
 		h.config.retry = false;
 		harness_start(&h);
 		addresses(1);
@@ -270,8 +274,7 @@ static void test_exit_statuses_without_retry(void **state) {
 		assert_string_equal(h.why, "test");
 		assert_true(client_session_deadline(h.session) == BASE_NEVER);
 	}
-	harness_done(&h);
-	harness_init(&h);
+	harness_reset(&h);
 	h.config.retry = false;
 	harness_start(&h);
 	client_session_resolve_failed(h.session, "no such host", h.now);
@@ -284,15 +287,13 @@ static void test_hopeless_before_the_first_join(void **state) {
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(hopeless) / sizeof(hopeless[0]); i++) {
-		harness_done(&h);
-		harness_init(&h);
+		harness_reset(&h);
 		harness_start(&h);
 		addresses(1);
 		lose(hopeless[i]);
 		assert_state(CLIENT_FAILED);
 
-		harness_done(&h);
-		harness_init(&h);
+		harness_reset(&h);
 		harness_start(&h);
 		harness_join(&h);
 		lose(CLIENT_LOSS_RESET);
@@ -321,8 +322,7 @@ static void test_right_relay_behind_a_wrong_one(void **state) {
 static void test_no_right_relay_behind_a_wrong_one(void **state) {
 	(void)state;
 	for (unsigned wrong = 0; wrong < 3; wrong++) {
-		harness_done(&h);
-		harness_init(&h);
+		harness_reset(&h);
 		harness_start(&h);
 		addresses(3);
 		for (unsigned i = 0; i < 3; i++)
@@ -370,9 +370,7 @@ static void test_settles_until_the_budget_is_known(void **state) {
 	(void)state;
 	h.settled = false;
 	h.budget = 1168;
-	harness_start(&h);
-	addresses(1);
-	client_session_connected(h.session, h.now);
+	start_connected();
 	assert_state(CLIENT_SETTLING);
 	harness_run(&h, 100 * BASE_MS);
 	assert_state(CLIENT_SETTLING);
@@ -388,9 +386,7 @@ static void test_settling_ends_in_time(void **state) {
 	(void)state;
 	h.settled = false;
 	h.budget = 1168;
-	harness_start(&h);
-	addresses(1);
-	client_session_connected(h.session, h.now);
+	start_connected();
 	harness_run(&h, CLIENT_SETTLE_NS - 1);
 	assert_state(CLIENT_SETTLING);
 	harness_run(&h, 1);
@@ -403,9 +399,7 @@ static void test_a_budget_for_full_frames_suffices(void **state) {
 	(void)state;
 	h.settled = false;
 	h.budget = 100000;
-	harness_start(&h);
-	addresses(1);
-	client_session_connected(h.session, h.now);
+	start_connected();
 	assert_state(CLIENT_JOINING);
 	assert_true(harness_sent(&h, &message));
 	assert_int_equal(message.hello.budget, 65535);
@@ -414,9 +408,7 @@ static void test_a_budget_for_full_frames_suffices(void **state) {
 static void test_a_budget_too_small_is_told(void **state) {
 	(void)state;
 	h.budget = 500;
-	harness_start(&h);
-	addresses(1);
-	client_session_connected(h.session, h.now);
+	start_connected();
 	assert_state(CLIENT_WAITING);
 	assert_int_equal(h.closes, 1);
 	assert_true(harness_logged(&h, "datagram budget of 500 bytes is too small"));
@@ -436,9 +428,7 @@ static void test_hello_without_answer(void **state) {
 static void test_hello_that_cannot_be_sent(void **state) {
 	(void)state;
 	h.control_result = BASE_E_STATE;
-	harness_start(&h);
-	addresses(1);
-	client_session_connected(h.session, h.now);
+	start_connected();
 	assert_state(CLIENT_WAITING);
 	assert_int_equal(h.closes, 1);
 }
@@ -463,8 +453,7 @@ static void test_another_shard(void **state) {
 	for (int retry = 0; retry < 2; retry++) {
 		uint64_t then;
 
-		harness_done(&h);
-		harness_init(&h);
+		harness_reset(&h);
 		h.config.retry = retry == 1;
 		harness_start(&h);
 		addresses(3);
@@ -513,8 +502,7 @@ static void test_every_reject_code(void **state) {
 				memcpy(message.reject.text, "because", sizeof("because"));
 			bool again = retry == 1 && ctrl_reject_is_transient((enum ctrl_reject_code)code);
 
-			harness_done(&h);
-			harness_init(&h);
+			harness_reset(&h);
 			h.config.retry = retry == 1;
 			harness_start(&h);
 			harness_hello(&h);
@@ -683,8 +671,7 @@ static void test_leave_from_every_state(void **state) {
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
-		harness_done(&h);
-		harness_init(&h);
+		harness_reset(&h);
 		go_to(targets[i]);
 		assert_state(targets[i]);
 		client_session_leave(h.session, CTRL_LEAVE_QUIT, h.now);

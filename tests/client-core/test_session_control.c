@@ -90,8 +90,7 @@ static void test_gateway_without_an_id(void **state) {
 
 static void test_a_gateway_may_be_told_of_itself(void **state) {
 	(void)state;
-	harness_done(&h);
-	harness_init(&h);
+	harness_reset(&h);
 	h.config.role = CTRL_ROLE_GATEWAY;
 	harness_start(&h);
 	welcome_with_gateway(7);
@@ -210,8 +209,7 @@ static void assert_violation(const char *label, const char *names) {
 static void test_violations(void **state) {
 	(void)state;
 	for (size_t i = 0; i < sizeof(violations) / sizeof(violations[0]); i++) {
-		harness_done(&h);
-		harness_init(&h);
+		harness_reset(&h);
 		harness_start(&h);
 		if (violations[i].joined) {
 			harness_join(&h);
@@ -242,8 +240,7 @@ static void test_stream_violations(void **state) {
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		harness_done(&h);
-		harness_init(&h);
+		harness_reset(&h);
 		harness_start(&h);
 		harness_join(&h);
 		client_session_control(h.session, slice_of(cases[i].bytes, cases[i].len), cases[i].fin, h.now);
@@ -326,8 +323,7 @@ static void test_stats_interval_is_configurable(void **state) {
 	struct ctrl_message message;
 
 	(void)state;
-	harness_done(&h);
-	harness_init(&h);
+	harness_reset(&h);
 	h.config.stats_interval_ns = BASE_SECOND;
 	harness_start(&h);
 	harness_join(&h);

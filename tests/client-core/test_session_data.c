@@ -96,9 +96,8 @@ static void test_queue_limits(void **state) {
 	for (size_t i = 0; i < 3; i++)
 		assert_int_equal(send_frame(100), 0);
 	assert_int_equal(send_frame(100), OBS_DROP_NO_BUFFER);
-	harness_done(&h);
 
-	harness_init(&h);
+	harness_reset(&h);
 	h.config.egress = (struct queue_egress_limits){.frames_max = 2, .age_ns_max = 50 * BASE_MS};
 	join();
 	assert_int_equal(send_frame(100), 0);
@@ -127,9 +126,8 @@ static void test_queue_drops_are_counted(void **state) {
 	assert_true(client_session_next(h.session, &payload, h.now));
 	client_session_taken(h.session, true, h.now);
 	assert_int_equal(counted(OBS_TUNNEL_TX_DATAGRAMS), 1);
-	harness_done(&h);
 
-	harness_init(&h);
+	harness_reset(&h);
 	join();
 	for (int ms = 0; ms < 300; ms++, h.now += BASE_MS) {
 		assert_int_equal(send_frame(1000), 0);

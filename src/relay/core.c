@@ -1,4 +1,5 @@
 /* relay/core.c: the connections of a core from accept to gone, their timers, and the one place where peers end. */
+#include "base/bytes.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "proto/mtu.h"
@@ -145,6 +146,11 @@ static void copy_text(char *to, size_t cap, const char *from) {
 	base_text_add(&text, from);
 }
 
+/* Where a peer comes from, as a number: an IPv6 host has a whole /56 to choose addresses from (relay/sources.h). */
+static uint64_t network_of(const struct base_addr *remote) {
+	return remote->family == BASE_FAMILY_V4 ? base_get_u32(remote->ip) : base_get_u64(remote->ip) >> 8;
+}
+
 void relay_peer_reject(struct relay_peer *peer, enum ctrl_reject_code code, const char *text) {
 	struct relay_core *core = peer->core;
 	struct relay_end end = {
@@ -156,12 +162,13 @@ void relay_peer_reject(struct relay_peer *peer, enum ctrl_reject_code code, cons
 		char remote[BASE_ADDR_TEXT_BYTES];
 
 		obs_begin(core->log, OBS_INFO, "peer_rejected");
+		/* A stranger who is refused again and again must hide nobody's refusals but its own. */
+		obs_flood_reason(core->log, network_of(&peer->remote), ctrl_reject_name(code), peer->last_seen);
 		obs_str(core->log, "code", ctrl_reject_name(code));
 		obs_str(core->log, "remote", base_addr_text(&peer->remote, remote));
 		if (peer->state == RELAY_PEER_SETTLING)
 			obs_str(core->log, "room", peer->hello.room);
 		obs_bytes(core->log, "text", slice_of_text(end.text));
-		obs_flood_key(core->log, code, peer->last_seen);
 		obs_end(core->log);
 	}
 	relay_peer_doom(peer, &end);

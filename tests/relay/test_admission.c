@@ -890,6 +890,25 @@ static void test_takeover_keeps_nothing(void **state) {
 	party_free(party);
 }
 
+/* Whose refusals are swallowed in the log swallows none of those of others for the same reason. */
+static void test_floods_of_rejects_are_of_networks(void **state) {
+	struct party *party = party_new_logged(OBS_INFO);
+
+	(void)state;
+	party_join(party, "R", 1, 1);
+	party_join(party, "S", 1, 1);
+	party->one_address = true;
+	for (int i = 0; i < 20; i++)
+		party_join(party, "R", 1, 2);
+	party->one_address = false;
+	party_assert_rejected(party_join(party, "S", 1, 2), CTRL_REJECT_DUPLICATE_MAC, "another");
+	assert_non_null(strstr(party->log_text, "peer_rejected code=duplicate_mac remote=192.0.2.200:999 room=R"));
+	assert_non_null(strstr(party->log_text, "peer_rejected code=duplicate_mac remote=192.0.2.23:999 room=S"));
+	obs_log_tick(party->log, party->now + OBS_FLOOD_NS);
+	assert_non_null(strstr(party->log_text, "peer_rejected_suppressed count=15 key=3221226184 reason=duplicate_mac\n"));
+	party_free(party);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_who_may_join),
@@ -928,6 +947,7 @@ int main(void) {
 	    cmocka_unit_test(test_returns_are_limited),
 	    cmocka_unit_test(test_stay_goes_on),
 	    cmocka_unit_test(test_takeover_keeps_nothing),
+	    cmocka_unit_test(test_floods_of_rejects_are_of_networks),
 	};
 
 	return cmocka_run_group_tests_name("relay/admission", tests, NULL, NULL);

@@ -102,7 +102,8 @@ void quic_close_by_peer(struct quic_conn *conn) {
 		kind = QUIC_CLOSED_RESET;
 		base_text_add(&out, "the peer no longer knows this connection");
 	} else if (error->type == NGTCP2_CCERR_TYPE_APPLICATION || code == NGTCP2_NO_ERROR) {
-		kind = QUIC_CLOSED_BY_PEER;
+		/* The number is the same as QUIC_APP_DONE's, which means more. */
+		kind = error->type == NGTCP2_CCERR_TYPE_APPLICATION ? QUIC_CLOSED_BY_PEER : QUIC_CLOSED_UNSAID;
 		base_text_add(&out, "closed by the peer");
 	} else if (code == NGTCP2_CONNECTION_REFUSED) {
 		kind = QUIC_CLOSED_BY_PEER;

@@ -40,6 +40,7 @@ enum quic_close_kind {
 	QUIC_CLOSED_TLS,         /* certificate or handshake refused; `text` says why */
 	QUIC_CLOSED_NO_DATAGRAM, /* the peer does not support DATAGRAM frames */
 	QUIC_CLOSED_NARROWED,    /* the path no longer carries packets as large as it did: a new connection measures it */
+	QUIC_CLOSED_UNSAID,      /* by the peer's QUIC without an error: its application had no say */
 	QUIC_CLOSED_ERROR        /* protocol violation or local failure; `code` is a QUIC transport error or 0 */
 };
 

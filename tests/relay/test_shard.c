@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "ctrl/stream.h"
 #include "proto/overlay.h"
+#include "quic/internal.h"
 #include "tests/unit.h"
 
 #include <jansson.h>
@@ -288,6 +289,24 @@ static void test_join_and_exchange_frames(void **state) {
 	wire_free(wire);
 }
 
+/* Error 0 of QUIC itself looks like code 0 of the application, and says nothing about the peer's owner. */
+static void test_close_of_quic_is_no_quit(void **state) {
+	struct wire *wire = wire_new(NULL);
+	struct client *a = connect_client(wire, 0, "R"), *b;
+
+	(void)state;
+	run(wire, 2 * BASE_SECOND);
+	b = connect_client(wire, 1, "R");
+	run(wire, 2 * BASE_SECOND);
+	quic_conn_clock(b->conn, wire->now);
+	quic_close_transport(b->conn, QUIC_CLOSED_BY_US, NGTCP2_NO_ERROR, "");
+	run(wire, 100 * BASE_MS);
+	assert_int_equal(a->heard[2].type, CTRL_PEER_LEFT);
+	assert_int_equal(a->heard[2].peer_left.reason, CTRL_LEAVE_CONNECTION_LOST);
+	assert_int_equal(relay_core_totals(relay_shard_core(wire->shard))->left[CTRL_LEAVE_QUIT], 0);
+	wire_free(wire);
+}
+
 static void test_reject_arrives_before_the_close(void **state) {
 	struct wire *wire = wire_new(NULL);
 	struct client *a = connect_client(wire, 0, "R");
@@ -410,6 +429,7 @@ static void test_bad_limits(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_join_and_exchange_frames),
+	    cmocka_unit_test(test_close_of_quic_is_no_quit),
 	    cmocka_unit_test(test_reject_arrives_before_the_close),
 	    cmocka_unit_test(test_silent_connection_is_closed),
 	    cmocka_unit_test(test_vanished_peer_times_out),

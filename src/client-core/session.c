@@ -194,13 +194,24 @@ static void try_next_address(struct client_session *session, enum client_exit st
 	connect_next(session, now);
 }
 
+/* A relay may have let us in long ago, and its answer be on the way still: we do not leave for good. */
+static enum client_close_code close_code(enum client_loss loss) {
+	switch (loss) {
+	case CLIENT_LOSS_PROTOCOL:
+		return CLIENT_CLOSE_PROTOCOL;
+	case CLIENT_LOSS_TIMEOUT:
+		return CLIENT_CLOSE_HELLO_TIMEOUT;
+	default:
+		return CLIENT_CLOSE_DONE;
+	}
+}
+
 void client_session_fail(struct client_session *session, enum client_loss loss, const char *why, uint64_t now) {
 	enum hopeless hopeless = losses[loss].hopeless;
 	bool is_end = hopeless == HOPELESS || (hopeless == HOPELESS_BEFORE_JOIN && !session->ever_joined);
 
 	keep_why(session, why);
-	close_connection(session, loss == CLIENT_LOSS_PROTOCOL ? CLIENT_CLOSE_PROTOCOL : CLIENT_CLOSE_DONE, session->why,
-	                 now);
+	close_connection(session, close_code(loss), session->why, now);
 	if (session->state != CLIENT_CONNECTING)
 		retry_or_end(session, losses[loss].status, is_end, now);
 	else if (session->addr_next < session->addr_count)

@@ -63,7 +63,7 @@ enum client_loss {
 };
 
 /* The codes of quic_app_code that a session closes with (quic/ is out of its reach; link/ checks that they agree). */
-enum client_close_code { CLIENT_CLOSE_DONE = 0, CLIENT_CLOSE_PROTOCOL = 1 };
+enum client_close_code { CLIENT_CLOSE_DONE = 0, CLIENT_CLOSE_PROTOCOL = 1, CLIENT_CLOSE_HELLO_TIMEOUT = 4 };
 
 struct client_peer {
 	uint32_t id;

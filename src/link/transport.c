@@ -12,6 +12,8 @@
 
 _Static_assert((int)CLIENT_CLOSE_DONE == (int)QUIC_APP_DONE, "the session's codes are those of quic_app_code");
 _Static_assert((int)CLIENT_CLOSE_PROTOCOL == (int)QUIC_APP_PROTOCOL, "the session's codes are those of quic_app_code");
+_Static_assert((int)CLIENT_CLOSE_HELLO_TIMEOUT == (int)QUIC_APP_HELLO_TIMEOUT,
+               "the session's codes are those of quic_app_code");
 
 struct link_transport {
 	struct link_transport_options options;

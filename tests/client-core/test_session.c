@@ -423,6 +423,7 @@ static void test_hello_without_answer(void **state) {
 	harness_run(&h, 1);
 	assert_state(CLIENT_WAITING);
 	assert_int_equal(h.closes, 1);
+	assert_int_equal(h.close_code, CLIENT_CLOSE_HELLO_TIMEOUT); /* "done" would give the seat up */
 }
 
 static void test_hello_that_cannot_be_sent(void **state) {

@@ -265,11 +265,13 @@ static void on_random(uint8_t *dest, size_t len, const ngtcp2_rand_ctx *ctx) {
 
 static int on_new_cid(ngtcp2_conn *ng, ngtcp2_cid *cid, uint8_t *token, size_t len, void *user) {
 	struct quic_conn *conn = user;
+	struct base_path path;
 
-	(void)ng;
 	assert(len == QUIC_CID_BYTES);
-	if (conn->server != NULL)
-		return quic_server_new_cid(conn->server, conn, cid, token) == 0 ? 0 : NGTCP2_ERR_CALLBACK_FAILURE;
+	if (conn->server != NULL) {
+		quic_path_from_ng(ngtcp2_conn_get_path(ng), &path);
+		return quic_server_new_cid(conn->server, conn, &path.local, cid, token) == 0 ? 0 : NGTCP2_ERR_CALLBACK_FAILURE;
+	}
 	cid->datalen = len;
 	quic_random(cid->data, len);
 	quic_random(token, NGTCP2_STATELESS_RESET_TOKENLEN);

@@ -244,9 +244,10 @@ struct quic_conn *quic_cid_find(const struct base_map *cids, struct slice bytes)
 int quic_cid_add(struct base_map *cids, struct quic_conn *conn, struct slice bytes);
 void quic_cid_remove(struct base_map *cids, struct slice bytes, const struct quic_conn *conn);
 void quic_cid_remove_all(struct base_map *cids, struct quic_conn *conn);
-/* A new ID of QUIC_CID_BYTES for the server's shard, with its stateless reset token; filed under `conn`. */
-int quic_server_new_cid(struct quic_server *server, struct quic_conn *conn, ngtcp2_cid *ret,
-                        uint8_t ret_token[static NGTCP2_STATELESS_RESET_TOKENLEN]);
+/* A new ID of QUIC_CID_BYTES for the server's shard, with its stateless reset token at the server's address `local`;
+ * filed under `conn`. */
+int quic_server_new_cid(struct quic_server *server, struct quic_conn *conn, const struct base_addr *local,
+                        ngtcp2_cid *ret, uint8_t ret_token[static NGTCP2_STATELESS_RESET_TOKENLEN]);
 void quic_server_forget_cid(struct quic_server *server, const struct quic_conn *conn, const ngtcp2_cid *cid);
 
 /* peer_frames.c: for the frames of an opened packet. */
@@ -322,6 +323,11 @@ int quic_stateless_init(struct quic_stateless *stateless, const struct quic_iden
  * BASE_E_TLS.
  */
 int quic_stateless_set_identity(struct quic_stateless *stateless, const struct quic_identity *identity);
+/* The token with which a connection ID is reset at the server's address `local`. 0 or BASE_E_TLS. Two relays may have
+ * one key: by the key alone, who sends one of them a packet for a connection of the other would be told how to end it
+ * (RFC 9000 section 21.11). */
+int quic_stateless_token(const struct quic_stateless *stateless, const struct base_addr *local, struct slice cid,
+                         uint8_t ret[static NGTCP2_STATELESS_RESET_TOKENLEN]);
 void quic_stateless_version(struct quic_stateless *stateless, struct quic_server_counters *counters,
                             const struct base_path *path, const ngtcp2_version_cid *cids, uint64_t now);
 void quic_stateless_reset(struct quic_stateless *stateless, struct quic_server_counters *counters,

@@ -121,8 +121,8 @@ void quic_server_handshake_done(struct quic_server *server, struct quic_conn *co
 	leave_half_open(server, conn);
 }
 
-int quic_server_new_cid(struct quic_server *server, struct quic_conn *conn, ngtcp2_cid *ret,
-                        uint8_t ret_token[static NGTCP2_STATELESS_RESET_TOKENLEN]) {
+int quic_server_new_cid(struct quic_server *server, struct quic_conn *conn, const struct base_addr *local,
+                        ngtcp2_cid *ret, uint8_t ret_token[static NGTCP2_STATELESS_RESET_TOKENLEN]) {
 	ngtcp2_cid cid = {.datalen = QUIC_CID_BYTES};
 	int err = BASE_E_EXISTS;
 
@@ -131,13 +131,11 @@ int quic_server_new_cid(struct quic_server *server, struct quic_conn *conn, ngtc
 		cid.data[0] = base_steer_byte(server->options.shard, server->options.shards, cid.data[0]);
 		err = quic_cid_add(&server->cids, conn, slice_of(cid.data, cid.datalen));
 	}
-	if (err != 0)
-		return err;
-	if (ngtcp2_crypto_generate_stateless_reset_token(ret_token, server->stateless.reset_secret, QUIC_SECRET_BYTES,
-	                                                 &cid) != 0)
-		return BASE_E_TLS;
-	*ret = cid;
-	return 0;
+	if (err == 0)
+		err = quic_stateless_token(&server->stateless, local, slice_of(cid.data, cid.datalen), ret_token);
+	if (err == 0)
+		*ret = cid;
+	return err;
 }
 
 void quic_server_forget_cid(struct quic_server *server, const struct quic_conn *conn, const ngtcp2_cid *cid) {
@@ -181,7 +179,7 @@ static int set_up(struct quic_server *server, struct quic_conn *conn, const stru
 	}
 	err = quic_cid_add(&server->cids, conn, slice_of(hd->dcid.data, hd->dcid.datalen));
 	if (err == 0)
-		err = quic_server_new_cid(server, conn, &scid, params.stateless_reset_token);
+		err = quic_server_new_cid(server, conn, &arrival->path->local, &scid, params.stateless_reset_token);
 	if (err == 0)
 		err = quic_tls_server_session(conn);
 	if (err != 0)

@@ -1,7 +1,10 @@
 /* quic/stateless.c: what the server says without keeping state: version negotiation, Retry, stateless reset, refusals.
  * All go through one small ring and a limit per second. */
+#include "base/bytes.h"
 #include "quic/internal.h"
 
+#include <assert.h>
+#include <gnutls/crypto.h>
 #include <string.h>
 
 #define RETRY_TOKEN_LIFE (10 * BASE_SECOND)
@@ -11,6 +14,22 @@
 
 int quic_stateless_set_identity(struct quic_stateless *stateless, const struct quic_identity *identity) {
 	return quic_identity_secret(identity, "lanparty stateless reset", stateless->reset_secret);
+}
+
+int quic_stateless_token(const struct quic_stateless *stateless, const struct base_addr *local, struct slice cid,
+                         uint8_t ret[static NGTCP2_STATELESS_RESET_TOKENLEN]) {
+	uint8_t hash[QUIC_SECRET_BYTES], name[sizeof(local->ip) + sizeof(uint16_t) + NGTCP2_MAX_CIDLEN];
+	size_t at = sizeof(local->ip) + sizeof(uint16_t);
+
+	assert(cid.len <= NGTCP2_MAX_CIDLEN);
+	memcpy(name, local->ip, sizeof(local->ip));
+	base_put_u16(name + sizeof(local->ip), local->port);
+	memcpy(name + at, cid.data, cid.len);
+	if (gnutls_hmac_fast(GNUTLS_MAC_SHA256, stateless->reset_secret, sizeof(stateless->reset_secret), name,
+	                     at + cid.len, hash) != 0)
+		return BASE_E_TLS;
+	memcpy(ret, hash, NGTCP2_STATELESS_RESET_TOKENLEN);
+	return 0;
 }
 
 int quic_stateless_init(struct quic_stateless *stateless, const struct quic_identity *identity, struct quic_gate *gate,
@@ -78,7 +97,6 @@ void quic_stateless_reset(struct quic_stateless *stateless, struct quic_server_c
 	uint8_t token[NGTCP2_STATELESS_RESET_TOKENLEN], random[RESET_BYTES];
 	size_t len = RESET_BYTES;
 	struct quic_answer *answer;
-	ngtcp2_cid cid;
 
 	/* Always shorter than what it answers, so that two servers cannot reset each other for ever. */
 	if (heard_len <= RESET_BYTES_MIN)
@@ -88,8 +106,7 @@ void quic_stateless_reset(struct quic_stateless *stateless, struct quic_server_c
 	answer = slot(stateless, counters, QUIC_SHARE_OTHER, now);
 	if (answer == NULL)
 		return;
-	ngtcp2_cid_init(&cid, dcid.data, dcid.len);
-	if (ngtcp2_crypto_generate_stateless_reset_token(token, stateless->reset_secret, QUIC_SECRET_BYTES, &cid) != 0)
+	if (quic_stateless_token(stateless, &path->local, dcid, token) != 0)
 		return;
 	quic_random(random, len - sizeof(token));
 	if (push(

@@ -483,6 +483,51 @@ static void test_stateless_reset(void **state) {
 	run_stateless_reset(true);
 }
 
+static bool catch_short(struct net *net, struct slice datagram) {
+	(void)net;
+	if ((datagram.data[0] & 0x80) == 0) {
+		assert_true(datagram.len <= sizeof(caught.bytes));
+		memcpy(caught.bytes, datagram.data, datagram.len);
+		caught.len = datagram.len;
+	}
+	return true;
+}
+
+/* Two relays with one key: what one answers to a packet for a connection of the other ends that one at its own address
+ * only, where it is the other one started again. */
+static void test_reset_is_of_an_address(void **state) {
+	struct net net;
+
+	(void)state;
+	net_init(&net);
+	net.tap = catch_short;
+	net_connect_pinned(&net);
+	assert_true(net_run_until(&net, net_all_connected, BASE_SECOND));
+	net_send(&net.client[0], 1, 100);
+	net_run(&net, BASE_SECOND);
+	for (unsigned same = 0; same < 3; same++) {
+		struct quic_server_options options = {
+		    .identity = net.identity, .events = &net_events, .shard = NET_SHARD, .shards = NET_SHARDS};
+		struct base_path path = {.local = net.server_addr, .remote = stranger(1)};
+		struct base_path to_client = net_path(&net, &net.client[0]);
+		struct quic_server *other;
+		struct quic_burst burst;
+
+		path.local.ip[3] = (uint8_t)(path.local.ip[3] + (same == 0));
+		path.local.port = (uint16_t)(path.local.port + (same == 1));
+		assert_int_equal(quic_server_new(&options, &other), 0);
+		quic_server_recv(other, &path, 0, slice_of(caught.bytes, caught.len), net.now);
+		assert_int_equal(quic_server_write(other, out, sizeof(out), &burst, net.now), 1);
+		quic_conn_recv(net.client[0].conn, &to_client, 0, slice_of(out, burst.len), net.now);
+		net_run(&net, BASE_SECOND);
+		assert_int_equal(net.client[0].closed, same == 2);
+		quic_server_free(other);
+	}
+	assert_int_equal(net.client[0].why.kind, QUIC_CLOSED_RESET);
+	caught.len = 0;
+	net_done(&net);
+}
+
 static void test_reset_sizes(void **state) {
 	uint8_t packet[100] = {0x40};
 	struct quic_burst burst;
@@ -867,6 +912,7 @@ int main(void) {
 	    cmocka_unit_test(test_sources),
 	    cmocka_unit_test(test_refused_by_application),
 	    cmocka_unit_test(test_stateless_reset),
+	    cmocka_unit_test(test_reset_is_of_an_address),
 	    cmocka_unit_test(test_reset_sizes),
 	    cmocka_unit_test(test_stateless_limit),
 	    cmocka_unit_test(test_retry_share),

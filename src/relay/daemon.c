@@ -37,7 +37,8 @@ struct daemon {
 	struct quic_gate *gate;
 	struct relay_shared *shared;
 	struct quic_identity *identity;
-	uint64_t dates_due; /* when its dates are looked at again */
+	bool behind[BASE_SHARDS_MAX]; /* workers that do not know it yet */
+	uint64_t dates_due;           /* when its dates are looked at again */
 	struct seal_backend *seal;
 	struct relay_status *status;
 	json_t *parts[BASE_SHARDS_MAX]; /* of the report that is being collected */
@@ -63,10 +64,23 @@ static void look_at_dates(struct daemon *daemon, uint64_t now) {
 		obs_note(daemon->log, OBS_WARN, "certificate_dates", text);
 }
 
+/* One that has hundreds of orders to obey first takes no more of them. */
+static void give_identity(struct daemon *daemon, unsigned number) {
+	struct quic_identity *identity = quic_identity_ref(daemon->identity);
+
+	daemon->behind[number] = !relay_worker_post(daemon->workers[number], RELAY_ORDER_IDENTITY, identity);
+	if (daemon->behind[number])
+		quic_identity_unref(identity);
+}
+
 static void second_due(void *user, uint64_t now) {
 	struct daemon *daemon = user;
 
 	obs_log_tick(daemon->log, now);
+	for (unsigned i = 0; i < daemon->shards; i++) {
+		if (daemon->behind[i])
+			give_identity(daemon, i);
+	}
 	if (now >= daemon->dates_due)
 		look_at_dates(daemon, now);
 	loop_timer_set(daemon->loop, &daemon->second_timer, now + BASE_SECOND);
@@ -156,12 +170,10 @@ static void hang_up(void *user) {
 		obs_note(daemon->log, OBS_ERROR, "certificate_kept", error);
 		return;
 	}
-	for (unsigned i = 0; i < daemon->shards; i++) {
-		if (!relay_worker_post(daemon->workers[i], RELAY_ORDER_IDENTITY, quic_identity_ref(identity)))
-			quic_identity_unref(identity); /* it has hundreds of orders to obey first */
-	}
 	quic_identity_unref(daemon->identity);
 	daemon->identity = identity;
+	for (unsigned i = 0; i < daemon->shards; i++)
+		give_identity(daemon, i);
 	obs_begin(daemon->log, OBS_INFO, "certificate_reloaded");
 	obs_str(daemon->log, "fingerprint", fingerprint_text(identity, fingerprint));
 	obs_end(daemon->log);

@@ -5,13 +5,16 @@
 #include "quic/quic.h"
 #include "tests/relay/process.h"
 #include "tests/unit.h"
+#include "thread/mailbox.h"
 #include "udp/udp.h"
 
+#include <dirent.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
@@ -261,6 +264,86 @@ static void test_hangup_reloads_under_a_living_connection(void **state) {
 	process_free(relay);
 }
 
+/* The thread of the relay's only shard. */
+static pid_t find_shard(const struct relay *relay) {
+	char path[64], name[32];
+	const struct dirent *entry;
+	pid_t found = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)relay->pid);
+	assert_non_null(dir = opendir(path));
+	while ((entry = readdir(dir)) != NULL) {
+		char comm[512];
+		FILE *file;
+
+		snprintf(comm, sizeof(comm), "%s/%s/comm", path, entry->d_name);
+		if ((file = fopen(comm, "re")) == NULL)
+			continue;
+		if (fgets(name, sizeof(name), file) != NULL && strcmp(name, "shard 0\n") == 0)
+			found = (pid_t)strtol(entry->d_name, NULL, 10);
+		fclose(file);
+	}
+	closedir(dir);
+	assert_true(found > 0);
+	return found;
+}
+
+static void hang_up(struct relay *relay) {
+	memset(relay->log, 0, relay->log_len);
+	relay->log_len = 0;
+	kill(relay->pid, SIGHUP);
+	process_wait_log(relay, "certificate_reloaded");
+}
+
+/* A shard that does not get to its orders has the last certificate in the end, not the last one it had place for. */
+static void test_hangups_beside_a_stuck_shard(void **state) {
+	static const char *const args[] = {"--listen", "127.0.0.1:0", "--cert", "chain.pem", "--key",
+	                                   "key.pem",  "--shards",    "1",      NULL};
+	struct relay *relay = process_new(relay_path);
+	gnutls_datum_t chain[2], key[2];
+	struct quic_trust *trust;
+	struct client *client;
+	uint64_t end;
+	pid_t shard;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++)
+		process_make_pair(&chain[i], &key[i]);
+	trust = trust_pem(&chain[1]);
+	process_write_file(relay, "chain.pem", chain[0].data, chain[0].size);
+	process_write_file(relay, "key.pem", key[0].data, key[0].size);
+	process_start(relay, args);
+	process_find_port(relay);
+	process_wait_log(relay, "certificate_dates");
+	shard = find_shard(relay);
+	if (ptrace(PTRACE_SEIZE, shard, NULL, NULL) != 0) {
+		print_message("this system lets nobody stop a thread\n");
+	} else {
+		assert_int_equal(ptrace(PTRACE_INTERRUPT, shard, NULL, NULL), 0);
+		assert_int_equal(waitpid(shard, NULL, __WALL), shard);
+		for (size_t i = 0; i < THREAD_MAILBOX_MAX; i++)
+			hang_up(relay);
+		process_write_file(relay, "chain.pem", chain[1].data, chain[1].size);
+		process_write_file(relay, "key.pem", key[1].data, key[1].size);
+		hang_up(relay);
+		assert_int_equal(ptrace(PTRACE_DETACH, shard, NULL, NULL), 0);
+		for (end = process_clock() + 3 * BASE_SECOND; process_clock() < end;)
+			process_read_log(relay, 100);
+		client = client_new(relay, trust);
+		client_run(client, 1, false);
+		client_free(client);
+	}
+	kill(relay->pid, SIGTERM);
+	assert_int_equal(process_wait_exit(relay), 0);
+	quic_trust_unref(trust);
+	for (size_t i = 0; i < 2; i++) {
+		gnutls_free(chain[i].data);
+		gnutls_free(key[i].data);
+	}
+	process_free(relay);
+}
+
 static void assert_number(const json_t *object, const char *name, json_int_t expected) {
 	unit_assert_int(json_integer_value(json_object_get(object, name)), expected, name);
 }
@@ -406,7 +489,7 @@ int main(int argc, char **argv) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_join_and_stop),   cmocka_unit_test(test_hangup_reloads_under_a_living_connection),
 	    cmocka_unit_test(test_two_shards),      cmocka_unit_test(test_failures_at_start),
-	    cmocka_unit_test(test_few_descriptors),
+	    cmocka_unit_test(test_few_descriptors), cmocka_unit_test(test_hangups_beside_a_stuck_shard),
 	};
 	int result;
 

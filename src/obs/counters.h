@@ -51,6 +51,7 @@
 	X(REFLECTION, "reflection")               /* the destination is the sender itself */                               \
 	X(NOBODY, "nobody")                       /* no peer to forward to */                                              \
 	X(RATE_BROADCAST, "rate_broadcast")                                                                                \
+	X(RATE_ROOM_BROADCAST, "rate_room_broadcast") /* of all clients of the room together */                            \
 	X(RATE_UNKNOWN_UNICAST, "rate_unknown_unicast")                                                                    \
 	X(RATE_BANDWIDTH, "rate_bandwidth")                                                                                \
 	X(QUEUE_FULL, "queue_full")                                                                                        \

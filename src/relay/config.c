@@ -97,6 +97,12 @@ static const struct cli_option options[] = {
      .fallback = "2000",
      .max = RATE_MAX,
      .help = "the same for the gateway"},
+    {.name = "room-broadcast-rate",
+     .kind = CLI_NUMBER,
+     .value = "N",
+     .fallback = "150000",
+     .max = RATE_MAX,
+     .help = "copies a second of such frames from all clients of a room;\n0: no limit"},
     {.name = "unknown-unicast-rate",
      .kind = CLI_NUMBER,
      .value = "N",
@@ -288,6 +294,7 @@ static void read_limits(struct relay_config *config) {
 	limits->address_joins = join_rate_of(values, "address-join-rate", limits->room_peers_max);
 	limits->broadcast = rate_of(values, "broadcast-rate", 2);
 	limits->gateway_broadcast = rate_of(values, "gateway-broadcast-rate", 2);
+	limits->room_broadcast = rate_of(values, "room-broadcast-rate", 2);
 	limits->unknown_unicast = rate_of(values, "unknown-unicast-rate", 1);
 	/* A tenth of a second, but at least a TCP window's worth of frames, or small limits would stop TCP altogether. */
 	limits->bandwidth = (struct relay_rate){bytes, bytes / 10 > 65536 ? bytes / 10 : 65536};

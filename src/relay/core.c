@@ -10,9 +10,10 @@
 #include <string.h>
 
 static bool limits_are_sane(const struct relay_limits *limits) {
-	const struct relay_rate *const rates[] = {&limits->control,           &limits->malformed,       &limits->broadcast,
-	                                          &limits->gateway_broadcast, &limits->unknown_unicast, &limits->bandwidth,
-	                                          &limits->room_joins,        &limits->address_joins};
+	const struct relay_rate *const rates[] = {
+	    &limits->control,           &limits->malformed,      &limits->broadcast,
+	    &limits->gateway_broadcast, &limits->room_broadcast, &limits->unknown_unicast,
+	    &limits->bandwidth,         &limits->room_joins,     &limits->address_joins};
 
 	for (size_t i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) {
 		if (rates[i]->per_second > RELAY_RATE_MAX || rates[i]->burst > RELAY_RATE_MAX)

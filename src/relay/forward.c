@@ -171,6 +171,33 @@ static int find_target(struct ingress *in, struct relay_peer **ret) {
 	return GO_ON;
 }
 
+/* `share` of a rate that is not 0, but at least such that `amount` is to be had at some time. */
+static struct relay_rate part_of(const struct relay_rate *whole, uint64_t share, uint64_t amount) {
+	struct relay_rate part = {.per_second = whole->per_second / share, .burst = whole->burst / share};
+
+	if (part.per_second == 0)
+		part.per_second = 1;
+	if (part.burst < amount)
+		part.burst = amount;
+	return part;
+}
+
+/* Copies are what a broadcast costs, and those of a room are the product of its members with themselves. Half of what
+ * they may have goes to whoever needs it, the other half in even parts, so that those who take all that they can get
+ * silence nobody else. The gateway has a rate of its own, and is but one. */
+static bool is_room_in_rate(struct ingress *in) {
+	const struct relay_rate *whole = &in->room->core->limits.room_broadcast;
+	uint64_t peers = in->room->peer_count, copies = peers - 1;
+	struct relay_rate half, part;
+
+	if (!in->from_client || whole->per_second == 0)
+		return true;
+	part = part_of(whole, 2 * peers, copies);
+	half = part_of(whole, 2, copies);
+	return relay_bucket_take(&in->peer->seat.broadcast_part, &part, copies, in->now) ||
+	       relay_bucket_take(&in->room->broadcast_rate, &half, copies, in->now);
+}
+
 static int check_group(struct ingress *in) {
 	const struct relay_limits *limits = &in->room->core->limits;
 
@@ -179,7 +206,7 @@ static int check_group(struct ingress *in) {
 	if (!relay_bucket_take(&in->peer->seat.broadcast_rate,
 	                       in->from_client ? &limits->broadcast : &limits->gateway_broadcast, 1, in->now))
 		return OBS_DROP_RATE_BROADCAST;
-	return GO_ON;
+	return is_room_in_rate(in) ? GO_ON : OBS_DROP_RATE_ROOM_BROADCAST;
 }
 
 static size_t flood(struct ingress *in, struct queue_frame *copy) {

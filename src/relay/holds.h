@@ -16,6 +16,7 @@ struct relay_holds;
 struct relay_seat {
 	uint64_t stayed_ns; /* altogether, without the time that it is in now */
 	struct relay_bucket broadcast_rate, unknown_unicast_rate, bandwidth_rate, malformed_rate;
+	struct relay_bucket broadcast_part; /* of what the room's broadcasts may cost */
 	struct relay_bucket return_rate;
 	/* Frames with a client's MAC that came in through the gateway: the first and the last of those without a pause, and
 	 * until when the MAC is a LAN station's for their sake. */

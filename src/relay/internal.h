@@ -66,7 +66,7 @@ struct relay_room {
 	struct base_list empty_link; /* core->empty_rooms while nobody is in it */
 	uint64_t empty_until;
 	uint64_t opened_at;
-	struct relay_bucket join_rate;
+	struct relay_bucket join_rate, broadcast_rate;
 };
 
 struct relay_peer {

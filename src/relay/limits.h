@@ -24,7 +24,7 @@
  * switches and neighbour tables point to its MAC for minutes; who quit may be about to be started again. */
 #define RELAY_CLIENT_HOLD_NS (300 * BASE_SECOND)
 #define RELAY_QUIT_HOLD_NS (30 * BASE_SECOND)
-/* Seats kept in one room: a full one twice over; 13 KiB, only in rooms that somebody left. */
+/* Seats kept in one room: a full one twice over; 14 KiB, only in rooms that somebody left. */
 #define RELAY_HOLDS_MAX 128
 /* Frames of a peer that is not asked for datagrams (blocked, or about to time out) are aged at least this often. */
 #define RELAY_SWEEP_NS BASE_SECOND
@@ -72,6 +72,7 @@ struct relay_limits {
 	struct relay_rate malformed;         /* undecodable datagrams before the peer is disconnected */
 	struct relay_rate broadcast;         /* group frames from one client */
 	struct relay_rate gateway_broadcast; /* group frames from the gateway */
+	struct relay_rate room_broadcast;    /* copies of group frames from all clients of a room; half in even parts */
 	struct relay_rate unknown_unicast;   /* from one client to stations never heard */
 	struct relay_rate bandwidth;         /* bytes from one client */
 	struct relay_rate room_joins;        /* RELAY_JOIN_TOKENS each: of peers that are new to a room */
@@ -104,6 +105,9 @@ struct relay_limits {
 	.broadcast = {.per_second = 300, .burst = 600},                                                                    \
 	/* A whole LAN's ARP, mDNS and discovery; a video multicast must not fill every player's downlink. */              \
 	.gateway_broadcast = {.per_second = 2000, .burst = 4000},                                                          \
+	/* 64 players of old games make 141,120 copies a second, the most that honest people ask for; 64 who send          \
+	 * what each of them may, 1.2 million: more than a shard can make, which has other rooms too. */                   \
+	.room_broadcast = {.per_second = 150000, .burst = 300000},                                                         \
 	/* A station is unknown until its first frame comes through the gateway, one round trip after ARP. The burst       \
 	 * carries a running download over the moment after a gateway's reconnect. */                                      \
 	.unknown_unicast = {.per_second = 1000, .burst = 1000},                                                            \

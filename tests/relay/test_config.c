@@ -79,6 +79,7 @@ static void test_defaults_are_those_of_limits_h(void **state) {
 	assert_int_equal(config.limits.peers_max, defaults.peers_max);
 	assert_memory_equal(&config.limits.broadcast, &defaults.broadcast, sizeof(defaults.broadcast));
 	assert_memory_equal(&config.limits.gateway_broadcast, &defaults.gateway_broadcast, sizeof(defaults.broadcast));
+	assert_memory_equal(&config.limits.room_broadcast, &defaults.room_broadcast, sizeof(defaults.broadcast));
 	assert_memory_equal(&config.limits.unknown_unicast, &defaults.unknown_unicast, sizeof(defaults.broadcast));
 	assert_memory_equal(&config.limits.room_joins, &defaults.room_joins, sizeof(defaults.room_joins));
 	assert_memory_equal(&config.limits.address_joins, &defaults.address_joins, sizeof(defaults.address_joins));

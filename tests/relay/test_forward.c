@@ -402,6 +402,76 @@ static void test_rate_limits(void **state) {
 	party_free(scene.party);
 }
 
+/* As many of `count` broadcasts of a member of the room as pass. */
+static uint64_t broadcast_many(struct party *party, size_t number, unsigned count) {
+	struct conn *conn = &party->conns[number];
+	uint64_t before = relay_peer_forwarded(conn->peer);
+
+	for (unsigned i = 0; i < count; i++) {
+		party_send(conn, party_broadcast, party_mac(number == 0 ? 0x0a00 : (unsigned)number), 60);
+		for (size_t who = 0; who < party->conn_count; who++)
+			party_drain(&party->conns[who]);
+	}
+	return relay_peer_forwarded(conn->peer) - before;
+}
+
+/* The members' copies together: who floods takes half of them and its own part of the other half, and no more. */
+static void test_room_broadcast_rate(void **state) {
+	struct relay_limits limits = RELAY_LIMITS_DEFAULT;
+	struct party *party;
+
+	(void)state;
+	limits.room_broadcast = (struct relay_rate){1000, 2000};
+	party = party_new(&limits);
+	for (unsigned mac = 0; mac < 10; mac++)
+		party_join(party, "R", mac, 0);
+	assert_int_equal(broadcast_many(party, 1, 200), 11 + 111);
+	assert_int_equal(party_drops(&party->conns[1], OBS_DROP_RATE_ROOM_BROADCAST), 78);
+	for (size_t i = 2; i < 10; i++)
+		assert_int_equal(broadcast_many(party, i, 20), 11);
+	assert_int_equal(broadcast_many(party, 0, 200), 200); /* the gateway has its own */
+	party_run(party, BASE_SECOND);
+	assert_int_equal(broadcast_many(party, 1, 200), 5 + 55);
+	assert_int_equal(broadcast_many(party, 9, 20), 5);
+	party_assert_balance(party, "room");
+	party_free(party);
+}
+
+/* A full room in which everybody plays a game that broadcasts each of its 35 ticks a second. */
+static void test_room_of_old_games(void **state) {
+	struct party *party = party_new(NULL);
+
+	(void)state;
+	for (unsigned mac = 1; mac <= 64; mac++)
+		party_join(party, "R", mac, 0);
+	for (unsigned tick = 0; tick < 5 * 35; tick++, party_run(party, BASE_SECOND / 35)) {
+		for (unsigned mac = 1; mac <= 64; mac++)
+			party_send(&party->conns[mac - 1], party_broadcast, party_mac(mac), 60);
+		for (size_t i = 0; i < 64; i++)
+			party_drain(&party->conns[i]);
+	}
+	for (size_t i = 0; i < 64; i++)
+		assert_int_equal(obs_drops_total(relay_peer_rx(party->conns[i].peer)), 0);
+	party_free(party);
+}
+
+/* Small rates let something through, now and then. */
+static void test_room_broadcast_rate_of_one(void **state) {
+	struct relay_limits limits = RELAY_LIMITS_DEFAULT;
+	struct party *party;
+
+	(void)state;
+	limits.room_broadcast = (struct relay_rate){1, 2};
+	party = party_new(&limits);
+	for (unsigned mac = 0; mac < 5; mac++)
+		party_join(party, "R", mac, 0);
+	assert_int_equal(broadcast_many(party, 1, 20), 2);
+	assert_int_equal(broadcast_many(party, 2, 20), 1);
+	party_run(party, 4 * BASE_SECOND);
+	assert_int_equal(broadcast_many(party, 2, 20), 2);
+	party_free(party);
+}
+
 /* A station that has spoken through the gateway is no unknown destination any more, for as long as a switch would know
  * it, or until the gateway leaves. */
 static void test_learned_stations_are_known(void **state) {
@@ -607,6 +677,9 @@ int main(void) {
 	    cmocka_unit_test(test_not_joined),
 	    cmocka_unit_test(test_malformed),
 	    cmocka_unit_test(test_rate_limits),
+	    cmocka_unit_test(test_room_broadcast_rate),
+	    cmocka_unit_test(test_room_of_old_games),
+	    cmocka_unit_test(test_room_broadcast_rate_of_one),
 	    cmocka_unit_test(test_learned_stations_are_known),
 	    cmocka_unit_test(test_filtered_frames_teach_nothing),
 	    cmocka_unit_test(test_station_goes_first),

@@ -30,13 +30,21 @@ static uint16_t mtu_max(const struct relay_peer *peer) {
 	return (uint16_t)(max < PROTO_TAP_MTU_MIN ? PROTO_TAP_MTU_MIN : max);
 }
 
+/* The one whose LAN is the room's. */
+static bool is_its_gateway(const struct relay_peer *peer, const struct relay_room *room) {
+	return peer->hello.role == CTRL_ROLE_GATEWAY && relay_same_key(&peer->hello, &room->stations_of);
+}
+
 /* The budget beyond which knowing more would not change the decision. */
 static size_t budget_wanted(const struct relay_peer *peer, const struct relay_room *room) {
 	size_t best;
 
-	if (room != NULL)
-		return budget_needed(peer, room->mtu);
-	best = budget_needed(peer, mtu_max(peer)) + PROTO_MTU_HEADROOM;
+	if (room == NULL)
+		best = budget_needed(peer, mtu_max(peer)) + PROTO_MTU_HEADROOM;
+	else
+		best = budget_needed(peer, room->mtu);
+	if (room != NULL && !is_its_gateway(peer, room))
+		return best;
 	return peer->hello.budget < best ? peer->hello.budget : best;
 }
 
@@ -68,26 +76,38 @@ static void reject_mtu(struct relay_peer *peer, size_t budget, const char *who, 
 	relay_peer_reject(peer, CTRL_REJECT_MTU, buf);
 }
 
-/* The MTU of the room that is there, or of the one to be made; false after a reject. */
-static bool find_mtu(struct relay_peer *peer, const struct relay_room *room, size_t budget, uint16_t *ret) {
-	size_t needed;
+/* Whether the room is to have the MTU of this peer, whose path is too narrow for what it has: clients can come again,
+ * but without its gateway it is of no use to them. */
+static bool gives_way(const struct relay_peer *peer, struct relay_room *room, uint64_t now) {
+	if (!is_its_gateway(peer, room))
+		return false;
+	if (room->narrow_since == 0 || now - room->narrow_last > RELAY_NARROW_PAUSE_NS)
+		room->narrow_since = now;
+	room->narrow_last = now;
+	return now - room->narrow_since >= RELAY_NARROW_NS;
+}
 
-	if (room == NULL) {
-		needed = budget_needed(peer, PROTO_TAP_MTU_MIN);
-		if (budget < needed) {
-			reject_mtu(peer, budget, "a room", needed, PROTO_TAP_MTU_MIN);
-			return false;
-		}
-		proto_tap_mtu_from_budget(budget - overhead(peer), ret);
-		if (*ret > mtu_max(peer))
-			*ret = mtu_max(peer);
+/* The MTU of the room that is there, or of the one to be made, or to be made of it; false after a reject. */
+static bool find_mtu(struct relay_peer *peer, struct relay_room *room, size_t budget, uint64_t now, uint16_t *ret) {
+	size_t needed = budget_needed(peer, room != NULL ? room->mtu : PROTO_TAP_MTU_MIN);
+
+	if (room != NULL && budget >= needed) {
+		*ret = room->mtu;
 		return true;
 	}
-	*ret = room->mtu;
-	needed = budget_needed(peer, room->mtu);
-	if (budget < needed)
+	if (room != NULL && !gives_way(peer, room, now)) {
 		reject_mtu(peer, budget, "this room", needed, room->mtu);
-	return budget >= needed;
+		return false;
+	}
+	needed = budget_needed(peer, PROTO_TAP_MTU_MIN);
+	if (budget < needed) {
+		reject_mtu(peer, budget, "a room", needed, PROTO_TAP_MTU_MIN);
+		return false;
+	}
+	proto_tap_mtu_from_budget(budget - overhead(peer), ret);
+	if (*ret > mtu_max(peer))
+		*ret = mtu_max(peer);
+	return true;
 }
 
 /* NULL after a reject. */
@@ -219,7 +239,7 @@ static void decide(struct relay_peer *peer, uint64_t now) {
 	uint16_t mtu;
 	int result;
 
-	if (!find_mtu(peer, room, budget, &mtu) || (room != NULL && !has_seat(peer, room, old, now)) ||
+	if (!find_mtu(peer, room, budget, now, &mtu) || (room != NULL && !has_seat(peer, room, old, now)) ||
 	    !is_room_in_rate(peer, room, old, now) || (room == NULL && (room = open_room(peer, mtu, now)) == NULL))
 		return;
 	if (room->next_id == 0) { /* 2^32 peers were here; an id must not come back while somebody may remember it */
@@ -228,6 +248,8 @@ static void decide(struct relay_peer *peer, uint64_t now) {
 	}
 	if (old != NULL)
 		take_over(old, peer, now);
+	if (mtu < room->mtu)
+		relay_room_narrow(room, mtu, now);
 	result = relay_room_enter(room, peer, now);
 	if (result != 0) {
 		relay_room_rest(room, now);

@@ -60,10 +60,11 @@ struct relay_room {
 	struct relay_stations *stations; /* made with the first gateway */
 	struct ctrl_hello stations_of;   /* the gateway on whose LAN they are */
 	uint16_t mtu;
-	bool sealed;                 /* has a key */
-	uint32_t next_id;            /* 0 when all were given out */
-	struct queue_holder held;    /* pool frames in the queues of this room */
-	struct base_list empty_link; /* core->empty_rooms while nobody is in it */
+	uint64_t narrow_since, narrow_last; /* refusals of that gateway since it was in, for its path; 0: none */
+	bool sealed;                        /* has a key */
+	uint32_t next_id;                   /* 0 when all were given out */
+	struct queue_holder held;           /* pool frames in the queues of this room */
+	struct base_list empty_link;        /* core->empty_rooms while nobody is in it */
 	uint64_t empty_until;
 	uint64_t opened_at;
 	struct relay_bucket join_rate, broadcast_rate;
@@ -166,6 +167,8 @@ int relay_room_enter(struct relay_room *room, struct relay_peer *peer, uint64_t 
 /* Out of list and index, the queue emptied, the others told; the peer is RELAY_PEER_LEFT. `keep`: its seat, if it may
  * be back. relay_room_rest follows, or somebody enters. */
 void relay_room_vacate(struct relay_peer *peer, enum ctrl_leave_reason reason, bool keep, uint64_t now);
+/* Everybody is made to come again, to a room with a smaller MTU; somebody enters, or relay_room_rest follows. */
+void relay_room_narrow(struct relay_room *room, uint16_t mtu, uint64_t now);
 /* A room that nobody is in is only remembered, from now on, and perhaps not even that. */
 void relay_room_rest(struct relay_room *room, uint64_t now);
 /* Both. */

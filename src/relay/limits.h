@@ -20,6 +20,12 @@
 #define RELAY_ROOM_GRACE_NS (60 * BASE_SECOND)
 /* So long the gateway's seat is kept for the gateway that lost its connection: another one may have to stand in. */
 #define RELAY_GATEWAY_HOLD_NS (30 * BASE_SECOND)
+/* So long the gateway of a room is refused because its path no longer carries the room's frames: a bad moment must not
+ * cost everybody else theirs. Then the room gets the MTU that its path has. It tries some four times meanwhile; its seat
+ * is kept for longer. */
+#define RELAY_NARROW_NS (10 * BASE_SECOND)
+/* ... without a longer pause: it waits no more than 15 s between two tries. */
+#define RELAY_NARROW_PAUSE_NS (30 * BASE_SECOND)
 /* So long a client's MAC is kept for it. Who lost its connection may be out of reach for a while, and the LAN's
  * switches and neighbour tables point to its MAC for minutes; who quit may be about to be started again. */
 #define RELAY_CLIENT_HOLD_NS (300 * BASE_SECOND)

@@ -131,6 +131,11 @@ static bool wake_up(struct relay_room *room) {
 	return true;
 }
 
+static void add_mtu(struct obs_log *log, uint16_t mtu) {
+	obs_u64(log, "mtu", mtu);
+	obs_bool(log, "ipv6", proto_tap_mtu_carries_ipv6(mtu));
+}
+
 static struct relay_room *make_room(struct relay_core *core, const struct ctrl_hello *hello, uint16_t mtu,
                                     uint64_t now) {
 	struct relay_room *room = calloc(1, sizeof(*room));
@@ -173,8 +178,7 @@ int relay_room_open(struct relay_core *core, const struct ctrl_hello *hello, uin
 	if (obs_on(core->log, OBS_INFO)) {
 		obs_begin(core->log, OBS_INFO, "room_opened");
 		obs_str(core->log, "room", room->code);
-		obs_u64(core->log, "mtu", mtu);
-		obs_bool(core->log, "ipv6", proto_tap_mtu_carries_ipv6(mtu));
+		add_mtu(core->log, mtu);
 		obs_bool(core->log, "sealed", room->sealed);
 		obs_end(core->log);
 	}
@@ -198,6 +202,7 @@ static int take_seat(struct relay_room *room, struct relay_peer *peer) {
 	if (!relay_same_key(&room->stations_of, &peer->hello))
 		forget_lan(room); /* another gateway, another LAN */
 	room->stations_of = peer->hello;
+	room->narrow_since = 0;
 	room->gateway = peer;
 	return 0;
 }
@@ -315,4 +320,31 @@ void relay_room_leave(struct relay_peer *peer, enum ctrl_leave_reason reason, ui
 
 	relay_room_vacate(peer, reason, true, now);
 	relay_room_rest(room, now);
+}
+
+static void log_narrowed(const struct relay_room *room, uint16_t mtu) {
+	struct obs_log *log = room->core->log;
+
+	if (!obs_on(log, OBS_WARN))
+		return;
+	obs_begin(log, OBS_WARN, "room_narrowed");
+	obs_str(log, "room", room->code);
+	add_mtu(log, mtu);
+	obs_str(log, "message", "the gateway's path carries no more");
+	obs_end(log);
+}
+
+void relay_room_narrow(struct relay_room *room, uint16_t mtu, uint64_t now) {
+	struct relay_end end = {.reason = CTRL_LEAVE_CONNECTION_LOST,
+	                        .code = QUIC_APP_PATH,
+	                        .text = "the gateway's path carries less than before, and so does the room"};
+
+	log_narrowed(room, mtu);
+	while (!base_list_empty(&room->peers)) {
+		struct relay_peer *peer = BASE_CONTAINER(room->peers.next, struct relay_peer, room_link);
+
+		relay_room_vacate(peer, end.reason, true, now);
+		relay_peer_doom(peer, &end);
+	}
+	room->mtu = mtu;
 }

@@ -514,6 +514,125 @@ static void test_hopeless_is_rejected_at_once(void **state) {
 	party_free(party);
 }
 
+/* The gateway (key 1) asks to come back, by a path of so much. */
+static struct conn *gateway_back(struct party *party, size_t budget) {
+	struct conn *conn = party_connect(party);
+	struct ctrl_message hello = party_hello("R", CTRL_ROLE_GATEWAY, 0, 1);
+
+	hello.hello.budget = (uint16_t)budget;
+	party_say(conn, &hello);
+	return conn;
+}
+
+/* A room of a gateway and two clients, of which the gateway has just lost its connection. */
+static struct party *narrowed_party(void) {
+	struct party *party = party_new_logged(OBS_WARN);
+	struct conn *gateway = party_join(party, "R", 0, 1);
+
+	party_join(party, "R", 1, 11);
+	party_join(party, "R", 2, 12);
+	party_hang_up(gateway, CTRL_LEAVE_CONNECTION_LOST);
+	return party;
+}
+
+/* The LAN is what the others are in the room for: it comes back by a narrower path, and they come again. */
+static void test_room_is_narrowed_for_its_gateway(void **state) {
+	struct party *party = narrowed_party();
+	struct conn *gateway, *client = &party->conns[1];
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		party_assert_rejected(gateway_back(party, 1302), CTRL_REJECT_MTU, "a bad moment?");
+		party_run(party, 2 * BASE_SECOND);
+	}
+	assert_false(client->close_asked);
+	party_assert_rejected(join_with(party, 3, 1302, 1302), CTRL_REJECT_MTU, "a client");
+	gateway = gateway_back(party, 1302);
+	assert_int_equal(welcome_of(gateway, "gateway")->mtu, 1280);
+	assert_int_equal(gateway->heard_count, 1); /* nobody is there */
+	assert_int_equal(client->code, QUIC_APP_PATH);
+	assert_int_equal(party_last(client, CTRL_PEER_JOINED)->message.peer_joined.role, CTRL_ROLE_CLIENT);
+	assert_non_null(strstr(party->log_text, "room_narrowed room=R mtu=1280 ipv6=true"));
+	party_run(party, BASE_SECOND);
+	party_assert_rejected(party_join(party, "R", 1, 9), CTRL_REJECT_DUPLICATE_MAC, "its seat is kept");
+	client = party_join(party, "R", 1, 11);
+	assert_int_equal(welcome_of(client, "client")->mtu, 1280);
+	assert_int_equal(welcome_of(client, "client")->gateway_peer, relay_peer_id(gateway->peer));
+	party_send(client, party_broadcast, party_mac(1), 1280 + 14);
+	party_send(client, party_broadcast, party_mac(1), 1280 + 15);
+	assert_int_equal(party_drain(gateway), 1);
+	assert_int_equal(party_drops(client, OBS_DROP_TAP_MTU), 1);
+	party_assert_balance(party, "narrowed");
+	/* It does not become larger again, and the next time begins anew. */
+	gateway = gateway_back(party, 1440);
+	assert_int_equal(welcome_of(gateway, "wide again")->mtu, 1280);
+	party_assert_rejected(gateway_back(party, 1200), CTRL_REJECT_MTU, "narrower still");
+	assert_false(gateway->close_asked || client->close_asked);
+	party_free(party);
+}
+
+/* It may take its own seat from a connection that is not known to be lost. */
+static void test_room_is_narrowed_at_a_takeover(void **state) {
+	struct party *party = party_new(NULL);
+	struct conn *first = party_join(party, "R", 0, 1), *client = party_join(party, "R", 1, 11), *gateway;
+
+	(void)state;
+	party_assert_rejected(gateway_back(party, 1302), CTRL_REJECT_MTU, "at first");
+	party_run(party, RELAY_NARROW_NS);
+	gateway = gateway_back(party, 1302);
+	assert_int_equal(welcome_of(gateway, "gateway")->mtu, 1280);
+	assert_int_equal(first->code, QUIC_APP_REPLACED);
+	assert_int_equal(client->code, QUIC_APP_PATH);
+	assert_int_equal(party_room(party, "R")->peer_count, 1);
+	party_free(party);
+}
+
+/* A bad moment of the gateway's path, or another gateway's path, costs nobody the room's MTU. */
+static void test_room_is_not_narrowed_for_others(void **state) {
+	struct party *party = narrowed_party();
+	struct ctrl_message hello = party_hello("R", CTRL_ROLE_GATEWAY, 0, 9);
+
+	(void)state;
+	party_assert_rejected(gateway_back(party, 1302), CTRL_REJECT_MTU, "a bad moment");
+	party_run(party, 5 * BASE_SECOND);
+	welcome_of(gateway_back(party, 1440), "better");
+	party_run(party, 6 * BASE_SECOND);
+	party_assert_rejected(gateway_back(party, 1302), CTRL_REJECT_MTU, "another");
+	party_run(party, RELAY_NARROW_PAUSE_NS + BASE_SECOND);
+	party_assert_rejected(gateway_back(party, 1302), CTRL_REJECT_MTU, "and another");
+	hello.hello.budget = 1302;
+	for (int i = 0; i < 10; i++) {
+		struct conn *stranger = party_connect(party);
+
+		party_say(stranger, &hello);
+		party_assert_rejected(stranger, CTRL_REJECT_MTU, "a stranger");
+		party_run(party, 5 * BASE_SECOND);
+	}
+	assert_false(party->conns[1].close_asked || party->conns[2].close_asked);
+	party_free(party);
+}
+
+/* What the path carries is not what is known of it in the first moment. */
+static void test_narrowing_waits_for_the_path(void **state) {
+	struct party *party = narrowed_party();
+	struct conn *gateway;
+	struct ctrl_message hello = party_hello("R", CTRL_ROLE_GATEWAY, 0, 1);
+
+	(void)state;
+	party_assert_rejected(gateway_back(party, 1302), CTRL_REJECT_MTU, "at first");
+	party_run(party, RELAY_NARROW_NS);
+	gateway = party_connect(party);
+	gateway->settled = false;
+	gateway->budget = 1168;
+	hello.hello.budget = 1302;
+	party_say(gateway, &hello);
+	party_run(party, 100 * BASE_MS);
+	gateway->budget = 1440;
+	party_run(party, 100 * BASE_MS);
+	assert_int_equal(welcome_of(gateway, "gateway")->mtu, 1280);
+	party_free(party);
+}
+
 /* Two wait for the same empty room: the first to be decided fixes the MTU, the other meets it. */
 static void test_two_settle_for_one_room(void **state) {
 	struct party *party = party_new(NULL);
@@ -931,6 +1050,10 @@ int main(void) {
 	    cmocka_unit_test(test_failed_takeover_leaves_the_seat),
 	    cmocka_unit_test(test_settling),
 	    cmocka_unit_test(test_hopeless_is_rejected_at_once),
+	    cmocka_unit_test(test_room_is_narrowed_for_its_gateway),
+	    cmocka_unit_test(test_room_is_narrowed_at_a_takeover),
+	    cmocka_unit_test(test_room_is_not_narrowed_for_others),
+	    cmocka_unit_test(test_narrowing_waits_for_the_path),
 	    cmocka_unit_test(test_two_settle_for_one_room),
 	    cmocka_unit_test(test_two_settle_for_one_mac),
 	    cmocka_unit_test(test_leaving_while_settling),

@@ -319,11 +319,44 @@ static void run_narrower(const char *name, uint64_t seed) {
 }
 SIM_TEST(narrower, 1)
 
+/* The same of the gateway's path, where the room becomes narrower with it: all are back, and large frames arrive. */
+static void run_narrower_gateway(const char *name, uint64_t seed) {
+	struct sim_party *party = one_room(name, seed, &sim_good_link, 3);
+	struct sim_member *gateway = party->members[0];
+	struct sim_link narrow = sim_good_link;
+
+	narrow.mtu = 1300;
+	sim_member_set_link(gateway, &narrow);
+	for (unsigned i = 0; i < 100; i++) {
+		if (gateway->seat != NULL && gateway->losses == 0)
+			sim_lan_send(gateway, gateway->station[0], 0, SIM_PLAIN, party->members[1]->mac, 1300);
+		sim_net_run(&party->net, 100 * BASE_MS);
+	}
+	assert_true(sim_totals(party).rejected[CTRL_REJECT_MTU] > 0);
+	sim_settle(party, 40 * BASE_SECOND);
+	for (unsigned i = 0; i < 4; i++) {
+		assert_non_null(party->members[i]->seat);
+		assert_int_equal(party->members[i]->seat->mtu, 1178);
+		assert_int_equal(party->members[i]->losses, 1);
+	}
+	assert_int_equal(sim_totals(party).rejected[CTRL_REJECT_DUPLICATE_MAC], 0);
+	party->lossless = true;
+	sim_exact_round(party);
+	sim_party_finish(party);
+}
+SIM_TEST(narrower_gateway, 1)
+
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(lossy),          cmocka_unit_test(slow_line),
-    cmocka_unit_test(relay_restart),  cmocka_unit_test(relay_away),
-    cmocka_unit_test(relay_shutdown), cmocka_unit_test(gateway_crash),
-    cmocka_unit_test(vanish),         cmocka_unit_test(cut),
-    cmocka_unit_test(rebinding),      cmocka_unit_test(narrower),
+    cmocka_unit_test(lossy),
+    cmocka_unit_test(slow_line),
+    cmocka_unit_test(relay_restart),
+    cmocka_unit_test(relay_away),
+    cmocka_unit_test(relay_shutdown),
+    cmocka_unit_test(gateway_crash),
+    cmocka_unit_test(vanish),
+    cmocka_unit_test(cut),
+    cmocka_unit_test(rebinding),
+    cmocka_unit_test(narrower),
+    cmocka_unit_test(narrower_gateway),
 };
 SIM_MAIN(tests)

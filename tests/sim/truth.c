@@ -45,8 +45,8 @@ static void check_new_seat(struct sim_party *party, const struct sim_seat *seat)
 		if (!same_room_life(other, seat))
 			continue;
 		sim_check(&party->net, other->id < seat->id, "peer id %u of room %u is not new", seat->id, seat->room);
-		sim_check(&party->net, other->mtu == seat->mtu, "the MTU of room %u changed from %u to %u", seat->room,
-		          other->mtu, seat->mtu);
+		sim_check(&party->net, other->mtu >= seat->mtu, "the MTU of room %u grew from %u to %u", seat->room, other->mtu,
+		          seat->mtu);
 	}
 }
 
@@ -114,6 +114,8 @@ static void look_at_room(struct sim_party *party, struct relay_room *room, bool 
 			    "two peers of %s have one MAC", room->code);
 		if (find_seat(party, &like, peer->id) == NULL)
 			new_seat(party, peer, &like);
+		sim_check(&party->net, find_seat(party, &like, peer->id)->mtu == room->mtu,
+		          "the MTU of %s changed under its peer %u", room->code, peer->id);
 		for (size_t i = party->seat_count; i-- > 0;) {
 			if (party->seats[i]->id == peer->id && same_room_life(party->seats[i], &like))
 				alive[i] = true;

@@ -215,12 +215,22 @@ static int install(struct quic_conn *conn, struct slice secret,
 	return err;
 }
 
+/* Transport parameters come before these keys: a client's with its first message, a server's before the keys of 1-RTT.
+ * To end a handshake without them (RFC 9001 section 8.2) is the TLS library's in other helpers of ngtcp2; GnuTLS knows
+ * nothing of them, and ngtcp2 asserts that they are there as soon as it has the keys. */
+static bool lacks_parameters(const struct quic_conn *conn, gnutls_record_encryption_level_t level) {
+	return (conn->server != NULL || level == GNUTLS_ENCRYPTION_LEVEL_APPLICATION) &&
+	       ngtcp2_conn_get_remote_transport_params(conn->ng) == NULL;
+}
+
 /* GnuTLS's secret callback, in place of the helper's; either secret may be NULL. */
 static int on_secret(gnutls_session_t session, gnutls_record_encryption_level_t level, const void *rx, const void *tx,
                      size_t len) {
 	struct quic_conn *conn = BASE_CONTAINER(gnutls_session_get_ptr(session), struct quic_conn, ref);
 	ngtcp2_encryption_level ng_level = ngtcp2_crypto_gnutls_from_gnutls_record_encryption_level(level);
 
+	if (lacks_parameters(conn, level))
+		return GNUTLS_E_MISSING_EXTENSION;
 	if (level != GNUTLS_ENCRYPTION_LEVEL_APPLICATION) {
 		if (rx != NULL && ngtcp2_crypto_derive_and_install_rx_key(conn->ng, NULL, NULL, NULL, ng_level, rx, len) != 0)
 			return -1;

@@ -559,15 +559,141 @@ static void test_too_early(void **state) {
 	}
 }
 
+/* --- a peer without transport parameters --- */
+
+/* Makes another extension of them in the ClientHello. */
+static int hide_parameters(uint8_t *dest, const ngtcp2_crypto_aead *aead, const ngtcp2_crypto_aead_ctx *context,
+                           const uint8_t *plain, size_t len, const uint8_t *nonce, size_t nonce_len, const uint8_t *aad,
+                           size_t aad_len) {
+	static const uint8_t type[] = {0, 0x39, 0};
+	uint8_t frames[QUIC_UDP_PAYLOAD_MAX];
+
+	assert_true(len <= sizeof(frames));
+	memcpy(frames, plain, len);
+	for (size_t at = 0; at + sizeof(type) <= len; at++) {
+		if (memcmp(frames + at, type, sizeof(type)) == 0)
+			frames[at] = 0x5a;
+	}
+	return quic_protect_encrypt(dest, aead, context, frames, len, nonce, nonce_len, aad, aad_len);
+}
+
+static void assert_refused(const struct net *net) {
+	assert_int_equal(net->client[0].closed, 1);
+	assert_int_equal(net->client[0].why.kind, QUIC_CLOSED_TLS);
+	assert_int_equal(net->client[0].why.code, 0x100 + GNUTLS_A_MISSING_EXTENSION);
+}
+
+/* Anybody may send that. */
+static void test_client_without_parameters(void **state) {
+	const struct odd odd = {.alpn = QUIC_ALPN, .max_datagram_frame_size = 65535, .encrypt = hide_parameters};
+	struct net net;
+
+	(void)state;
+	net_init(&net);
+	odd_connect(&net, &odd);
+	net_run(&net, BASE_SECOND);
+	assert_int_equal(net.at_server_count, 0);
+	assert_refused(&net);
+	net_done(&net);
+}
+
+static ngtcp2_conn *conn_of(gnutls_session_t session) {
+	ngtcp2_crypto_conn_ref *ref = gnutls_session_get_ptr(session);
+
+	return ref->get_conn(ref);
+}
+
+static int submit_message(gnutls_session_t session, gnutls_record_encryption_level_t level,
+                          gnutls_handshake_description_t type, const void *data, size_t len) {
+	(void)type;
+	return ngtcp2_conn_submit_crypto_data(conn_of(session),
+	                                      ngtcp2_crypto_gnutls_from_gnutls_record_encryption_level(level), data, len);
+}
+
+static int note_alert(gnutls_session_t session, gnutls_record_encryption_level_t level,
+                      gnutls_alert_level_t alert_level, gnutls_alert_description_t alert) {
+	(void)level;
+	(void)alert_level;
+	ngtcp2_conn_set_tls_alert(conn_of(session), (uint8_t)alert);
+	return 0;
+}
+
+static int ignore_parameters(gnutls_session_t session, const unsigned char *data, size_t len) {
+	(void)session;
+	(void)data;
+	(void)len;
+	return 0;
+}
+
+static int say_parameters(gnutls_session_t session, gnutls_buffer_t extension) {
+	uint8_t bytes[256];
+	ngtcp2_ssize len = ngtcp2_conn_encode_local_transport_params(conn_of(session), bytes, sizeof(bytes));
+
+	assert_true(len > 0);
+	return gnutls_buffer_append_data(extension, bytes, (size_t)len);
+}
+
+/* As if the server had none: a session like quic_tls_client_session's and the helper's that does not hear them. */
+static void be_deaf(struct quic_conn *conn) {
+	const struct quic_credentials *credentials = quic_trust_credentials(conn->trust);
+	unsigned char name[] = QUIC_ALPN;
+	const gnutls_datum_t alpn = {.data = name, .size = sizeof(name) - 1};
+
+	gnutls_deinit(conn->tls);
+	assert_int_equal(gnutls_init(&conn->tls, GNUTLS_CLIENT | GNUTLS_NO_TICKETS), 0);
+	ngtcp2_conn_set_tls_native_handle(conn->ng, conn->tls);
+	gnutls_session_set_ptr(conn->tls, &conn->ref);
+	quic_protect_session(conn->tls);
+	gnutls_handshake_set_read_function(conn->tls, submit_message);
+	gnutls_alert_set_read_function(conn->tls, note_alert);
+	assert_int_equal(gnutls_session_ext_register(
+	                     conn->tls, "transport parameters", 0x39, GNUTLS_EXT_TLS, ignore_parameters, say_parameters,
+	                     NULL, NULL, NULL, GNUTLS_EXT_FLAG_TLS | GNUTLS_EXT_FLAG_CLIENT_HELLO | GNUTLS_EXT_FLAG_EE),
+	                 0);
+	assert_int_equal(gnutls_priority_set(conn->tls, credentials->priority), 0);
+	assert_int_equal(gnutls_credentials_set(conn->tls, GNUTLS_CRD_CERTIFICATE, credentials->certificates), 0);
+	assert_int_equal(gnutls_alpn_set_protocols(conn->tls, &alpn, 1, 0), 0);
+}
+
+static void test_server_without_parameters(void **state) {
+	static const uint8_t ack[] = {2, 0, 0, 0, 0};
+	struct seal_backend backend = *seal_gnutls();
+	struct net net;
+
+	(void)state;
+	backend.key_new = early_key_new;
+	net_init(&net);
+	net_server_stop(&net);
+	net.settings.seal = &backend;
+	net_server_start(&net);
+	net.settings.seal = NULL;
+	early = ack;
+	early_len = sizeof(ack);
+	be_deaf(net_connect_pinned(&net)->conn);
+	net_run(&net, BASE_SECOND);
+	assert_int_equal(early_len, 0);
+	assert_refused(&net);
+	net_done(&net);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_pairs),           cmocka_unit_test(test_helper),
-	    cmocka_unit_test(test_ciphers),         cmocka_unit_test(test_key_update),
-	    cmocka_unit_test(test_calm_key_update), cmocka_unit_test(test_broken),
-	    cmocka_unit_test(test_garbage),         cmocka_unit_test(test_limits),
-	    cmocka_unit_test(test_labels),          cmocka_unit_test(test_too_much_garbage),
-	    cmocka_unit_test(test_used_up),         cmocka_unit_test(test_version_2),
-	    cmocka_unit_test(test_tls_messages),    cmocka_unit_test(test_too_early),
+	    cmocka_unit_test(test_pairs),
+	    cmocka_unit_test(test_helper),
+	    cmocka_unit_test(test_ciphers),
+	    cmocka_unit_test(test_key_update),
+	    cmocka_unit_test(test_calm_key_update),
+	    cmocka_unit_test(test_broken),
+	    cmocka_unit_test(test_garbage),
+	    cmocka_unit_test(test_limits),
+	    cmocka_unit_test(test_labels),
+	    cmocka_unit_test(test_too_much_garbage),
+	    cmocka_unit_test(test_used_up),
+	    cmocka_unit_test(test_version_2),
+	    cmocka_unit_test(test_tls_messages),
+	    cmocka_unit_test(test_too_early),
+	    cmocka_unit_test(test_client_without_parameters),
+	    cmocka_unit_test(test_server_without_parameters),
 	};
 
 	return cmocka_run_group_tests(tests, open_backends, close_backends);

@@ -38,6 +38,10 @@ static void trace(void *user, const char *format, ...) {
 	obs_end(conn->log);
 }
 
+static uint64_t idle_timeout(const struct quic_settings *settings) {
+	return settings->idle_timeout_ns != 0 ? settings->idle_timeout_ns : IDLE_TIMEOUT_DEFAULT;
+}
+
 void quic_settings_to_ng(const struct quic_settings *settings, uint64_t now, ngtcp2_settings *ret,
                          ngtcp2_transport_params *ret_params) {
 	ngtcp2_settings_default(ret);
@@ -54,7 +58,7 @@ void quic_settings_to_ng(const struct quic_settings *settings, uint64_t now, ngt
 	ret->pmtud_probes = pmtud_probes;
 	ret->pmtud_probeslen = sizeof(pmtud_probes) / sizeof(pmtud_probes[0]);
 	ngtcp2_transport_params_default(ret_params);
-	ret_params->max_idle_timeout = settings->idle_timeout_ns != 0 ? settings->idle_timeout_ns : IDLE_TIMEOUT_DEFAULT;
+	ret_params->max_idle_timeout = idle_timeout(settings);
 	ret_params->max_ack_delay = QUIC_MAX_ACK_DELAY_NS;
 	ret_params->max_datagram_frame_size = 65535;
 	ret_params->initial_max_data = QUIC_STREAM_WINDOW;
@@ -72,6 +76,7 @@ void quic_conn_init(struct quic_conn *conn, const struct quic_settings *settings
 	conn->now = now;
 	conn->settle_at = BASE_NEVER;
 	conn->paced_until = BASE_NEVER;
+	conn->silence_max = QUIC_IDLE_TIMEOUTS_MAX * idle_timeout(settings);
 	conn->restrains = settings->congestion == QUIC_CC_BBR;
 	conn->seal = settings->seal != NULL ? settings->seal : seal_gnutls();
 	conn->refused = &conn->refused_here;
@@ -122,6 +127,7 @@ static int on_handshake_completed(ngtcp2_conn *ng, void *user) {
 		return 0;
 	}
 	conn->handshake_done = true;
+	conn->opened_at = conn->now;
 	conn->settle_at = conn->now + QUIC_PMTU_SETTLE_NS;
 	if (conn->server != NULL)
 		quic_server_handshake_done(conn->server, conn);
@@ -445,6 +451,15 @@ void quic_conn_recv(struct quic_conn *conn, const struct base_path *path, uint8_
 	quic_conn_leave(conn);
 }
 
+static void give_up(struct quic_conn *conn) {
+	quic_close_silent(conn, QUIC_CLOSED_IDLE, 0, "nothing was heard from the peer any more", QUIC_PHASE_FINISHED);
+}
+
+/* When there is no hope left; the handshake has a timeout of its own. */
+static uint64_t hope_ends(const struct quic_conn *conn) {
+	return conn->handshake_done ? conn->opened_at + conn->silence_max : BASE_NEVER;
+}
+
 static void handle_expiry(struct quic_conn *conn) {
 	int code = ngtcp2_conn_handle_expiry(conn->ng, conn->now);
 
@@ -452,7 +467,7 @@ static void handle_expiry(struct quic_conn *conn) {
 	case 0:
 		break;
 	case NGTCP2_ERR_IDLE_CLOSE:
-		quic_close_silent(conn, QUIC_CLOSED_IDLE, 0, "nothing was heard from the peer any more", QUIC_PHASE_FINISHED);
+		give_up(conn);
 		break;
 	case NGTCP2_ERR_HANDSHAKE_TIMEOUT:
 		quic_close_silent(conn, QUIC_CLOSED_HANDSHAKE_TIMEOUT, 0, "the handshake was not finished in time",
@@ -468,6 +483,8 @@ void quic_conn_tick(struct quic_conn *conn, uint64_t now) {
 	if (conn->phase == QUIC_PHASE_OPEN) {
 		if (ngtcp2_conn_get_expiry(conn->ng) <= conn->now)
 			handle_expiry(conn);
+		if (hope_ends(conn) <= conn->now)
+			give_up(conn);
 		if (conn->settle_at <= conn->now)
 			conn->settle_told = true;
 		if (conn->paced_until <= conn->now) /* the next write knows; until the socket takes one there is none */
@@ -486,7 +503,7 @@ static uint64_t open_deadline(const struct quic_conn *conn) {
 	/* Later by no more than the slack, however often something is written. */
 	if (conn->written_at != 0 && conn->handshake_done && expiry < conn->written_at + slack)
 		expiry = base_time_min(expiry, conn->written_at) + slack;
-	expiry = base_time_min(expiry, conn->paced_until);
+	expiry = base_time_min(expiry, base_time_min(conn->paced_until, hope_ends(conn)));
 	return base_time_min(expiry, conn->settle_told ? BASE_NEVER : conn->settle_at);
 }
 

@@ -35,6 +35,12 @@
 #define QUIC_PROMPT_INTERVAL_NS BASE_SECOND
 #define QUIC_MAX_ACK_DELAY_NS (25 * BASE_MS)
 
+/* A peer that was not heard for so many idle timeouts is gone. ngtcp2 waits three probe timeouts if they are longer
+ * than one idle timeout (RFC 9000 section 10.1). In those a peer has a say: by its max_ack_delay, up to 16 s, and by
+ * each of its acknowledgements, since one that is minutes late makes the path look minutes long. So does a suspend of
+ * ours. */
+#define QUIC_IDLE_TIMEOUTS_MAX 3
+
 /* A datagram of so many bytes fits every path: less the first byte, connection ID, longest packet number, frame type
  * and length, AEAD tag. */
 #define QUIC_DATAGRAM_ALWAYS (QUIC_UDP_PAYLOAD_MIN - 1 - QUIC_CID_BYTES - 4 - 3 - 16)
@@ -98,6 +104,8 @@ struct quic_conn {
 	struct base_path close_path;
 
 	bool has_rx_secret, has_tx_secret; /* of 1-RTT */
+	uint64_t opened_at;                /* the peer's last packet with a good key, at first the end of the handshake */
+	uint64_t silence_max;              /* so much later it is gone */
 	bool handshake_done;
 	bool reset_heard;
 	bool settle_told;

@@ -77,8 +77,10 @@ int quic_protect_decrypt(uint8_t *dest, const ngtcp2_crypto_aead *aead, const ng
 
 	if (key == NULL)
 		return ngtcp2_crypto_decrypt_cb(dest, aead, context, sealed, len, nonce, nonce_len, aad, aad_len);
-	if (seal_key_open(key->seal, nonce, slice_of(aad, aad_len), slice_of(sealed, len), dest))
+	if (seal_key_open(key->seal, nonce, slice_of(aad, aad_len), slice_of(sealed, len), dest)) {
+		key->conn->opened_at = key->conn->now;
 		return check_frames(key->conn, slice_of(dest, len - SEAL_TAG_BYTES));
+	}
 	++*key->conn->refused;
 	return NGTCP2_ERR_DECRYPT;
 }

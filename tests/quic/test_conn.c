@@ -358,6 +358,31 @@ static void test_idle(void **state) {
 	net_done(&net);
 }
 
+/* What arrived just before this machine was suspended is read an hour later. The path is not an hour long for that. */
+static void test_suspend(void **state) {
+	struct quic_info info;
+	struct net net;
+	uint64_t start;
+
+	(void)state;
+	connect_one(&net);
+	net_run(&net, BASE_SECOND);
+	net_send(&net.client[0], 10, 1000);
+	do
+		net_run(&net, BASE_MS);
+	while (net.packets == NULL || net.packets->to_server);
+	net.now += 3600 * BASE_SECOND;
+	quic_conn_recv(net.client[0].conn, &net.packets->path, 0, slice_of(net.packets->bytes, net.packets->len), net.now);
+	quic_conn_info(net.client[0].conn, &info);
+	assert_true(info.rtt_ns > 100 * BASE_SECOND);
+	net.cut = true;
+	start = net.now;
+	assert_true(net_run_until(&net, net_all_closed, 61 * BASE_SECOND));
+	assert_true(net.now - start > 10 * BASE_SECOND);
+	assert_int_equal(net.client[0].why.kind, QUIC_CLOSED_IDLE);
+	net_done(&net);
+}
+
 static void test_handshake_timeout(void **state) {
 	struct net net;
 
@@ -542,17 +567,29 @@ static void test_control_not_read(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_control_not_read),
-	    cmocka_unit_test(test_handshake),         cmocka_unit_test(test_control_stream),
-	    cmocka_unit_test(test_datagrams),         cmocka_unit_test(test_small_window),
-	    cmocka_unit_test(test_no_control_stream), cmocka_unit_test(test_bad_network),
-	    cmocka_unit_test(test_path_mtu),          cmocka_unit_test(test_settling),
-	    cmocka_unit_test(test_oversize),          cmocka_unit_test(test_peer_datagram_limit),
-	    cmocka_unit_test(test_no_datagram),       cmocka_unit_test(test_shutdown),
-	    cmocka_unit_test(test_close_lost),        cmocka_unit_test(test_close_repeated),
-	    cmocka_unit_test(test_shutdown_in_event), cmocka_unit_test(test_idle),
-	    cmocka_unit_test(test_handshake_timeout), cmocka_unit_test(test_nat_rebinding),
-	    cmocka_unit_test(test_migration),         cmocka_unit_test(test_free_any_time),
-	    cmocka_unit_test(test_free_in_event),     cmocka_unit_test(test_key_update),
+	    cmocka_unit_test(test_handshake),
+	    cmocka_unit_test(test_control_stream),
+	    cmocka_unit_test(test_datagrams),
+	    cmocka_unit_test(test_small_window),
+	    cmocka_unit_test(test_no_control_stream),
+	    cmocka_unit_test(test_bad_network),
+	    cmocka_unit_test(test_path_mtu),
+	    cmocka_unit_test(test_settling),
+	    cmocka_unit_test(test_oversize),
+	    cmocka_unit_test(test_peer_datagram_limit),
+	    cmocka_unit_test(test_no_datagram),
+	    cmocka_unit_test(test_shutdown),
+	    cmocka_unit_test(test_close_lost),
+	    cmocka_unit_test(test_close_repeated),
+	    cmocka_unit_test(test_shutdown_in_event),
+	    cmocka_unit_test(test_idle),
+	    cmocka_unit_test(test_suspend),
+	    cmocka_unit_test(test_handshake_timeout),
+	    cmocka_unit_test(test_nat_rebinding),
+	    cmocka_unit_test(test_migration),
+	    cmocka_unit_test(test_free_any_time),
+	    cmocka_unit_test(test_free_in_event),
+	    cmocka_unit_test(test_key_update),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -652,6 +652,28 @@ static void test_slow_to_go(void **state) {
 	net_done(&net);
 }
 
+/* Nor does one whose acknowledgements made the path look long, at either end, after it fell silent. */
+static void test_slow_to_be_missed(void **state) {
+	uint64_t start;
+	struct net net;
+
+	(void)state;
+	net_init(&net);
+	odd_connect(&net,
+	            &(struct odd){.alpn = QUIC_ALPN, .max_datagram_frame_size = 65535, .max_ack_delay = 16000 * BASE_MS});
+	assert_true(net_run_until(&net, net_all_connected, BASE_SECOND));
+	net.latency_ns = 9 * BASE_SECOND;
+	net_run(&net, 120 * BASE_SECOND);
+	assert_int_equal(net.client[0].closed + net.at_server[0].closed, 0);
+	net.cut = true;
+	start = net.now;
+	assert_true(net_run_until(&net, net_all_closed, 61 * BASE_SECOND));
+	assert_true(net.now - start > 21 * BASE_SECOND);
+	assert_int_equal(net.client[0].why.kind, QUIC_CLOSED_IDLE);
+	assert_int_equal(net.at_server[0].why.kind, QUIC_CLOSED_IDLE);
+	net_done(&net);
+}
+
 /* A stranger who uses up what may be answered to garbage does not keep honest clients from getting their Retry. */
 static void test_retry_share(void **state) {
 	uint8_t packet[100] = {0x40};
@@ -918,6 +940,7 @@ int main(void) {
 	    cmocka_unit_test(test_retry_share),
 	    cmocka_unit_test(test_short_cid),
 	    cmocka_unit_test(test_slow_to_go),
+	    cmocka_unit_test(test_slow_to_be_missed),
 	    cmocka_unit_test(test_silent_peer_is_cheap),
 	    cmocka_unit_test(test_shard),
 	    cmocka_unit_test(test_too_many_connection_ids),

@@ -37,6 +37,8 @@ struct net_peer *odd_connect(struct net *net, const struct odd *odd) {
 		callbacks.handshake_completed = nothing_done;
 	if (odd->encrypt != NULL)
 		callbacks.encrypt = odd->encrypt;
+	if (odd->decrypt != NULL)
+		callbacks.decrypt = odd->decrypt;
 	quic_settings_to_ng(&net->settings, net->now, &settings, &params);
 	params.max_datagram_frame_size = odd->max_datagram_frame_size;
 	if (odd->stream_window != 0)

@@ -14,6 +14,7 @@ struct odd {
 	uint64_t max_ack_delay;           /* 0: as usual */
 	uint64_t data_window;             /* of all streams together; 0: as usual */
 	ngtcp2_encrypt encrypt;           /* which may put other frames into packets; NULL: as usual */
+	ngtcp2_decrypt decrypt;           /* which may hear others; NULL: as usual */
 };
 
 struct net_peer *odd_connect(struct net *net, const struct odd *odd);

@@ -676,6 +676,85 @@ static void test_server_without_parameters(void **state) {
 	net_done(&net);
 }
 
+/* --- packet numbers --- */
+
+/* Opens with any nonce. */
+static bool blind_seal(struct seal_key *key, const uint8_t *nonce, struct slice aad, struct slice plain,
+                       uint8_t *dest) {
+	(void)key;
+	(void)nonce;
+	(void)aad;
+	memmove(dest, plain.data, plain.len);
+	memset(dest + plain.len, 0, SEAL_TAG_BYTES);
+	return true;
+}
+
+static bool blind_open(struct seal_key *key, const uint8_t *nonce, struct slice aad, struct slice sealed,
+                       uint8_t *dest) {
+	(void)key;
+	(void)nonce;
+	(void)aad;
+	memcpy(dest, sealed.data, sealed.len - SEAL_TAG_BYTES);
+	return true;
+}
+
+static void blind_free(struct seal_key *key) {
+	free(key);
+}
+
+static int blind_key_new(const struct seal_backend *backend, enum seal_suite suite, const uint8_t *bytes,
+                         struct seal_key **ret) {
+	struct seal_key *key = malloc(sizeof(*key));
+
+	(void)backend;
+	(void)suite;
+	(void)bytes;
+	assert_non_null(key);
+	*key = (struct seal_key){.seal = blind_seal, .open = blind_open, .free = blind_free};
+	*ret = key;
+	return 0;
+}
+
+static uint8_t skipped; /* of the highest byte of a number */
+
+static int hear_skipped(uint8_t *dest, const ngtcp2_crypto_aead *aead, const ngtcp2_crypto_aead_ctx *context,
+                        const uint8_t *sealed, size_t len, const uint8_t *nonce, size_t nonce_len, const uint8_t *aad,
+                        size_t aad_len) {
+	uint8_t other[SEAL_NONCE_BYTES];
+
+	memcpy(other, nonce, sizeof(other));
+	if ((aad[0] & 0x80) == 0)
+		other[sizeof(other) - sizeof(uint64_t)] ^= skipped;
+	return quic_protect_decrypt(dest, aead, context, sealed, len, other, nonce_len, aad, aad_len);
+}
+
+static void test_skipped_numbers(void **state) {
+	const struct odd odd = {.alpn = QUIC_ALPN, .max_datagram_frame_size = 65535, .decrypt = hear_skipped};
+	struct seal_backend backend = *seal_gnutls();
+	struct net net;
+
+	(void)state;
+	backend.key_new = blind_key_new;
+	net_init(&net);
+	net_server_stop(&net);
+	net.settings.seal = &backend;
+	net_server_start(&net);
+	skipped = 0x1f;
+	odd_connect(&net, &odd);
+	assert_true(net_run_until(&net, net_all_connected, 2 * BASE_SECOND));
+	net_send(&net.at_server[0], 10, 100);
+	net_run(&net, BASE_SECOND);
+	assert_int_equal(net.client[0].heard, 10);
+	skipped = 0x20;
+	net_send(&net.at_server[0], 1, 100);
+	net_run(&net, BASE_SECOND);
+	assert_int_equal(net.client[0].heard, 10);
+	assert_int_equal(net.client[0].closed, 1);
+	assert_int_equal(net.client[0].why.kind, QUIC_CLOSED_ERROR);
+	assert_int_equal(net.client[0].why.code, NGTCP2_PROTOCOL_VIOLATION);
+	net_done(&net);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_pairs),
@@ -694,6 +773,7 @@ int main(void) {
 	    cmocka_unit_test(test_too_early),
 	    cmocka_unit_test(test_client_without_parameters),
 	    cmocka_unit_test(test_server_without_parameters),
+	    cmocka_unit_test(test_skipped_numbers),
 	};
 
 	return cmocka_run_group_tests(tests, open_backends, close_backends);

@@ -21,8 +21,10 @@ static int start(struct quic_conn *conn, const struct quic_client_options *optio
 	quic_random(scid.data, scid.datalen);
 	quic_path_to_ng(&options->path, &path);
 	if (ngtcp2_conn_client_new(&conn->ng, &dcid, &scid, &path.path, NGTCP2_PROTO_VER_V1, &quic_callbacks, &settings,
-	                           &params, NULL, conn) != 0)
+	                           &params, NULL, conn) != 0) {
+		conn->ng = NULL; /* before 1.18 it leaves there what it has freed */
 		return BASE_E_NOMEM;
+	}
 	ngtcp2_conn_set_tls_native_handle(conn->ng, conn->tls);
 	ngtcp2_conn_set_keep_alive_timeout(conn->ng, quic_keep_alive(&options->settings));
 	return 0;

@@ -187,8 +187,10 @@ static int set_up(struct quic_server *server, struct quic_conn *conn, const stru
 	params.stateless_reset_token_present = 1;
 	quic_path_to_ng(arrival->path, &path);
 	if (ngtcp2_conn_server_new(&conn->ng, &hd->scid, &scid, &path.path, hd->version, &quic_callbacks, &settings,
-	                           &params, NULL, conn) != 0)
+	                           &params, NULL, conn) != 0) {
+		conn->ng = NULL; /* as in client.c */
 		return BASE_E_NOMEM;
+	}
 	ngtcp2_conn_set_tls_native_handle(conn->ng, conn->tls);
 	ngtcp2_conn_set_keep_alive_timeout(conn->ng, quic_keep_alive(&server->options.settings));
 	return 0;

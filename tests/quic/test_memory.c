@@ -3,6 +3,7 @@
 #include "net.h"
 #include "seal/seal.h"
 
+#include <ngtcp2/ngtcp2.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,6 +42,37 @@ char *__wrap_strdup(const char *text) {
 
 void *__wrap_aligned_alloc(size_t alignment, size_t size) {
 	return fails() ? NULL : __real_aligned_alloc(alignment, size);
+}
+
+/* The QUIC library's own allocations do not fail here, but what is made of them may. As before its release 1.18, the
+ * caller is then left with what is freed already. */
+static int keep_or_free(int result, ngtcp2_conn *const *made) {
+	if (result != 0 || !fails())
+		return result;
+	ngtcp2_conn_del(*made);
+	return NGTCP2_ERR_NOMEM;
+}
+
+#define PARAMETERS                                                                                                \
+	ngtcp2_conn **ret, const ngtcp2_cid *dcid, const ngtcp2_cid *scid, const ngtcp2_path *path, uint32_t version, \
+	    int callbacks_version, const ngtcp2_callbacks *callbacks, int settings_version,                           \
+	    const ngtcp2_settings *settings, int params_version, const ngtcp2_transport_params *params,               \
+	    const ngtcp2_mem *mem, void *user
+#define ARGUMENTS                                                                                                     \
+	ret, dcid, scid, path, version, callbacks_version, callbacks, settings_version, settings, params_version, params, \
+	    mem, user
+
+int __real_ngtcp2_conn_client_new_versioned(PARAMETERS);
+int __real_ngtcp2_conn_server_new_versioned(PARAMETERS);
+int __wrap_ngtcp2_conn_client_new_versioned(PARAMETERS);
+int __wrap_ngtcp2_conn_server_new_versioned(PARAMETERS);
+
+int __wrap_ngtcp2_conn_client_new_versioned(PARAMETERS) {
+	return keep_or_free(__real_ngtcp2_conn_client_new_versioned(ARGUMENTS), ret);
+}
+
+int __wrap_ngtcp2_conn_server_new_versioned(PARAMETERS) {
+	return keep_or_free(__real_ngtcp2_conn_server_new_versioned(ARGUMENTS), ret);
 }
 
 struct end {

@@ -284,7 +284,7 @@ static int on_new_cid(ngtcp2_conn *ng, ngtcp2_cid *cid, uint8_t *token, size_t l
 	return 0;
 }
 
-/* The first is that of a client that has written all of the handshake. */
+/* The first is that of a client for which ngtcp2 ends the handshake. */
 static int on_peer_cid(ngtcp2_conn *ng, ngtcp2_connection_id_status_type type, uint64_t number, const ngtcp2_cid *cid,
                        const uint8_t *token, void *user) {
 	struct quic_conn *conn = user;

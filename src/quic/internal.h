@@ -138,7 +138,9 @@ struct quic_conn {
 	struct quic_trust *trust;
 	char *server_name;
 	char tls_text[sizeof(((struct quic_close *)0)->text)]; /* why the certificate was refused */
-	bool established;                                      /* our last message of the handshake is written */
+	bool has_handshake_keys;
+	bool initial_over; /* a packet with those keys is written, and the keys before them are gone */
+	bool established;  /* ngtcp2 counts all of our handshake as written, also where the congestion window holds it up */
 
 	/* server */
 	struct quic_server *server;

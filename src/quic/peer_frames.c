@@ -4,7 +4,8 @@
  * - Many connection IDs (NEW_CONNECTION_ID, RFC 9000 section 19.15). Of those that it gave up, ngtcp2 remembers 16
  *   until the peer has acknowledged that; a peer that acknowledges none and then changes its path is too much for
  *   conn_recv_pkt. Who cannot announce so many cannot fill that list.
- * - From a server, before the handshake is over: HANDSHAKE_DONE, and the end of its first connection ID.
+ * - From a server, before the handshake is over: HANDSHAKE_DONE, and the end of its first connection ID. It is not over
+ *   while the congestion window keeps a client from saying its part, though ngtcp2 goes on.
  *
  * Knows just enough of frames to step over them; what is malformed is left to ngtcp2, which ends the connection. Pure.
  */

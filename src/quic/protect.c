@@ -73,7 +73,7 @@ static int check_packet(struct quic_conn *conn, uint64_t number, struct slice fr
 
 	if (number > NUMBER_MAX)
 		return refuse(conn, NGTCP2_PROTOCOL_VIOLATION, "the peer skips packet numbers");
-	if (is_client && conn->established)
+	if (is_client && conn->established && conn->initial_over)
 		return 0;
 	quic_peer_frames_note(&conn->peer_frames, frames);
 	if (is_client && conn->peer_frames.final)
@@ -109,11 +109,14 @@ int quic_protect_mask(uint8_t *dest, const ngtcp2_crypto_cipher *cipher, const n
 
 void quic_protect_delete_key(ngtcp2_conn *ng, ngtcp2_crypto_aead_ctx *context, void *user) {
 	struct packet_key *key = object_of(context->native_handle);
+	struct quic_conn *conn = user;
 
-	if (key == NULL)
-		ngtcp2_crypto_delete_crypto_aead_ctx_cb(ng, context, user);
-	else
+	if (key != NULL) {
 		packet_key_free(key);
+		return;
+	}
+	conn->initial_over = conn->initial_over || conn->has_handshake_keys; /* else it was a Retry */
+	ngtcp2_crypto_delete_crypto_aead_ctx_cb(ng, context, user);
 }
 
 void quic_protect_delete_mask(ngtcp2_conn *ng, ngtcp2_crypto_cipher_ctx *context, void *user) {
@@ -248,6 +251,7 @@ static int on_secret(gnutls_session_t session, gnutls_record_encryption_level_t 
 	if (lacks_parameters(conn, level))
 		return GNUTLS_E_MISSING_EXTENSION;
 	if (level != GNUTLS_ENCRYPTION_LEVEL_APPLICATION) {
+		conn->has_handshake_keys = true;
 		if (rx != NULL && ngtcp2_crypto_derive_and_install_rx_key(conn->ng, NULL, NULL, NULL, ng_level, rx, len) != 0)
 			return -1;
 		return tx == NULL ? 0 : ngtcp2_crypto_derive_and_install_tx_key(conn->ng, NULL, NULL, NULL, ng_level, tx, len);

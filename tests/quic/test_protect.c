@@ -1,5 +1,6 @@
 /* Packet protection of connections: each backend against each, keys that change under way, garbage, limits of use. What
  * a backend makes of a packet is in tests/seal. */
+#include "base/bytes.h"
 #include "base/text.h"
 #include "odd.h"
 #include "seal/internal.h"
@@ -559,6 +560,122 @@ static void test_too_early(void **state) {
 	}
 }
 
+/* --- a client whose congestion window is full before it has said its last of the handshake --- */
+
+static const uint8_t *skip_number(const uint8_t *at) {
+	return at + ((size_t)1 << (*at >> 6));
+}
+
+/* Makes PADDING of what an Initial packet acknowledges. */
+static int hear_no_acks(uint8_t *dest, const ngtcp2_crypto_aead *aead, const ngtcp2_crypto_aead_ctx *context,
+                        const uint8_t *sealed, size_t len, const uint8_t *nonce, size_t nonce_len, const uint8_t *aad,
+                        size_t aad_len) {
+	int code = quic_protect_decrypt(dest, aead, context, sealed, len, nonce, nonce_len, aad, aad_len);
+	const uint8_t *at = dest + 1;
+
+	if (code != 0 || (aad[0] & 0xf0) != 0xc0 || dest[0] != 2)
+		return code;
+	for (int i = 0; i < 2; i++)
+		at = skip_number(at);
+	assert_int_equal(*at, 0); /* there is one range */
+	at = skip_number(skip_number(at));
+	memset(dest, 0, (size_t)(at - dest));
+	return 0;
+}
+
+static int ignore_extension(gnutls_session_t session, const unsigned char *data, size_t len) {
+	(void)session;
+	(void)data;
+	(void)len;
+	return 0;
+}
+
+static int say_much(gnutls_session_t session, gnutls_buffer_t extension) {
+	static const uint8_t much[10800]; /* what makes ten packets, which is the window */
+
+	(void)session;
+	return gnutls_buffer_append_data(extension, much, sizeof(much));
+}
+
+static size_t long_packet_bytes(const uint8_t *packet) {
+	const uint8_t *at = packet + 5;
+
+	at += 1 + *at; /* connection IDs */
+	at += 1 + *at;
+	if ((packet[0] & 0x30) == 0)
+		at += 1 + *at; /* token */
+	assert_int_equal(*at >> 6, 2);
+	return (size_t)(at + 4 - packet) + (base_get_u32(at) & 0x3fffffff);
+}
+
+/* All but packets of 1-RTT, the first of which is kept. */
+static size_t hear_handshake(struct net *net, const uint8_t *bytes, size_t len, uint8_t kept[static 1500]) {
+	const struct base_path path = net_path(net, &net->client[0]);
+	size_t at = 0;
+
+	while (at < len && (bytes[at] & 0x80) != 0)
+		at += long_packet_bytes(bytes + at);
+	if (at > 0)
+		quic_conn_recv(net->client[0].conn, &path, 0, slice_of(bytes, at), net->now);
+	memcpy(kept, bytes + at, len - at);
+	return len - at;
+}
+
+/* The handshake counts as written then, though its last packet is not; that the server says so early is no better. */
+static void test_too_early_for_the_window(void **state) {
+	const struct odd odd = {.alpn = QUIC_ALPN, .max_datagram_frame_size = 65535, .decrypt = hear_no_acks};
+	static const uint8_t done[] = {0x1e};
+	static uint8_t out[QUIC_BURST_BYTES], kept[1500];
+	struct seal_backend backend = *seal_gnutls();
+	struct net_peer *client;
+	struct quic_burst burst;
+	struct base_path path;
+	struct net net;
+	size_t kept_len = 0;
+
+	(void)state;
+	backend.key_new = early_key_new;
+	net_init(&net);
+	net_server_stop(&net);
+	net.settings.seal = &backend;
+	net_server_start(&net);
+	net.settings.seal = NULL;
+	early = done;
+	early_len = sizeof(done);
+	client = odd_connect(&net, &odd);
+	path = net_path(&net, client);
+	assert_int_equal(gnutls_session_ext_register(client->conn->tls, "much", 0x5a5a, GNUTLS_EXT_TLS, ignore_extension,
+	                                             say_much, NULL, NULL, NULL,
+	                                             GNUTLS_EXT_FLAG_TLS | GNUTLS_EXT_FLAG_CLIENT_HELLO),
+	                 0);
+	for (int i = 0; i < 50 && !client->conn->established; i++, net.now += BASE_MS) {
+		const struct base_path at_server = {.local = path.remote, .remote = path.local};
+
+		while (quic_conn_write(client->conn, out, sizeof(out), &burst, net.now) == 1) {
+			for (size_t at = 0; at < burst.len; at += burst.segment)
+				quic_server_recv(net.server, &at_server, 0, slice_of(out + at, burst.segment), net.now);
+		}
+		while (quic_server_write(net.server, out, sizeof(out), &burst, net.now) == 1) {
+			for (size_t at = 0; at < burst.len; at += burst.segment) {
+				size_t len = burst.len - at < burst.segment ? burst.len - at : burst.segment;
+				size_t some = hear_handshake(&net, out + at, len, kept);
+
+				kept_len = some > 0 ? some : kept_len;
+			}
+		}
+	}
+	assert_true(client->conn->established);
+	assert_int_equal(early_len, 0);
+	assert_true(kept_len > 0);
+	quic_conn_recv(client->conn, &path, 0, slice_of(kept, kept_len), net.now);
+	while (quic_conn_write(client->conn, out, sizeof(out), &burst, net.now) == 1) {
+	}
+	quic_conn_tick(client->conn, net.now + BASE_SECOND);
+	assert_int_equal(client->closed, 1);
+	assert_int_equal(client->why.code, NGTCP2_PROTOCOL_VIOLATION);
+	net_done(&net);
+}
+
 /* --- a peer without transport parameters --- */
 
 /* Makes another extension of them in the ClientHello. */
@@ -618,13 +735,6 @@ static int note_alert(gnutls_session_t session, gnutls_record_encryption_level_t
 	return 0;
 }
 
-static int ignore_parameters(gnutls_session_t session, const unsigned char *data, size_t len) {
-	(void)session;
-	(void)data;
-	(void)len;
-	return 0;
-}
-
 static int say_parameters(gnutls_session_t session, gnutls_buffer_t extension) {
 	uint8_t bytes[256];
 	ngtcp2_ssize len = ngtcp2_conn_encode_local_transport_params(conn_of(session), bytes, sizeof(bytes));
@@ -647,7 +757,7 @@ static void be_deaf(struct quic_conn *conn) {
 	gnutls_handshake_set_read_function(conn->tls, submit_message);
 	gnutls_alert_set_read_function(conn->tls, note_alert);
 	assert_int_equal(gnutls_session_ext_register(
-	                     conn->tls, "transport parameters", 0x39, GNUTLS_EXT_TLS, ignore_parameters, say_parameters,
+	                     conn->tls, "transport parameters", 0x39, GNUTLS_EXT_TLS, ignore_extension, say_parameters,
 	                     NULL, NULL, NULL, GNUTLS_EXT_FLAG_TLS | GNUTLS_EXT_FLAG_CLIENT_HELLO | GNUTLS_EXT_FLAG_EE),
 	                 0);
 	assert_int_equal(gnutls_priority_set(conn->tls, credentials->priority), 0);
@@ -771,6 +881,7 @@ int main(void) {
 	    cmocka_unit_test(test_version_2),
 	    cmocka_unit_test(test_tls_messages),
 	    cmocka_unit_test(test_too_early),
+	    cmocka_unit_test(test_too_early_for_the_window),
 	    cmocka_unit_test(test_client_without_parameters),
 	    cmocka_unit_test(test_server_without_parameters),
 	    cmocka_unit_test(test_skipped_numbers),

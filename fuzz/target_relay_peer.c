@@ -77,6 +77,9 @@ static void hear(struct fake *fake, const struct ctrl_message *message) {
 	case CTRL_DISCONNECT:
 		fake->ended = true;
 		break;
+	case CTRL_LAN:
+		CHECK(fake->welcomed);
+		break;
 	case CTRL_PEER_JOINED:
 		CHECK(fake->welcomed && message->peer_joined.peer_id < IDS && !fake->known[message->peer_joined.peer_id]);
 		fake->known[message->peer_joined.peer_id] = true;
@@ -211,6 +214,9 @@ static void say_small(struct fuzz *fuzz, struct fake *fake) {
 	if (choice % 4 == 0) {
 		message.type = CTRL_DISCONNECT;
 		message.disconnect.reason = (enum ctrl_leave_reason)(choice / 4 % CTRL_LEAVE_REASON_COUNT);
+	} else if (choice % 4 == 1) {
+		message.type = CTRL_LAN;
+		message.lan.up = choice >= 0x80;
 	} else {
 		message.stats.rtt_us = choice;
 	}

@@ -178,5 +178,7 @@ void client_session_diagnostics(const struct client_session *session, struct obs
 /* What the next stats messages say about the device. */
 void client_session_report_device(struct client_session *session, bool ready, const struct base_addr *address);
 void client_session_report_route(struct client_session *session, bool pinned);
+/* Of a gateway, over and over: whether its LAN port has a link. The room is told when that is news to it. */
+void client_session_report_lan(struct client_session *session, bool up, uint64_t now);
 
 #endif

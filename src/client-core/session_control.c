@@ -143,6 +143,7 @@ static void on_peer_joined(struct client_session *session, const struct ctrl_mes
 		return;
 	}
 	if (told->role == CTRL_ROLE_GATEWAY) {
+		session->lan_down = session->lan_down && told->peer_id == session->gateway_peer;
 		session->gateway_present = true;
 		session->gateway_peer = told->peer_id;
 	}
@@ -177,6 +178,7 @@ static void on_peer_left(struct client_session *session, const struct ctrl_messa
 	if (told->peer_id == session->gateway_peer) {
 		session->gateway_present = false;
 		session->gateway_peer = 0;
+		session->lan_down = false;
 	}
 	if (known == NULL) {
 		if (obs_on(log, OBS_DEBUG)) {
@@ -192,6 +194,25 @@ static void on_peer_left(struct client_session *session, const struct ctrl_messa
 	client_peers_remove(&session->peers, told->peer_id);
 	log_peer(session, "peer_left", &peer, ctrl_leave_name(told->reason), now);
 	session->events->peer_left(session->events_user, &peer, told->reason, now);
+}
+
+static void on_lan(struct client_session *session, const struct ctrl_message *message, uint64_t now) {
+	struct obs_log *log = session->config.log;
+	bool down = !message->lan.up;
+	enum obs_level level = down ? OBS_WARN : OBS_INFO;
+
+	if (session->config.role == CTRL_ROLE_GATEWAY || !session->gateway_present || session->lan_down == down)
+		return;
+	session->lan_down = down;
+	if (!obs_on(log, level))
+		return;
+	obs_begin(log, level, "gateway_lan");
+	obs_str(log, "state", down ? "down" : "up");
+	obs_str(log, "message",
+	        down ? "the gateway has lost the link to its LAN (is a cable out?): nothing of the LAN is in reach"
+	             : "the gateway has its LAN again");
+	obs_flood_reason(log, 0, down ? "down" : "up", now);
+	obs_end(log);
 }
 
 static void on_disconnect(struct client_session *session, const struct ctrl_message *message, uint64_t now) {
@@ -217,6 +238,7 @@ static const struct {
     [CTRL_REJECT] = {IN(CLIENT_JOINING), on_reject},
     [CTRL_PEER_JOINED] = {IN(CLIENT_JOINED), on_peer_joined},
     [CTRL_PEER_LEFT] = {IN(CLIENT_JOINED), on_peer_left},
+    [CTRL_LAN] = {IN(CLIENT_JOINED), on_lan},
     [CTRL_DISCONNECT] = {IN(CLIENT_JOINING) | IN(CLIENT_JOINED), on_disconnect},
 };
 
@@ -343,6 +365,14 @@ void client_session_send_stats(struct client_session *session, uint64_t now) {
 	set_address(stats->tap_address, &session->device_address);
 	if (send_message(session, &message, error, now) != 0 && obs_on(session->config.log, OBS_WARN))
 		obs_note(session->config.log, OBS_WARN, "stats_not_sent", error);
+}
+
+void client_session_report_lan(struct client_session *session, bool up, uint64_t now) {
+	char error[CTRL_ERROR_BYTES];
+	struct ctrl_message message = {.type = CTRL_LAN, .lan = {.up = up}};
+
+	if (session->state == CLIENT_JOINED && session->lan_down == up && send_message(session, &message, error, now) == 0)
+		session->lan_down = !up;
 }
 
 int client_session_send_disconnect(struct client_session *session, enum ctrl_leave_reason reason, uint64_t now) {

@@ -71,6 +71,7 @@ struct client_session {
 	struct client_peers peers;
 	bool gateway_present;
 	uint32_t gateway_peer;
+	bool lan_down; /* the gateway said so, which may be us */
 	uint64_t unknown_messages;
 
 	struct queue_pool *pool;

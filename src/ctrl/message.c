@@ -113,6 +113,10 @@ static const struct ctrl_field stats_fields[] = {
     {"tap_address", TEXT(ctrl_kind_address, 0, CTRL_ADDRESS_BYTES_MAX), PLACE(stats, tap_address)},
 };
 
+static const struct ctrl_field lan_fields[] = {
+    {"up", .kind = &ctrl_kind_flag, .required = true, PLACE(lan, up)},
+};
+
 static const struct ctrl_field disconnect_fields[] = {
     {"reason", WORD(ctrl_leave_words), .required = true, PLACE(disconnect, reason)},
 };
@@ -129,6 +133,7 @@ static const struct message_kind {
     [CTRL_PEER_JOINED] = {peer_joined_fields, COUNT_OF(peer_joined_fields), check_peer_joined},
     [CTRL_PEER_LEFT] = {peer_left_fields, COUNT_OF(peer_left_fields), NULL},
     [CTRL_STATS] = {stats_fields, COUNT_OF(stats_fields), NULL},
+    [CTRL_LAN] = {lan_fields, COUNT_OF(lan_fields), NULL},
     [CTRL_DISCONNECT] = {disconnect_fields, COUNT_OF(disconnect_fields), NULL},
 };
 

@@ -31,6 +31,7 @@ enum ctrl_type {
 	CTRL_PEER_JOINED,
 	CTRL_PEER_LEFT,
 	CTRL_STATS,
+	CTRL_LAN,
 	CTRL_DISCONNECT,
 	CTRL_TYPE_COUNT
 };
@@ -131,6 +132,10 @@ struct ctrl_stats {
 	char tap_address[CTRL_ADDRESS_BYTES_MAX]; /* an IP address without port; "" for none */
 };
 
+struct ctrl_lan {
+	bool up; /* the gateway's LAN port has a link */
+};
+
 struct ctrl_disconnect {
 	enum ctrl_leave_reason reason;
 };
@@ -144,6 +149,7 @@ struct ctrl_message {
 		struct ctrl_peer peer_joined;
 		struct ctrl_peer_left peer_left;
 		struct ctrl_stats stats;
+		struct ctrl_lan lan;
 		struct ctrl_disconnect disconnect;
 	};
 };

@@ -11,6 +11,7 @@ static const char *const type_names[CTRL_TYPE_COUNT] = {
     [CTRL_PEER_JOINED] = "peer_joined",
     [CTRL_PEER_LEFT] = "peer_left",
     [CTRL_STATS] = "stats",
+    [CTRL_LAN] = "lan",
     [CTRL_DISCONNECT] = "disconnect",
 };
 

@@ -136,7 +136,7 @@ static void reopen_port(struct gateway *gateway) {
 		note_port(gateway, OBS_WARN, error);
 }
 
-static void check_port(struct gateway *gateway) {
+static void check_port(struct gateway *gateway, uint64_t now) {
 	char error[GATEWAY_PORT_ERROR_BYTES] = "";
 	enum gateway_port_state before = gateway->port_state;
 
@@ -154,6 +154,7 @@ static void check_port(struct gateway *gateway) {
 	if (ready)
 		gateway_lan_port_set_mtu(gateway->port, gateway_port_mtu(GATEWAY_SYSFS, gateway->interface));
 	client_session_report_device(gateway->process.session, ready, NULL);
+	client_session_report_lan(gateway->process.session, ready, now);
 	if (back && ready) {
 		note_port(gateway, OBS_INFO, "bridging");
 		refresh_cam_all(gateway, "port_up");
@@ -225,7 +226,7 @@ static void on_check_due(void *user, uint64_t now) {
 	struct gateway *gateway = user;
 
 	check_overruns(gateway, now);
-	check_port(gateway);
+	check_port(gateway, now);
 	check_remotes(gateway, now);
 	obs_log_tick(gateway->process.log, now);
 	(void)loop_timer_set(gateway->process.loop, &gateway->check_timer, now + GATEWAY_PORT_CHECK_NS);

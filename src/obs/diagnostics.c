@@ -22,6 +22,14 @@ void obs_gateway_text(bool present, uint32_t peer, struct base_text *out) {
 		base_text_addf(out, " (peer %lu)", (unsigned long)peer);
 }
 
+static void add_gateway(struct lines *lines, const struct obs_diagnostics *diagnostics) {
+	struct base_text *text = start(lines, "");
+
+	obs_gateway_text(diagnostics->gateway_present, diagnostics->gateway_peer, text);
+	if (diagnostics->gateway_present && diagnostics->lan_down)
+		base_text_add(text, ", but cut off from its LAN (is a cable out there?)");
+}
+
 static void add_network(struct base_text *out, const struct base_addr *addr, uint8_t prefix) {
 	base_text_addf(out, "%u.%u.%u.%u/%u", addr->ip[0], addr->ip[1], addr->ip[2], addr->ip[3], (unsigned)prefix);
 }
@@ -100,7 +108,7 @@ size_t obs_diagnostics_lines(const struct obs_diagnostics *diagnostics,
 	struct lines out = {.buf = lines};
 
 	add_relay(&out, diagnostics);
-	obs_gateway_text(diagnostics->gateway_present, diagnostics->gateway_peer, start(&out, ""));
+	add_gateway(&out, diagnostics);
 	add_tristate(&out, "relay route", diagnostics->route_pinned, "pinned");
 	add_tristate(&out, "tunnel adapter", diagnostics->tap_ready, "ready");
 	add_address(&out, diagnostics);

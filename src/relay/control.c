@@ -23,6 +23,28 @@ static void on_stats(struct relay_peer *peer, const struct ctrl_message *message
 	}
 }
 
+/* Passed on when it is news: everybody's LAN is at the gateway. */
+static void on_lan(struct relay_peer *peer, const struct ctrl_message *message, uint64_t now) {
+	bool down = !message->lan.up;
+
+	if (peer->hello.role != CTRL_ROLE_GATEWAY) {
+		relay_peer_protocol_error(peer, "lan: only a gateway has one");
+		return;
+	}
+	if (peer->lan_down == down)
+		return;
+	peer->lan_down = down;
+	if (obs_on(peer->core->log, OBS_INFO)) {
+		obs_begin(peer->core->log, OBS_INFO, "gateway_lan");
+		obs_str(peer->core->log, "room", peer->room->code);
+		obs_u64(peer->core->log, "peer", peer->id);
+		obs_str(peer->core->log, "state", down ? "down" : "up");
+		obs_flood_room(peer->core->log, peer->room->code, peer->room->number, peer->id, down ? "down" : "up", now);
+		obs_end(peer->core->log);
+	}
+	relay_notify_lan(peer);
+}
+
 static void on_disconnect(struct relay_peer *peer, const struct ctrl_message *message, uint64_t now) {
 	(void)now;
 	relay_peer_doom(peer, &(struct relay_end){.reason = message->disconnect.reason, .code = QUIC_APP_DONE});
@@ -45,6 +67,7 @@ static const struct {
     [CTRL_UNKNOWN] = {IN(HELLO) | IN(SETTLING) | IN(JOINED), on_unknown},
     [CTRL_HELLO] = {IN(HELLO), on_hello},
     [CTRL_STATS] = {IN(JOINED), on_stats},
+    [CTRL_LAN] = {IN(JOINED), on_lan},
     [CTRL_DISCONNECT] = {IN(SETTLING) | IN(JOINED), on_disconnect},
 };
 

@@ -86,6 +86,7 @@ struct relay_peer {
 	struct relay_bucket control_rate;
 	uint64_t unknown_messages;
 	struct ctrl_hello hello; /* from SETTLING on */
+	bool lan_down;           /* a gateway's: it has said so */
 	struct ctrl_stats stats; /* the last one; stats_at 0: none yet */
 	uint64_t stats_at;
 
@@ -182,6 +183,8 @@ void relay_notify_joined(struct relay_peer *joiner);
 /* The welcome and the earlier peers. */
 void relay_notify_welcome(struct relay_peer *joiner);
 void relay_notify_left(struct relay_room *room, uint32_t id, enum ctrl_leave_reason reason);
+/* What the gateway has said of its LAN port. */
+void relay_notify_lan(struct relay_peer *gateway);
 /* False when the message could not be queued: there is nothing to wait for. */
 bool relay_notify_end(struct relay_peer *peer, const struct relay_end *end);
 

@@ -92,6 +92,16 @@ void relay_notify_left(struct relay_room *room, uint32_t id, enum ctrl_leave_rea
 	send_to_room(room, NULL, &message);
 }
 
+static struct ctrl_message lan_message(const struct relay_peer *gateway) {
+	return (struct ctrl_message){.type = CTRL_LAN, .lan = {.up = !gateway->lan_down}};
+}
+
+void relay_notify_lan(struct relay_peer *gateway) {
+	struct ctrl_message message = lan_message(gateway);
+
+	send_to_room(gateway->room, gateway, &message);
+}
+
 void relay_notify_welcome(struct relay_peer *joiner) {
 	const struct relay_room *room = joiner->room;
 	struct ctrl_message message = {.type = CTRL_WELCOME};
@@ -118,6 +128,10 @@ void relay_notify_welcome(struct relay_peer *joiner) {
 		message = joined_message(peer);
 		if (!send_message(joiner, &message))
 			return;
+	}
+	if (room->gateway != NULL && room->gateway->lan_down) {
+		message = lan_message(room->gateway);
+		send_message(joiner, &message);
 	}
 }
 

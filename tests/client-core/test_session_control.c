@@ -98,6 +98,85 @@ static void test_a_gateway_may_be_told_of_itself(void **state) {
 	assert_null(client_session_peer(h.session, 7));
 }
 
+static void lan(bool up) {
+	harness_say(&h, &(struct ctrl_message){.type = CTRL_LAN, .lan = {.up = up}});
+}
+
+static bool is_cut_off(void) {
+	struct obs_diagnostics diagnostics;
+
+	client_session_diagnostics(h.session, &diagnostics);
+	return diagnostics.lan_down;
+}
+
+static void test_gateway_is_cut_off_from_its_lan(void **state) {
+	(void)state;
+	welcome_with_gateway(4);
+	harness_peer_joined(&h, 4, CTRL_ROLE_GATEWAY, 0);
+	assert_false(is_cut_off());
+	lan(false);
+	assert_true(is_cut_off());
+	assert_true(harness_logged(&h, "gateway_lan state=down"));
+	harness_peer_joined(&h, 4, CTRL_ROLE_GATEWAY, 0); /* told twice */
+	assert_true(is_cut_off());
+	lan(true);
+	assert_false(is_cut_off());
+	assert_true(harness_logged(&h, "gateway_lan state=up"));
+
+	lan(false);
+	harness_peer_joined(&h, 5, CTRL_ROLE_GATEWAY, 0); /* another one has another LAN */
+	assert_false(is_cut_off());
+	lan(false);
+	left(5, CTRL_LEAVE_TIMEOUT);
+	assert_false(is_cut_off());
+	lan(false); /* of nobody */
+	assert_false(is_cut_off());
+
+	harness_peer_joined(&h, 6, CTRL_ROLE_GATEWAY, 0);
+	lan(false);
+	client_session_lost(h.session, CLIENT_LOSS_TIMEOUT, "gone", h.now);
+	assert_false(is_cut_off());
+}
+
+/* Asked each second, it says what the relay does not know yet: of a new connection it thinks that all is well. */
+static void test_gateway_tells_of_its_lan(void **state) {
+	struct ctrl_message message;
+
+	(void)state;
+	harness_done(&h);
+	harness_init(&h);
+	h.config.role = CTRL_ROLE_GATEWAY;
+	harness_start(&h);
+	client_session_report_lan(h.session, false, h.now);
+	harness_join(&h);
+	assert_false(harness_sent(&h, &message));
+	client_session_report_lan(h.session, true, h.now);
+	assert_false(harness_sent(&h, &message));
+	h.control_result = BASE_E_FULL;
+	client_session_report_lan(h.session, false, h.now);
+	h.sent_len = 0;
+	h.control_result = 0;
+	for (int i = 0; i < 3; i++)
+		client_session_report_lan(h.session, false, h.now);
+	assert_true(harness_sent(&h, &message));
+	assert_int_equal(message.type, CTRL_LAN);
+	assert_false(message.lan.up);
+	assert_false(harness_sent(&h, &message));
+	lan(true); /* no relay says so to a gateway */
+	client_session_report_lan(h.session, true, h.now);
+	assert_true(harness_sent(&h, &message));
+	assert_true(message.lan.up);
+
+	client_session_report_lan(h.session, false, h.now);
+	assert_true(harness_sent(&h, &message));
+	client_session_lost(h.session, CLIENT_LOSS_TIMEOUT, "gone", h.now);
+	harness_run(&h, BASE_SECOND);
+	harness_join(&h);
+	client_session_report_lan(h.session, false, h.now);
+	assert_true(harness_sent(&h, &message));
+	assert_int_equal(message.type, CTRL_LAN);
+}
+
 /* CLI-5: who leaves is told with role and MAC. */
 static void test_peers_come_and_go(void **state) {
 	(void)state;
@@ -339,6 +418,8 @@ int main(void) {
 	    TEST(test_leave_of_a_gateway_known_from_the_welcome_only),
 	    TEST(test_gateway_without_an_id),
 	    TEST(test_a_gateway_may_be_told_of_itself),
+	    TEST(test_gateway_is_cut_off_from_its_lan),
+	    TEST(test_gateway_tells_of_its_lan),
 	    TEST(test_peers_come_and_go),
 	    TEST(test_unknown_types_are_skipped_and_counted),
 	    TEST(test_bytes_in_any_portions),

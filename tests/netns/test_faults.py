@@ -66,8 +66,11 @@ class TestFaults(unittest.TestCase):
             lab.ip('lan', 'link', 'set', 'gateway', 'down')
             wait_for(lambda: not lab.has_carrier('gateway', 'eth0'), 5, 'no carrier')
             lab.ping('client1', CLIENT_ADDRESSES['client2'])
+            party.clients['client1'].wait_log('gateway_lan state=down', 5)
+            party.clients['client1'].wait_log('cut off from its LAN', 15)
             lab.ip('lan', 'link', 'set', 'gateway', 'up')
             self.goes_on(lab, party)
+            party.clients['client1'].wait_log('gateway_lan state=up', 5)
 
     def test_lan_interface_deleted_and_recreated(self):
         with Lab() as lab:

@@ -41,6 +41,13 @@ static const struct diagnostics_case cases[] = {
      "relay: connected, round trip 1.0 ms\ngateway: connected\nrelay route: not pinned\ntunnel adapter: ready\n"
      "address: none yet (waiting for the LAN's DHCP server)\nMTU: 1280\n"
      "broadcasts: sent to the LAN, none received back yet\n"},
+    {"gateway without its LAN",
+     {.relay_connected = true, .gateway_present = true, .gateway_peer = UINT32_MAX, .lan_down = true},
+     "relay: connected\ngateway: connected (peer 4294967295), but cut off from its LAN (is a cable out there?)\n"
+     "broadcasts: none yet\n"},
+    {"no gateway, and so no LAN of it",
+     {.relay_connected = true, .lan_down = true},
+     "relay: connected\ngateway: not connected\nbroadcasts: none yet\n"},
     {"small MTU, listening only",
      {.relay_connected = true, .tap_ready = OBS_NO, .tap_mtu = 1279, .datagram_budget = 1301, .broadcasts_from_lan = 1},
      "relay: connected\ngateway: not connected\ntunnel adapter: not ready\n"

@@ -65,6 +65,7 @@ static void test_while_joined(void **state) {
 	     false},
 	    {"unknown type", "{\"type\":\"from_the_future\",\"x\":[1,2]}", true},
 	    {"empty stats", "{\"type\":\"stats\"}", true},
+	    {"the LAN of a client", "{\"type\":\"lan\",\"up\":true}", false},
 	};
 
 	(void)state;
@@ -241,6 +242,42 @@ static void test_stats_are_kept(void **state) {
 	party_free(party);
 }
 
+static void say_lan(struct conn *conn, bool up) {
+	party_say(conn, &(struct ctrl_message){.type = CTRL_LAN, .lan = {.up = up}});
+}
+
+/* Those present are told when it changes, those who come later that it is down. */
+static void test_lan_is_passed_on(void **state) {
+	struct party *party = party_new(NULL);
+	struct conn *client = party_join(party, "R", 1, 0);
+	struct conn *gateway = party_join(party, "R", 0, 1), *stranger = party_join(party, "S", 1, 0), *late;
+	size_t told = gateway->heard_count;
+
+	(void)state;
+	say_lan(gateway, true); /* as everybody thought */
+	assert_int_equal(client->heard_count, 2);
+	say_lan(gateway, false);
+	say_lan(gateway, false);
+	assert_false(party_heard(client, 2, CTRL_LAN)->lan.up);
+	assert_int_equal(client->heard_count, 3);
+	late = party_join(party, "R", 2, 0);
+	assert_int_equal(late->heard_count, 4); /* behind the welcome and those present */
+	assert_false(party_heard(late, 3, CTRL_LAN)->lan.up);
+	say_lan(gateway, true);
+	assert_true(party_heard(client, 4, CTRL_LAN)->lan.up);
+	assert_true(party_heard(late, 4, CTRL_LAN)->lan.up);
+	assert_int_equal(gateway->heard_count, told + 1); /* of the late one */
+	assert_int_equal(stranger->heard_count, 1);
+	late = party_join(party, "R", 3, 0);
+	assert_null(party_last(late, CTRL_LAN));
+
+	say_lan(gateway, false); /* the next gateway begins anew */
+	gateway = party_join(party, "R", 0, 1);
+	late = party_join(party, "R", 4, 0);
+	assert_null(party_last(late, CTRL_LAN));
+	party_free(party);
+}
+
 /* RLY-14 */
 static void test_disconnect_reason_is_passed_on(void **state) {
 	(void)state;
@@ -275,6 +312,7 @@ int main(void) {
 	    cmocka_unit_test(test_flood_in_one_read),
 	    cmocka_unit_test(test_unknown_before_hello),
 	    cmocka_unit_test(test_stats_are_kept),
+	    cmocka_unit_test(test_lan_is_passed_on),
 	    cmocka_unit_test(test_disconnect_reason_is_passed_on),
 	};
 

@@ -146,6 +146,7 @@ static void check_port(struct gateway *gateway, uint64_t now) {
 	if (gateway_lan_port_attached(gateway->port) &&
 	    gateway_port_ifindex(GATEWAY_SYSFS, gateway->interface) != gateway_lan_port_ifindex(gateway->port))
 		detach_port(gateway);
+	gateway_lan_port_set_carrier(gateway->port, gateway->port_state == GATEWAY_PORT_UP);
 	bool back = gateway->port_state == GATEWAY_PORT_UP &&
 	            (before != GATEWAY_PORT_UP || !gateway_lan_port_attached(gateway->port));
 	if (back && !gateway_lan_port_attached(gateway->port))

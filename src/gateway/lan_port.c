@@ -36,6 +36,7 @@ struct gateway_lan_port {
 	struct offload_merger *merger;
 	unsigned merges;
 	size_t mtu;
+	bool carrier;
 	uint64_t read_at;
 	bool more; /* the last read stopped before the socket was empty */
 	struct gateway_tx tx;
@@ -71,6 +72,7 @@ void gateway_lan_port_free(struct gateway_lan_port *port) {
 void gateway_lan_port_attach(struct gateway_lan_port *port, const struct gateway_packet_socket *socket) {
 	gateway_lan_port_detach(port);
 	port->socket = *socket;
+	port->carrier = true;
 	gateway_lan_port_set_mtu(port, 0);
 }
 
@@ -93,6 +95,10 @@ void gateway_lan_port_set_mtu(struct gateway_lan_port *port, size_t mtu) {
 		return;
 	port->mtu = mtu;
 	offload_merger_allow(port->merger, gateway_lan_port_merges(port), PROTO_ETHER_HEADER_BYTES + mtu);
+}
+
+void gateway_lan_port_set_carrier(struct gateway_lan_port *port, bool carrier) {
+	port->carrier = carrier;
 }
 
 bool gateway_lan_port_attached(const struct gateway_lan_port *port) {
@@ -239,7 +245,9 @@ void gateway_lan_port_write(struct gateway_lan_port *port, struct slice frame) {
 	(void)offload_merger_push(port->merger, frame);
 }
 
-static void count(struct gateway_lan_port *port, bool sent, size_t frames, size_t bytes) {
+static void count(struct gateway_lan_port *port, bool taken, size_t frames, size_t bytes) {
+	const bool sent = taken && port->carrier;
+
 	port->counters->value[OBS_DEVICE_TX_FRAMES] += sent ? frames : 0;
 	port->counters->value[OBS_DEVICE_TX_BYTES] += sent ? bytes : 0;
 	port->counters->drop[OBS_DROP_DEVICE_FULL] += sent ? 0 : frames;
@@ -280,7 +288,7 @@ static void send_singly(struct gateway_lan_port *port, size_t index, size_t fram
 	}
 }
 
-/* A port without carrier or with a full queue refuses: real switches drop then, and so do we. A refusal may be one
+/* A port that is down or has a full queue refuses: real switches drop then, and so do we. A refusal may be one
  * frame's (longer than the MTU of the port or of a veth's other end, filtered, or its class of traffic has a full
  * queue), so the next is still tried, unless it is the socket's own buffer that is full. */
 static size_t refuse(struct gateway_lan_port *port, size_t first, size_t next, size_t filled, int code) {

@@ -25,6 +25,9 @@ void gateway_lan_port_attach(struct gateway_lan_port *port, const struct gateway
 void gateway_lan_port_detach(struct gateway_lan_port *port);
 /* What fits on the interface, for frames that leave merged; none does until this is known. */
 void gateway_lan_port_set_mtu(struct gateway_lan_port *port, size_t mtu);
+/* Whether the interface has a carrier, true until told otherwise. The kernel takes frames without one, too, and throws
+ * them away: they are counted as refused, and written all the same, for the carrier may be back already. */
+void gateway_lan_port_set_carrier(struct gateway_lan_port *port, bool carrier);
 /* Which frames leave merged (enum offload_kinds). */
 unsigned gateway_lan_port_merges(const struct gateway_lan_port *port);
 bool gateway_lan_port_attached(const struct gateway_lan_port *port);

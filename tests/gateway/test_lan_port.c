@@ -194,6 +194,23 @@ static void test_every_frame_sent_or_refused(void **state) {
 	teardown(&fixture);
 }
 
+static void test_without_carrier(void **state) {
+	struct fixture fixture;
+	uint8_t buf[64];
+	(void)state;
+	setup(&fixture, false);
+	for (unsigned i = 0; i < 3; i++) {
+		gateway_lan_port_set_carrier(fixture.port, i != 1);
+		gateway_lan_port_write(fixture.port, slice_of("123456789012345", 15));
+		gateway_lan_port_flush(fixture.port);
+		assert_int_equal(recv(fixture.wire, buf, sizeof(buf), 0), 15); /* in case it is back */
+	}
+	assert_int_equal(fixture.counters.value[OBS_DEVICE_TX_FRAMES], 2);
+	assert_int_equal(fixture.counters.value[OBS_DEVICE_TX_BYTES], 30);
+	assert_int_equal(fixture.counters.drop[OBS_DROP_DEVICE_FULL], 1);
+	teardown(&fixture);
+}
+
 static void test_without_a_socket(void **state) {
 	struct fixture fixture;
 	struct test_frame frame;
@@ -222,6 +239,7 @@ int main(void) {
 	    cmocka_unit_test(test_a_long_turn_is_no_pause),
 	    cmocka_unit_test(test_write_in_batches),
 	    cmocka_unit_test(test_every_frame_sent_or_refused),
+	    cmocka_unit_test(test_without_carrier),
 	    cmocka_unit_test(test_without_a_socket),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -73,11 +73,12 @@ static void note_port(struct gateway *gateway, enum obs_level level, const char 
 	obs_end(gateway->process.log);
 }
 
-/* Such a port looks well, and is deaf to most of what concerns the tunnel. */
-static void warn_of_selective_port(struct gateway *gateway) {
+/* Such a port looks well, and is deaf to much of what concerns the tunnel. */
+static void warn_of_half_a_port(struct gateway *gateway) {
 	char text[GATEWAY_PORT_ERROR_BYTES];
 
-	if (gateway_port_is_selective(gateway_lan_port_fd(gateway->port), gateway->interface, text))
+	if (gateway_port_is_selective(gateway_lan_port_fd(gateway->port), gateway->interface, text) ||
+	    gateway_port_is_part(GATEWAY_SYSFS, gateway->interface, text))
 		note_port(gateway, OBS_WARN, text);
 }
 
@@ -384,7 +385,7 @@ static bool start_port(struct gateway *gateway, const struct gateway_packet_sock
 		return fail(gateway, CLIENT_EXIT_FAILURE, "", "cannot watch the LAN interface");
 	client_session_report_device(gateway->process.session, true, NULL);
 	note_port(gateway, OBS_INFO, "open");
-	warn_of_selective_port(gateway);
+	warn_of_half_a_port(gateway);
 	obs_note(gateway->process.log, OBS_INFO, "offload", link_gather_text(gateway_lan_port_merges(gateway->port)));
 	return true;
 }

@@ -250,3 +250,22 @@ bool gateway_port_is_selective(int fd, const char *name, char text[static GATEWA
 	}
 	return false;
 }
+
+bool gateway_port_is_part(const char *sysfs, const char *name, char text[static GATEWAY_PORT_ERROR_BYTES]) {
+	static const struct {
+		const char *leaf, *what;
+	} kinds[] = {
+	    {"brport",
+	     "is a port of a bridge: machines at its other ports, and this machine, are out of reach; use the bridge, "
+	     "or, to reach this machine as well, a veth pair with one end in it"},
+	    {"bonding_slave", "is one link of a bond: what comes in by its others is not heard; use the bond"},
+	};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (name_is_valid(name) && sysfs_exists(sysfs, name, kinds[i].leaf)) {
+			explain(text, name, kinds[i].what);
+			return true;
+		}
+	}
+	return false;
+}

@@ -51,5 +51,8 @@ int gateway_packet_socket_open(const char *name, struct gateway_packet_socket *r
 /* True for an interface that gives this machine what is for it alone, though asked for all (macvlan, ipvlan); `text` is
  * filled with a sentence that names it. `fd`: any socket. */
 bool gateway_port_is_selective(int fd, const char *name, char text[static GATEWAY_PORT_ERROR_BYTES]);
+/* True for one that is a part of another interface (a bridge's port, a bond's link), through which only some of the LAN
+ * is in reach; likewise. */
+bool gateway_port_is_part(const char *sysfs, const char *name, char text[static GATEWAY_PORT_ERROR_BYTES]);
 
 #endif

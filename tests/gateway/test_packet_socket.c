@@ -37,6 +37,8 @@ static const struct {
     {"down", "1\n", "0x1002\n", NULL, NULL, GATEWAY_PORT_DOWN, "interface 'down' is down"},
     {"radio", "1\n", "0x1003\n", "1\n", "wireless", GATEWAY_PORT_UNFIT, "interface 'radio' is a Wi-Fi interface"},
     {"phy", "1\n", "0x1003\n", "1\n", "phy80211", GATEWAY_PORT_UNFIT, "interface 'phy' is a Wi-Fi interface"},
+    {"port", "1\n", "0x1003\n", "1\n", "brport", GATEWAY_PORT_UP, ""},
+    {"link", "1\n", "0x1003\n", "1\n", "bonding_slave", GATEWAY_PORT_UP, ""},
     {"ppp", "512\n", "0x1003\n", "1\n", NULL, GATEWAY_PORT_UNFIT, "interface 'ppp' is not an Ethernet interface"},
     {"rubbish", "x\n", "y\n", "z\n", NULL, GATEWAY_PORT_UNFIT, "interface 'rubbish' is not an Ethernet interface"},
     {"strange", "1\n", "0x1003\n", "\n", NULL, GATEWAY_PORT_NO_CARRIER, "interface 'strange' has no carrier"},
@@ -106,6 +108,18 @@ static void test_no_such_interface(void **state) {
 	}
 }
 
+static void test_part_of_another_interface(void **state) {
+	char text[GATEWAY_PORT_ERROR_BYTES] = "";
+	(void)state;
+	assert_true(gateway_port_is_part(root, "port", text));
+	assert_non_null(strstr(text, "interface 'port' is a port of a bridge: "));
+	assert_non_null(strstr(text, "a veth pair with one end in it")); /* all of it fits */
+	assert_true(gateway_port_is_part(root, "link", text));
+	assert_non_null(strstr(text, "interface 'link' is one link of a bond: "));
+	assert_false(gateway_port_is_part(root, "good", text));
+	assert_false(gateway_port_is_part(root, "../port", text));
+}
+
 static void test_no_descriptor_free(void **state) {
 	struct rlimit before, none;
 
@@ -123,6 +137,7 @@ static void test_no_descriptor_free(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_states), cmocka_unit_test(test_no_such_interface),
+	                                   cmocka_unit_test(test_part_of_another_interface),
 	                                   cmocka_unit_test(test_no_descriptor_free)};
 	return cmocka_run_group_tests(tests, make_tree, remove_tree);
 }

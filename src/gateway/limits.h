@@ -36,6 +36,9 @@
 /* How often the guard is told what addresses the gateway's own machine has. */
 #define GATEWAY_OWN_ADDRESSES_NS (10 * BASE_SECOND)
 
+/* Of the LAN interface and those upon it, directly or not: a bond, a bridge, its VLANs. */
+#define GATEWAY_STOREYS_MAX 32
+
 /* Switches forget a MAC after 300 s (IEEE 802.1Q-2022 table 8-6); one lost refresh must not matter. */
 #define GATEWAY_CAM_REFRESH_SECONDS 60
 

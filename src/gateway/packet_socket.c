@@ -7,6 +7,7 @@
 #include "gateway/limits.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ifaddrs.h>
@@ -117,15 +118,45 @@ unsigned long gateway_port_mtu(const char *sysfs, const char *name) {
 	return name_is_valid(name) ? sysfs_number(sysfs, name, "mtu", 0) : 0;
 }
 
-/* `label` is an interface, perhaps with the label of one of its addresses (eth0:1). */
-static bool is_upon(const char *sysfs, const char *name, const char *label) {
-	char leaf[sizeof("upper_") + GATEWAY_PORT_NAME_BYTES];
-	const int len = (int)strcspn(label, ":");
+/* An interface and all that lies upon it: a bond, a bridge upon that, and so on. */
+struct storeys {
+	char names[GATEWAY_STOREYS_MAX][GATEWAY_PORT_NAME_BYTES];
+	size_t count;
+};
 
-	if (strlen(name) == (size_t)len && memcmp(name, label, (size_t)len) == 0)
-		return true;
-	int leaf_len = snprintf(leaf, sizeof(leaf), "upper_%.*s", len, label);
-	return leaf_len > 0 && (size_t)leaf_len < sizeof(leaf) && sysfs_exists(sysfs, name, leaf);
+static bool is_storey(const struct storeys *storeys, const char *name, size_t len) {
+	for (size_t i = 0; i < storeys->count; i++)
+		if (strlen(storeys->names[i]) == len && memcmp(storeys->names[i], name, len) == 0)
+			return true;
+	return false;
+}
+
+static void add_storey(struct storeys *storeys, const char *name) {
+	size_t len = strlen(name);
+
+	if (storeys->count < GATEWAY_STOREYS_MAX && len < GATEWAY_PORT_NAME_BYTES && !is_storey(storeys, name, len))
+		memcpy(storeys->names[storeys->count++], name, len + 1);
+}
+
+static void add_upper(struct storeys *storeys, const char *sysfs, const char *name) {
+	static const char prefix[] = "upper_";
+	char path[SYSFS_PATH_BYTES];
+	int len = snprintf(path, sizeof(path), "%s/%s", sysfs, name);
+	DIR *folder = len > 0 && (size_t)len < sizeof(path) ? opendir(path) : NULL;
+
+	if (folder == NULL)
+		return;
+	for (const struct dirent *item; (item = readdir(folder)) != NULL;)
+		if (strncmp(item->d_name, prefix, sizeof(prefix) - 1) == 0)
+			add_storey(storeys, item->d_name + sizeof(prefix) - 1);
+	(void)closedir(folder);
+}
+
+static void find_storeys(struct storeys *storeys, const char *sysfs, const char *name) {
+	storeys->count = 0;
+	add_storey(storeys, name);
+	for (size_t i = 0; i < storeys->count; i++)
+		add_upper(storeys, sysfs, storeys->names[i]);
 }
 
 static struct slice bytes_of(const struct sockaddr *address) {
@@ -145,12 +176,15 @@ static struct slice bytes_of(const struct sockaddr *address) {
 
 void gateway_port_own_addresses(const char *sysfs, const char *name, void (*tell)(void *user, struct slice address),
                                 void *user) {
+	struct storeys storeys;
 	struct ifaddrs *list;
 
 	if (!name_is_valid(name) || getifaddrs(&list) < 0)
 		return;
+	find_storeys(&storeys, sysfs, name);
 	for (const struct ifaddrs *item = list; item != NULL; item = item->ifa_next) {
-		if (item->ifa_addr == NULL || !is_upon(sysfs, name, item->ifa_name))
+		/* It may be the label of one of the interface's addresses (eth0:1). */
+		if (item->ifa_addr == NULL || !is_storey(&storeys, item->ifa_name, strcspn(item->ifa_name, ":")))
 			continue;
 		const struct slice bytes = bytes_of(item->ifa_addr);
 		if (bytes.len > 0)

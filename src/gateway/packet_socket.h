@@ -38,8 +38,8 @@ unsigned gateway_port_ifindex(const char *sysfs, const char *name);
 
 unsigned long gateway_port_mtu(const char *sysfs, const char *name); /* likewise */
 
-/* Tells the addresses that this machine has on the interface, or on what lies upon it (a bridge, a bond): of each MAC 6
- * bytes, of each IP 4 or 16. Nothing when there is no memory or descriptor left to ask with. */
+/* Tells the addresses that this machine has on the interface, or on what lies upon it (a bond, a bridge upon that): of
+ * each MAC 6 bytes, of each IP 4 or 16. Nothing when there is no memory or descriptor left to ask with. */
 void gateway_port_own_addresses(const char *sysfs, const char *name, void (*tell)(void *user, struct slice address),
                                 void *user);
 

@@ -320,7 +320,8 @@ static bool is_own(const char *hex) {
 	return found;
 }
 
-/* The machine is a station of the LAN with what it has on the port and on a bridge upon it, but not elsewhere. */
+/* The machine is a station of the LAN with what it has on the port, on a bridge upon it and upon that, but not
+ * elsewhere. */
 static void test_own_addresses(void **state) {
 	(void)state;
 	private_net_run("ip link set lan0 address 02:00:00:00:00:31 && ip addr add 192.168.7.1/24 dev lan0"
@@ -340,6 +341,11 @@ static void test_own_addresses(void **state) {
 	assert_true(is_own("c0a80703"));
 	assert_true(is_own("020000000032"));
 	assert_false(is_own("c0a80801"));
+	assert_false(is_own("c0a80704"));
+	if (system("ip link add upon0 link br0 type macvlan 2>/dev/null") == 0) { /* a kernel may be without */
+		private_net_run("ip addr add 192.168.7.4/24 dev upon0");
+		assert_true(is_own("c0a80704"));
+	}
 	private_net_run("ip link del br0");
 }
 

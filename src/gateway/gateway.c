@@ -21,6 +21,7 @@ struct gateway {
 	struct gateway_lan_port *port;
 	struct loop_source port_source;
 	bool reading_paused; /* the tunnel's socket is behind */
+	bool was_paused;     /* since overruns were looked at */
 	enum gateway_port_state port_state;
 	struct gateway_remotes remotes;
 	struct gateway_guard *guard;
@@ -89,6 +90,7 @@ static void on_read_due(void *user, uint64_t now) {
 		return;
 	if (link_driver_congested(gateway->process.driver)) {
 		gateway->reading_paused = loop_modify(gateway->process.loop, &gateway->port_source, 0) == 0;
+		gateway->was_paused = true;
 		return;
 	}
 	(void)gateway_lan_port_read(gateway->port, now);
@@ -213,13 +215,17 @@ static void check_remotes(struct gateway *gateway, uint64_t now) {
 }
 
 static void check_overruns(struct gateway *gateway, uint64_t now) {
-	uint64_t frames = gateway_lan_port_overruns(gateway->port);
+	const uint64_t frames = gateway_lan_port_overruns(gateway->port);
+	const bool was_paused = gateway->was_paused;
 
+	gateway->was_paused = gateway->reading_paused;
 	if (frames == 0 || !obs_on(gateway->process.log, OBS_WARN))
 		return;
 	obs_begin(gateway->process.log, OBS_WARN, "lan_port_overrun");
 	obs_u64(gateway->process.log, "frames", frames);
-	obs_str(gateway->process.log, "message", "the LAN sends faster than this machine reads");
+	obs_str(gateway->process.log, "message",
+	        was_paused ? "the LAN sends faster than the way to the relay takes it"
+	                   : "the LAN sends faster than this machine reads");
 	obs_flood_key(gateway->process.log, 0, now);
 	obs_end(gateway->process.log);
 }

@@ -84,8 +84,7 @@ static int parse_port(struct slice text, uint16_t min, uint16_t *ret, char error
 	return 0;
 }
 
-/* The kernel reports such peers as IPv4, and paths are compared with what it reports. */
-static void unmap_v4(struct base_addr *addr) {
+void net_unmap_v4(struct base_addr *addr) {
 	static const uint8_t prefix[12] = {[10] = 0xff, [11] = 0xff};
 
 	if (addr->family != BASE_FAMILY_V6 || memcmp(addr->ip, prefix, sizeof(prefix)) != 0)
@@ -112,7 +111,7 @@ static int parse_v6(struct slice text, struct base_addr *ret, char error[static 
 			return fail(error, BASE_E_SYNTAX, "scope", zone, "is not an interface number (see \"ip link\")");
 	}
 	addr.scope = (uint32_t)scope;
-	unmap_v4(&addr);
+	net_unmap_v4(&addr);
 	*ret = addr;
 	return 0;
 }

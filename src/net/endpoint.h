@@ -25,4 +25,8 @@ int net_endpoint_parse(const char *text, struct net_endpoint *ret, char error[st
  * and "localhost" (127.0.0.1) are hosts here. Port 0 is allowed (the kernel chooses). Errors as above. */
 int net_listen_parse(const char *text, struct base_addr *ret, char error[static NET_ERROR_BYTES]);
 
+/* A v4-mapped address becomes the IPv4 address: the kernel reports such peers so, and paths are compared with what it
+ * reports. Others stay as they are. */
+void net_unmap_v4(struct base_addr *addr);
+
 #endif

@@ -26,6 +26,7 @@ static bool convert(const struct addrinfo *info, uint16_t port, struct base_addr
 	} else {
 		return false;
 	}
+	net_unmap_v4(&addr);
 	*ret = addr;
 	return true;
 }

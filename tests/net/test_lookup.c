@@ -66,6 +66,23 @@ static void test_failure_has_a_text(void **state) {
 	net_resolver_free(resolver);
 }
 
+/* As a hosts file or a name server may have it. */
+static void test_mapped_answer_is_ipv4(void **state) {
+	struct net_endpoint endpoint = {.host = "::ffff:192.0.2.7", .port = 443};
+	struct net_resolver *resolver = net_resolver_start(&endpoint);
+	struct net_resolved result = {0};
+	char error[NET_ERROR_BYTES], buf[BASE_ADDR_TEXT_BYTES];
+
+	(void)state;
+	assert_non_null(resolver);
+	assert_true(system_wait(net_resolver_fd(resolver), 10000));
+	if (net_resolver_result(resolver, &result, error) != 0)
+		fail_msg("%s", error);
+	assert_int_equal(result.count, 1);
+	assert_string_equal(base_addr_text(&result.addrs[0], buf), "192.0.2.7:443");
+	net_resolver_free(resolver);
+}
+
 static void test_freed_while_running(void **state) {
 	(void)state;
 	for (int i = 0; i < 8; i++)
@@ -75,9 +92,8 @@ static void test_freed_while_running(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_literal_answers_at_once),
-	    cmocka_unit_test(test_localhost),
-	    cmocka_unit_test(test_failure_has_a_text),
+	    cmocka_unit_test(test_literal_answers_at_once), cmocka_unit_test(test_localhost),
+	    cmocka_unit_test(test_failure_has_a_text),      cmocka_unit_test(test_mapped_answer_is_ipv4),
 	    cmocka_unit_test(test_freed_while_running),
 	};
 

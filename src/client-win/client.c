@@ -295,7 +295,8 @@ static void on_joined(void *user, const struct ctrl_welcome *welcome, uint64_t n
 
 static void on_peer_change(struct winmain_client *client, const struct client_peer *peer) {
 	if (peer->role == CTRL_ROLE_GATEWAY)
-		diagnose(client);
+		(void)loop_timer_set(client->process.loop, &client->diagnostics_timer,
+		                     link_process_diagnose_due(&client->process));
 }
 
 static void on_peer_joined(void *user, const struct client_peer *peer, uint64_t now) {

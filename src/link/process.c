@@ -75,6 +75,7 @@ void link_process_diagnose(struct link_process *process, const struct obs_diagno
 	char lines[OBS_DIAGNOSTICS_LINES_MAX][OBS_DIAGNOSTICS_LINE_BYTES];
 	char plain[OBS_DIAGNOSTICS_LINES_MAX][OBS_DIAGNOSTICS_LINE_BYTES];
 
+	process->diagnosed_at = loop_now(process->loop);
 	memset(plain, 0, sizeof(plain));
 	client_session_report_device(process->session, diagnostics->tap_ready == OBS_YES, &diagnostics->tap_address);
 	client_session_report_route(process->session, diagnostics->route_pinned == OBS_YES);
@@ -85,6 +86,12 @@ void link_process_diagnose(struct link_process *process, const struct obs_diagno
 		if (strcmp(plain[i], process->said[i]) != 0)
 			obs_note(process->log, OBS_INFO, "status", lines[i]);
 	memcpy(process->said, plain, sizeof(plain));
+}
+
+uint64_t link_process_diagnose_due(const struct link_process *process) {
+	const uint64_t now = loop_now(process->loop), next = process->diagnosed_at + LINK_PROCESS_DIAGNOSE_NS;
+
+	return process->diagnosed_at == 0 || next < now ? now : next;
 }
 
 static void leave(struct link_process *process) {

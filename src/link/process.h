@@ -12,6 +12,8 @@
 
 /* After this long in LEAVING the process ends without the relay's acknowledgement. */
 #define LINK_PROCESS_LEAVE_NS_MAX (2 * BASE_SECOND)
+/* What the relay says is not diagnosed more often than this. */
+#define LINK_PROCESS_DIAGNOSE_NS BASE_SECOND
 
 struct link_process { /* all zero at first; the owner reads what it needs */
 	struct link_setup setup;
@@ -22,6 +24,7 @@ struct link_process { /* all zero at first; the owner reads what it needs */
 	const char *program;
 	bool ended;              /* the session is over */
 	enum client_exit status; /* what the process will end with */
+	uint64_t diagnosed_at;   /* 0: not yet */
 	/* The lines said last, with the round trip left out: it always changes. */
 	char said[OBS_DIAGNOSTICS_LINES_MAX][OBS_DIAGNOSTICS_LINE_BYTES];
 };
@@ -40,6 +43,9 @@ bool link_process_fail(struct link_process *process, enum client_exit status, co
 void link_process_ended(struct link_process *process, enum client_exit status, const char *why);
 /* Logs the lines that are new, and tells the relay what it cannot see. */
 void link_process_diagnose(struct link_process *process, const struct obs_diagnostics *diagnostics);
+/* When the owner shall diagnose what the relay brought about just now, which may be as often as it likes: at once, or
+ * LINK_PROCESS_DIAGNOSE_NS after the last time, so that the last word is said all the same. */
+uint64_t link_process_diagnose_due(const struct link_process *process);
 
 /* `started`: runs until the session or a signal ends it, and says goodbye. Else says why not: help, version or error.
  * Returns the exit status. */

@@ -205,6 +205,22 @@ static void test_diagnose(void **state) {
 	assert_int_equal(count_of(said, "gateway: connected"), 1);
 }
 
+/* After a pause at once; else when a second has passed since the last time, however much comes until then. */
+static void test_diagnose_due(void **state) {
+	const struct obs_diagnostics diagnostics = {.relay_connected = true};
+	(void)state;
+	assert_true(start("--log-level=error"));
+	const uint64_t now = loop_now(process.loop);
+	assert_true(link_process_diagnose_due(&process) == now);
+	link_process_diagnose(&process, &diagnostics);
+	assert_true(link_process_diagnose_due(&process) == now + LINK_PROCESS_DIAGNOSE_NS);
+	process.diagnosed_at = now - LINK_PROCESS_DIAGNOSE_NS / 4;
+	assert_true(link_process_diagnose_due(&process) == now + LINK_PROCESS_DIAGNOSE_NS * 3 / 4);
+	process.diagnosed_at = now - LINK_PROCESS_DIAGNOSE_NS * 2;
+	assert_true(link_process_diagnose_due(&process) == now);
+	link_process_done(&process);
+}
+
 static int set_up(void **state) {
 	(void)state;
 	(void)snprintf(identity, sizeof(identity), "%s/identity.json", system_folder_make());
@@ -225,6 +241,7 @@ int main(void) {
 	    cmocka_unit_test(test_keeps_an_earlier_status),
 	    cmocka_unit_test(test_waiting_fails),
 	    cmocka_unit_test(test_diagnose),
+	    cmocka_unit_test(test_diagnose_due),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

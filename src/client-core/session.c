@@ -246,7 +246,11 @@ void client_session_rejected(struct client_session *session, const struct ctrl_r
 	               reject->text[0] != '\0' ? reject->text : ctrl_reject_text(reject->code));
 	keep_why(session, why);
 	close_connection(session, CLIENT_CLOSE_DONE, "rejected", now);
-	retry_or_end(session, CLIENT_EXIT_REJECTED, !ctrl_reject_is_transient(reject->code), now);
+	/* The way to another address may be wider, as IPv4's is beside an IPv6 tunnel. */
+	if (reject->code == CTRL_REJECT_MTU && session->addr_next < session->addr_count)
+		try_next_address(session, CLIENT_EXIT_REJECTED, false, now);
+	else
+		retry_or_end(session, CLIENT_EXIT_REJECTED, !ctrl_reject_is_transient(reject->code), now);
 }
 
 static void say_hello(struct client_session *session, uint64_t now) {

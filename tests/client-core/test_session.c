@@ -487,6 +487,42 @@ static void test_another_shard(void **state) {
 	hello_again();
 }
 
+/* A room whose frames do not fit one way to the relay may be had by another, without and with retries. */
+static void test_next_address_when_the_path_is_too_narrow(void **state) {
+	const struct ctrl_message narrow = {.type = CTRL_REJECT, .reject = {.code = CTRL_REJECT_MTU}};
+	const struct ctrl_message full = {.type = CTRL_REJECT, .reject = {.code = CTRL_REJECT_ROOM_FULL}};
+
+	(void)state;
+	for (int retry = 0; retry < 2; retry++) {
+		harness_done(&h);
+		harness_init(&h);
+		h.config.retry = retry == 1;
+		harness_start(&h);
+		addresses(3);
+		client_session_connected(h.session, h.now);
+		h.sent_len = 0;
+		harness_say(&h, &narrow);
+		assert_int_equal(h.closes, 1);
+		assert_true(base_addr_equal(&h.opened, &harness_addrs[1]));
+		assert_true(harness_logged(&h, "relay_attempt_failed"));
+		hello_again();
+		harness_say(&h, &narrow);
+		assert_true(base_addr_equal(&h.opened, &harness_addrs[2]));
+		hello_again();
+		harness_say(&h, &narrow);
+		assert_state(retry == 1 ? CLIENT_WAITING : CLIENT_FAILED);
+		assert_int_equal(h.opens, 3);
+		assert_true(harness_logged(&h, "error=\"rejected by the relay: mtu"));
+	}
+	/* What the way has no part in is the same at every address. */
+	harness_run(&h, CLIENT_BACKOFF_FAST_MAX_NS);
+	addresses(2);
+	client_session_connected(h.session, h.now);
+	harness_say(&h, &full);
+	assert_state(CLIENT_WAITING);
+	assert_int_equal(h.opens, 4);
+}
+
 static void test_every_reject_code(void **state) {
 	(void)state;
 	for (int code = 0; code < CTRL_REJECT_CODE_COUNT; code++) {
@@ -765,6 +801,7 @@ int main(void) {
 	    TEST(test_hello_without_answer),
 	    TEST(test_hello_that_cannot_be_sent),
 	    TEST(test_another_shard),
+	    TEST(test_next_address_when_the_path_is_too_narrow),
 	    TEST(test_every_reject_code),
 	    TEST(test_lost_and_back),
 	    TEST(test_lost_without_retry_says_both),

@@ -1,6 +1,7 @@
 #include "gateway/cam.h"
 
 #include "base/bytes.h"
+#include "gateway/limits.h"
 #include "proto/ether.h"
 
 #include <string.h>
@@ -13,4 +14,13 @@ void gateway_cam_frame(struct proto_mac remote, uint8_t out[static GATEWAY_CAM_F
 	memcpy(out + PROTO_MAC_BYTES, remote.b, PROTO_MAC_BYTES);
 	base_put_u16(out + 12, GATEWAY_CAM_ETHERTYPE);
 	memcpy(out + PROTO_ETHER_HEADER_BYTES, cam_mark, sizeof(cam_mark) - 1);
+}
+
+bool gateway_cam_take(struct gateway_cam_allowance *allowance, uint64_t now) {
+	if (allowance->shown == 0 || now - allowance->since >= GATEWAY_CAM_NEW_NS)
+		*allowance = (struct gateway_cam_allowance){.since = now};
+	if (allowance->shown == GATEWAY_CAM_NEW_MAX)
+		return false;
+	allowance->shown++;
+	return true;
 }

@@ -9,9 +9,21 @@
 
 #include "proto/mac.h"
 
+#include <stdbool.h>
+
 #define GATEWAY_CAM_FRAME_BYTES 60
 #define GATEWAY_CAM_ETHERTYPE 0x88b5
 
 void gateway_cam_frame(struct proto_mac remote, uint8_t out[static GATEWAY_CAM_FRAME_BYTES]);
+
+/* How many newcomers the LAN has been shown: a relay may tell of others as fast as the line carries it, and switches
+ * remember some thousand addresses. Zeros at first. */
+struct gateway_cam_allowance {
+	uint64_t since;
+	unsigned shown;
+};
+
+/* Whether one more may be shown now, and counts it: GATEWAY_CAM_NEW_MAX in GATEWAY_CAM_NEW_NS. */
+bool gateway_cam_take(struct gateway_cam_allowance *allowance, uint64_t now);
 
 #endif

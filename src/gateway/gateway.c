@@ -30,6 +30,7 @@ struct gateway {
 	struct gateway_bridge bridge;
 	struct loop_timer read_timer, check_timer, cam_timer;
 	uint64_t cam_interval_ns; /* 0: only at joins */
+	struct gateway_cam_allowance cam_allowance;
 };
 
 /* ---- the LAN port ---- */
@@ -96,10 +97,20 @@ static void on_read_due(void *user, uint64_t now) {
 	(void)gateway_lan_port_read(gateway->port, now);
 }
 
+/* A newcomer too many has its turn with those that are reminded of. */
+static bool may_show(struct gateway *gateway, const struct gateway_remote *remote) {
+	if (remote->shown)
+		return true;
+	if (!gateway_cam_take(&gateway->cam_allowance, loop_now(gateway->process.loop)))
+		return false;
+	gateway_remotes_set_shown(&gateway->remotes, remote->peer);
+	return true;
+}
+
 static void refresh_cam(struct gateway *gateway, const struct gateway_remote *remote, const char *reason) {
 	uint8_t frame[GATEWAY_CAM_FRAME_BYTES];
 
-	if (remote->on_lan)
+	if (remote->on_lan || !may_show(gateway, remote))
 		return;
 	gateway_cam_frame(remote->mac, frame);
 	gateway_lan_port_write(gateway->port, slice_of(frame, sizeof(frame)));

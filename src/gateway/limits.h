@@ -41,6 +41,11 @@
 
 /* Switches forget a MAC after 300 s (IEEE 802.1Q-2022 table 8-6); one lost refresh must not matter. */
 #define GATEWAY_CAM_REFRESH_SECONDS 60
+/* Newcomers of which the LAN is told in a time. More than most relays let into a room, and few beside the 8000
+ * addresses and more that switches remember for 300 s: a relay that makes up newcomers must not push the LAN's own out.
+ */
+#define GATEWAY_CAM_NEW_MAX 512
+#define GATEWAY_CAM_NEW_NS (60 * BASE_SECOND)
 
 /* One turn reads at most this much before the tunnel gets its turn to send, counted as the frames that come of it: five
  * whole super-frames. */

@@ -87,6 +87,13 @@ bool gateway_remotes_set_on_lan(struct gateway_remotes *remotes, uint32_t peer, 
 	return true;
 }
 
+void gateway_remotes_set_shown(struct gateway_remotes *remotes, uint32_t peer) {
+	struct gateway_remote *remote = of_peer_node(base_map_find(&remotes->by_peer, peer_key(&peer)));
+
+	if (remote != NULL)
+		remote->shown = true;
+}
+
 void gateway_remotes_clear(struct gateway_remotes *remotes) {
 	struct base_map_node *node;
 

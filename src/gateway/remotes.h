@@ -11,6 +11,7 @@ struct gateway_remote {
 	uint32_t peer;
 	struct proto_mac mac;
 	bool on_lan; /* a LAN station has this MAC: nothing is bridged for the remote client */
+	bool shown;  /* to the LAN's switches */
 	struct base_map_node by_mac, by_peer;
 };
 
@@ -27,7 +28,8 @@ void gateway_remotes_done(struct gateway_remotes *remotes);
 int gateway_remotes_add(struct gateway_remotes *remotes, uint32_t peer, struct proto_mac mac);
 /* Answers whether this was news. Unknown peers are ignored. */
 bool gateway_remotes_set_on_lan(struct gateway_remotes *remotes, uint32_t peer, bool on_lan);
-void gateway_remotes_remove(struct gateway_remotes *remotes, uint32_t peer); /* unknown peers are ignored */
+void gateway_remotes_set_shown(struct gateway_remotes *remotes, uint32_t peer); /* unknown peers are ignored */
+void gateway_remotes_remove(struct gateway_remotes *remotes, uint32_t peer);    /* unknown peers are ignored */
 void gateway_remotes_clear(struct gateway_remotes *remotes);
 
 /* Bytes of a MAC as they stand in a frame. NULL when no remote client has it, or a LAN station has it too. */

@@ -1,5 +1,6 @@
 #include "gateway/cam.h"
 
+#include "gateway/limits.h"
 #include "policy/policy.h"
 #include "proto/ether.h"
 #include "tests/unit.h"
@@ -18,7 +19,19 @@ static void test_frame(void **state) {
 	assert_int_equal(policy_check(slice_of(frame, sizeof(frame)), POLICY_FROM_LAN), POLICY_PASS);
 }
 
+static void test_newcomers_are_bounded(void **state) {
+	struct gateway_cam_allowance allowance = {0};
+	uint64_t now = 0; /* as a machine has it that has just started */
+	(void)state;
+	for (unsigned minute = 0; minute < 3; minute++, now += GATEWAY_CAM_NEW_NS) {
+		for (unsigned i = 0; i < GATEWAY_CAM_NEW_MAX; i++)
+			assert_true(gateway_cam_take(&allowance, now + i));
+		assert_false(gateway_cam_take(&allowance, now + GATEWAY_CAM_NEW_MAX));
+		assert_false(gateway_cam_take(&allowance, now + GATEWAY_CAM_NEW_NS - 1));
+	}
+}
+
 int main(void) {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_frame)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_frame), cmocka_unit_test(test_newcomers_are_bounded)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

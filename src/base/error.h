@@ -32,7 +32,8 @@
 	X(BASE_E_IO, -23, "input/output error")                                                                            \
 	X(BASE_E_TLS, -24, "TLS failure")                                                                                  \
 	X(BASE_E_PROTOCOL, -25, "protocol violation")                                                                      \
-	X(BASE_E_STATE, -26, "not possible in this state")
+	X(BASE_E_STATE, -26, "not possible in this state")                                                                 \
+	X(BASE_E_UNREACHABLE, -27, "no way leads there")
 
 enum base_error {
 #define BASE_ERROR_ENUM(name, value, text) name = (value),

@@ -216,16 +216,19 @@ static void on_route_news(void *user, unsigned events, uint64_t now) {
 
 /* The first time the device is made: not before the relay's name is resolved, so that nothing that comes with an
  * interface has a say in that (NET-2). */
-static void on_connecting(void *user, const struct base_addr *relay, uint64_t now) {
+static int on_connecting(void *user, const struct base_addr *relay, uint64_t now) {
 	struct lintap *client = user;
 
 	(void)now;
 	if (lintap_tap_ifindex(client->tap) == 0 && !make_tap(client)) {
 		link_process_ended(&client->process, client->process.setup.status, client->process.setup.text);
-		return;
+		return 0;
 	}
-	if (client->pin_routes)
-		lintap_route_pin_set(&client->pin, relay);
+	if (!client->pin_routes)
+		return 0;
+	lintap_route_pin_set(&client->pin, relay);
+	/* Such as the relay's IPv6 address when only the LAN has IPv6. */
+	return lintap_route_pin_in_tunnel(&client->pin) ? BASE_E_UNREACHABLE : 0;
 }
 
 static void on_joined(void *user, const struct ctrl_welcome *welcome, uint64_t now) {

@@ -202,6 +202,10 @@ void lintap_route_pin_check(struct lintap_route_pin *pin) {
 	enter(pin, err == 0 ? OBS_YES : OBS_NO, err);
 }
 
+bool lintap_route_pin_in_tunnel(const struct lintap_route_pin *pin) {
+	return pin->state == OBS_NO && leads_into_tunnel(pin);
+}
+
 void lintap_route_pin_clear(struct lintap_route_pin *pin) {
 	take_out(pin);
 	pin->relay = (struct base_addr){.family = BASE_FAMILY_NONE};

@@ -225,7 +225,7 @@ static void on_check_due(void *user, uint64_t now) {
 /* ---- the session ---- */
 
 /* From the first join on the LAN may have routes of its own, and a new connection must not run through the tunnel. */
-static void on_connecting(void *user, const struct base_addr *relay, uint64_t now) {
+static int on_connecting(void *user, const struct base_addr *relay, uint64_t now) {
 	struct winmain_client *client = user;
 	char error[ROUTE_ERROR_BYTES];
 
@@ -233,6 +233,7 @@ static void on_connecting(void *user, const struct base_addr *relay, uint64_t no
 	client->relay = *relay;
 	if (route_pin_state(client->scope) != OBS_UNKNOWN && route_pin(client->scope, relay, client->tap_luid, error) < 0)
 		obs_note(client->process.log, OBS_WARN, "route_pin", error);
+	return 0;
 }
 
 /* What goes wrong at the start would go wrong again. After an outage, a night's sleep for instance, the network is

@@ -85,9 +85,10 @@ static void reopen_socket(struct link_driver *driver, uint64_t now) {
 /* The transport is about to connect: the socket must be of the relay's family, and the owner may pin its route. */
 static int on_opening(void *user, const struct base_addr *remote, uint64_t now) {
 	struct link_driver *driver = user;
+	int err = driver->options.connecting != NULL ? driver->options.connecting(driver->options.user, remote, now) : 0;
 
-	if (driver->options.connecting != NULL)
-		driver->options.connecting(driver->options.user, remote, now);
+	if (err != 0)
+		return err;
 	if (driver->socket != NULL && driver->socket_family == remote->family)
 		return 0;
 	close_socket(driver);

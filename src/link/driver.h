@@ -23,8 +23,9 @@ struct link_driver_options {
 	 * device what came through the tunnel: first, as it has waited longer than what leaves. */
 	void (*flush)(void *user, uint64_t now);
 	void (*after_turn)(void *user, uint64_t now);
-	/* Called with the relay's address whenever it is about to connect there (route pinning); may be NULL. */
-	void (*connecting)(void *user, const struct base_addr *relay, uint64_t now);
+	/* Called with the relay's address whenever it is about to connect there (route pinning); may be NULL. 0, or an
+	 * error: this address is not tried. */
+	int (*connecting)(void *user, const struct base_addr *relay, uint64_t now);
 };
 
 /* 0, BASE_E_NOMEM, BASE_E_IO, BASE_E_INVALID. Opens the socket; nothing is sent before link_driver_start. */

@@ -34,7 +34,7 @@ static struct loop *loop;
 static struct owner owner;
 static struct link_driver *driver;
 static struct quic_trust *trust;
-static size_t turns, connects;
+static size_t turns, connects, connects_refused;
 static struct base_addr connected_to;
 
 int fake_udp_recv(struct udp_socket *socket, struct udp_chunk chunks[static UDP_RX_CHUNKS_MAX]) {
@@ -121,11 +121,12 @@ static void after_turn(void *user, uint64_t now) {
 	turns++;
 }
 
-static void connecting(void *user, const struct base_addr *relay, uint64_t now) {
+static int connecting(void *user, const struct base_addr *relay, uint64_t now) {
 	(void)user;
 	(void)now;
 	connects++;
 	connected_to = *relay;
+	return connects <= connects_refused ? BASE_E_UNREACHABLE : 0;
 }
 
 static int setup(void **state) {
@@ -135,7 +136,7 @@ static int setup(void **state) {
 	assert_non_null(loop);
 	trust = relay_trust(&site.relay);
 	memset(&owner, 0, sizeof(owner));
-	turns = connects = sockets_broken = 0;
+	turns = connects = connects_refused = sockets_broken = 0;
 	socket_breaks = socket_keeps_breaking = socket_full = false;
 	return 0;
 }
@@ -294,6 +295,16 @@ static void test_resolves_a_name(void **state) {
 	assert_int_equal(connected_to.ip[0], 127);
 }
 
+/* The owner knows that no way leads there: nothing is waited for, and it is asked again in the next round. */
+static void test_owner_refuses_an_address(void **state) {
+	(void)state;
+	connects_refused = 2;
+	start_driver("127.0.0.1");
+	assert_int_equal(client_session_state(link_driver_session(driver)), CLIENT_WAITING);
+	assert_true(run_until_state(CLIENT_JOINED));
+	assert_int_equal(connects, 3);
+}
+
 static void test_relay_restarts(void **state) {
 	(void)state;
 	start_driver("127.0.0.1");
@@ -381,6 +392,7 @@ int main(void) {
 	    TEST(test_full_socket_is_waited_for),
 	    TEST(test_joins_echoes_leaves),
 	    TEST(test_resolves_a_name),
+	    TEST(test_owner_refuses_an_address),
 	    TEST(test_relay_restarts),
 	    TEST(test_leaves_at_once),
 	    TEST(test_free_at_any_time),

@@ -49,6 +49,20 @@ static unsigned long sysfs_number(const char *sysfs, const char *name, const cha
 	return read_it ? (unsigned long)value : fallback;
 }
 
+/* Whether the kernel takes the link for up, and in use. Reading `carrier` waits for a lock that whoever makes or
+ * removes interfaces holds, for tens of milliseconds perhaps; this does not, and comes about when the carrier does. */
+static bool is_operating(const char *sysfs, const char *name) {
+	char path[SYSFS_PATH_BYTES], word[8] = "";
+	int len = snprintf(path, sizeof(path), "%s/%s/operstate", sysfs, name);
+	FILE *file = len > 0 && (size_t)len < sizeof(path) ? fopen(path, "re") : NULL;
+
+	if (file == NULL)
+		return false;
+	bool read_it = fgets(word, sizeof(word), file) != NULL;
+	(void)fclose(file);
+	return read_it && strcmp(word, "up\n") == 0;
+}
+
 bool gateway_port_can_tell(const char *sysfs) {
 	int fd = open(sysfs, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
@@ -95,7 +109,7 @@ enum gateway_port_state gateway_port_state(const char *sysfs, const char *name,
 		explain(error, name, "is down (try: ip link set dev INTERFACE up)");
 		return GATEWAY_PORT_DOWN;
 	}
-	if (sysfs_number(sysfs, name, "carrier", 0) != 1) {
+	if (!is_operating(sysfs, name) && sysfs_number(sysfs, name, "carrier", 0) != 1) {
 		explain(error, name, "has no carrier: is the cable plugged in?");
 		return GATEWAY_PORT_NO_CARRIER;
 	}

@@ -69,9 +69,9 @@ static int make_tree(void **state) {
 static int remove_tree(void **state) {
 	char path[256];
 	(void)state;
-	static const char *const leaves[] = {"type", "flags", "ifindex", "carrier"};
+	static const char *const leaves[] = {"type", "flags", "ifindex", "carrier", "operstate"};
 	for (size_t i = 0; i < CASES; i++) {
-		for (size_t k = 0; k < 4; k++) {
+		for (size_t k = 0; k < sizeof(leaves) / sizeof(leaves[0]); k++) {
 			path_of(path, sizeof(path), cases[i].name, leaves[k]);
 			(void)unlink(path);
 		}
@@ -94,6 +94,30 @@ static void test_states(void **state) {
 			fail_msg("%s: '%s'", cases[i].name, error);
 	}
 	assert_int_equal(gateway_port_ifindex(root, "good"), 12);
+}
+
+/* Only a link that is not known to be in use is asked for its carrier. */
+static void test_operating(void **state) {
+	static const struct {
+		const char *operstate, *carrier;
+		enum gateway_port_state state;
+	} links[] = {
+	    {"up\n", "0\n", GATEWAY_PORT_UP},
+	    {"unknown\n", "1\n", GATEWAY_PORT_UP},
+	    {"dormant\n", "1\n", GATEWAY_PORT_UP},
+	    {"lowerlayerdown\n", "0\n", GATEWAY_PORT_NO_CARRIER},
+	    {"upwards\n", "0\n", GATEWAY_PORT_NO_CARRIER},
+	    {"", "0\n", GATEWAY_PORT_NO_CARRIER},
+	};
+	char error[GATEWAY_PORT_ERROR_BYTES];
+	(void)state;
+	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
+		put("link", "operstate", links[i].operstate);
+		put("link", "carrier", links[i].carrier);
+		unit_assert_int(gateway_port_state(root, "link", error), links[i].state, links[i].operstate);
+	}
+	put("down", "operstate", "up\n"); /* set down, and the kernel has not come to it yet */
+	assert_int_equal(gateway_port_state(root, "down", error), GATEWAY_PORT_DOWN);
 }
 
 static void test_no_such_interface(void **state) {
@@ -136,8 +160,8 @@ static void test_no_descriptor_free(void **state) {
 }
 
 int main(void) {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_states), cmocka_unit_test(test_no_such_interface),
-	                                   cmocka_unit_test(test_part_of_another_interface),
-	                                   cmocka_unit_test(test_no_descriptor_free)};
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_states), cmocka_unit_test(test_no_such_interface), cmocka_unit_test(test_operating),
+	    cmocka_unit_test(test_part_of_another_interface), cmocka_unit_test(test_no_descriptor_free)};
 	return cmocka_run_group_tests(tests, make_tree, remove_tree);
 }

@@ -174,13 +174,14 @@ static void connect_next(struct client_session *session, uint64_t now) {
 		session->connection_open = false;
 		log_attempt(session, "relay_not_tried", addr, base_error_text(err));
 	}
-	keep_why(session, base_error_text(err));
+	if (session->why[0] == '\0') /* what came of an address that was tried says more */
+		keep_why(session, base_error_text(err));
 	end_attempt(session, CLIENT_EXIT_UNREACHABLE, false, now);
 }
 
 static void connect_first(struct client_session *session, uint64_t now) {
 	session->addr_next = 0;
-	session->hopeless_why[0] = '\0';
+	session->why[0] = session->hopeless_why[0] = '\0';
 	connect_next(session, now);
 }
 
@@ -229,7 +230,7 @@ static bool go_to_shard(struct client_session *session, const struct ctrl_reject
 	session->steer_byte = (uint8_t)reject->cid_byte;
 	close_connection(session, CLIENT_CLOSE_DONE, "rejected", now);
 	session->addr_next--;
-	session->hopeless_why[0] = '\0'; /* this is the right relay */
+	session->why[0] = session->hopeless_why[0] = '\0'; /* this is the right relay */
 	log_attempt(session, "relay_shard_changed", &session->addrs[session->addr_next], NULL);
 	connect_next(session, now);
 	return true;

@@ -167,6 +167,18 @@ static void test_open_may_fail_at_once(void **state) {
 	assert_int_equal(h.opens, 3);
 	assert_int_equal(h.closes, 0);
 	assert_state(CLIENT_WAITING);
+	assert_true(harness_logged(&h, "session_attempt_failed error=\"not supported\""));
+	/* What became of one that could be tried is the reason, whatever follows it. */
+	h.open_result = 0;
+	harness_run(&h, CLIENT_BACKOFF_FAST_MAX_NS);
+	addresses(3);
+	h.open_result = BASE_E_UNSUPPORTED;
+	h.lines_len = 0;
+	lose(CLIENT_LOSS_UNREACHABLE);
+	assert_state(CLIENT_WAITING);
+	assert_int_equal(h.opens, 6);
+	assert_true(harness_logged(&h, "relay_not_tried"));
+	assert_true(harness_logged(&h, "session_attempt_failed error=test"));
 }
 
 /* The LAN's DHCP server may have put its own name server in front, which is behind the tunnel. */

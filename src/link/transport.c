@@ -59,17 +59,22 @@ static void on_datagram(void *user, struct quic_conn *conn, struct slice payload
 		client_session_datagram(transport->session, payload, now);
 }
 
-static const enum client_loss loss_of_kind[] = {
-    [QUIC_CLOSED_BY_US] = CLIENT_LOSS_PROTOCOL,
-    [QUIC_CLOSED_BY_PEER] = CLIENT_LOSS_CLOSED_BY_RELAY,
-    [QUIC_CLOSED_IDLE] = CLIENT_LOSS_TIMEOUT,
-    [QUIC_CLOSED_HANDSHAKE_TIMEOUT] = CLIENT_LOSS_UNREACHABLE,
-    [QUIC_CLOSED_RESET] = CLIENT_LOSS_RESET,
-    [QUIC_CLOSED_TLS] = CLIENT_LOSS_TLS,
-    [QUIC_CLOSED_NO_DATAGRAM] = CLIENT_LOSS_NO_DATAGRAM,
-    [QUIC_CLOSED_NARROWED] = CLIENT_LOSS_TIMEOUT,
-    [QUIC_CLOSED_UNSAID] = CLIENT_LOSS_CLOSED_BY_RELAY,
-    [QUIC_CLOSED_ERROR] = CLIENT_LOSS_PROTOCOL,
+/* What the end of a connection is to the session, and how to say it; NULL: in the words of the connection, which calls
+ * the relay its peer. */
+static const struct {
+	enum client_loss loss;
+	const char *text;
+} losses[] = {
+    [QUIC_CLOSED_BY_US] = {CLIENT_LOSS_PROTOCOL, NULL},
+    [QUIC_CLOSED_BY_PEER] = {CLIENT_LOSS_CLOSED_BY_RELAY, NULL},
+    [QUIC_CLOSED_IDLE] = {CLIENT_LOSS_TIMEOUT, "nothing was heard from the relay any more"},
+    [QUIC_CLOSED_HANDSHAKE_TIMEOUT] = {CLIENT_LOSS_UNREACHABLE, NULL},
+    [QUIC_CLOSED_RESET] = {CLIENT_LOSS_RESET, "the relay no longer knows this connection (was it started again?)"},
+    [QUIC_CLOSED_TLS] = {CLIENT_LOSS_TLS, NULL},
+    [QUIC_CLOSED_NO_DATAGRAM] = {CLIENT_LOSS_NO_DATAGRAM, "the relay does not support QUIC DATAGRAM frames"},
+    [QUIC_CLOSED_NARROWED] = {CLIENT_LOSS_TIMEOUT, NULL},
+    [QUIC_CLOSED_UNSAID] = {CLIENT_LOSS_CLOSED_BY_RELAY, NULL},
+    [QUIC_CLOSED_ERROR] = {CLIENT_LOSS_PROTOCOL, NULL},
 };
 
 /* Any acknowledgement: what fails after one is not for want of a relay, or of a way to it. */
@@ -82,11 +87,11 @@ static bool was_answered(const struct quic_conn *conn) {
 
 static void on_closed(void *user, struct quic_conn *conn, const struct quic_close *why, uint64_t now) {
 	struct link_transport *transport = user;
-	enum client_loss loss = loss_of_kind[why->kind];
+	enum client_loss loss = losses[why->kind].loss;
 
 	if (conn != transport->conn)
 		return;
-	const char *text = why->text;
+	const char *text = losses[why->kind].text != NULL ? losses[why->kind].text : why->text;
 	if (why->kind == QUIC_CLOSED_HANDSHAKE_TIMEOUT && !was_answered(conn))
 		text = "the relay does not answer";
 	if (why->kind == QUIC_CLOSED_BY_PEER && why->code == QUIC_APP_REPLACED) {

@@ -306,6 +306,7 @@ static void test_relay_restarts(void **state) {
 	/* The keep-alive meets a relay that knows nothing and says so: no waiting for the idle timeout. */
 	assert_true(run_until_state(client, CLIENT_WAITING, 10 * BASE_SECOND));
 	assert_int_equal(client->owner.losses, 1);
+	assert_string_equal(client->owner.why, "the relay no longer knows this connection (was it started again?)");
 	assert_true(run_until_state(client, CLIENT_JOINED, 5 * BASE_SECOND));
 	assert_int_equal(client->owner.joins, 2);
 	assert_memory_equal(world.relay.hello.seat_key, owner_config(1).seat_key, CTRL_SEAT_KEY_BYTES);
@@ -335,6 +336,7 @@ static void test_network_goes_away(void **state) {
 	assert_int_equal(client_session_send(client->session, owner_frame(buf, 2, 1, 100), world.now), 0);
 	run(40 * BASE_SECOND);
 	assert_int_equal(client->owner.losses, 1);
+	assert_string_equal(client->owner.why, "nothing was heard from the relay any more");
 	assert_int_not_equal(client_session_state(client->session), CLIENT_JOINED);
 	world.cut = false;
 	assert_true(run_until_state(client, CLIENT_JOINED, 30 * BASE_SECOND));

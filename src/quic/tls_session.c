@@ -32,9 +32,15 @@ static const struct {
     {GNUTLS_CERT_PURPOSE_MISMATCH, "the relay's certificate is not meant for servers"},
 };
 
-static void explain(struct quic_conn *conn, unsigned status) {
+static void add_fingerprint(struct base_text *out, const uint8_t fingerprint[static QUIC_FINGERPRINT_BYTES]) {
+	base_text_add(out, ": SHA-256 ");
+	base_text_add_hex(out, slice_of(fingerprint, QUIC_FINGERPRINT_BYTES));
+}
+
+static void explain(struct quic_conn *conn, unsigned status, const uint8_t fingerprint[static QUIC_FINGERPRINT_BYTES]) {
 	const char *text = "the relay's certificate is not valid";
 	struct base_text out;
+	unsigned told = 0;
 
 	base_text_init(&out, conn->tls_text, sizeof(conn->tls_text));
 	/* A stranger's certificate is a stranger's, whatever its name. */
@@ -43,15 +49,18 @@ static void explain(struct quic_conn *conn, unsigned status) {
 	for (size_t i = 0; i < sizeof(verdicts) / sizeof(verdicts[0]); i++) {
 		if (status & verdicts[i].status) {
 			text = verdicts[i].text;
+			told = verdicts[i].status;
 			break;
 		}
 	}
 	base_text_add(&out, text);
-	if (status & GNUTLS_CERT_UNEXPECTED_OWNER)
+	if (told == GNUTLS_CERT_UNEXPECTED_OWNER)
 		base_text_addf(&out, " '%s'", conn->server_name);
+	else if (told == STRANGER)
+		add_fingerprint(&out, fingerprint); /* to be compared with the relay's own, and pinned */
 }
 
-static int verify_chain(struct quic_conn *conn) {
+static int verify_chain(struct quic_conn *conn, const uint8_t fingerprint[static QUIC_FINGERPRINT_BYTES]) {
 	gnutls_typed_vdata_st data[2] = {{.type = GNUTLS_DT_DNS_HOSTNAME}, {.type = GNUTLS_DT_KEY_PURPOSE_OID}};
 	static unsigned char purpose[] = GNUTLS_KP_TLS_WWW_SERVER;
 	unsigned status = 0;
@@ -62,7 +71,7 @@ static int verify_chain(struct quic_conn *conn) {
 		status = GNUTLS_CERT_INVALID;
 	if (status == 0)
 		return 0;
-	explain(conn, status);
+	explain(conn, status, fingerprint);
 	return -1;
 }
 
@@ -82,10 +91,10 @@ static int verify(gnutls_session_t session) {
 	if (quic_trust_pins(conn->trust, fingerprint))
 		return 0;
 	if (quic_trust_has_authorities(conn->trust))
-		return verify_chain(conn);
-	base_text_add(&out, quic_trust_has_pins(conn->trust) ? "the relay's certificate is not the pinned one: SHA-256 "
-	                                                     : "no certificate is trusted; the relay's has SHA-256 ");
-	base_text_add_hex(&out, slice_of(fingerprint, sizeof(fingerprint)));
+		return verify_chain(conn, fingerprint);
+	base_text_add(&out, quic_trust_has_pins(conn->trust) ? "the relay's certificate is not the pinned one"
+	                                                     : "no certificate is trusted");
+	add_fingerprint(&out, fingerprint);
 	return -1;
 }
 

@@ -228,8 +228,9 @@ static const struct {
     {"expired", TRUST_AUTHORITY, "relay.test", "relay.test", -10, -1,
      "has expired (or this computer's clock is wrong)"},
     {"not yet valid", TRUST_AUTHORITY, "relay.test", "relay.test", 1, 10, "not valid yet"},
-    {"other authority", TRUST_OTHER_AUTHORITY, "relay.test", "relay.test", -1, 1, "nor signed by a trusted authority"},
-    {"other authority, other name", TRUST_OTHER_AUTHORITY, "other.test", "relay.test", -1, 1, "nor signed by"},
+    {"other authority", TRUST_OTHER_AUTHORITY, "relay.test", "relay.test", -1, 1,
+     "nor signed by a trusted authority: SHA-256 "},
+    {"other authority, other name", TRUST_OTHER_AUTHORITY, "other.test", "relay.test", -1, 1, "authority: SHA-256 "},
     {"pinned", TRUST_LEAF, "relay.test", "relay.test", -1, 1, NULL},
     {"pinned, expired, other name", TRUST_LEAF, "other.test", "relay.test", -10, -1, NULL},
     {"fingerprint", TRUST_FINGERPRINT, "other.test", "relay.test", -10, -1, NULL},
@@ -293,8 +294,12 @@ static void test_who_is_believed(void **state) {
 		unit_assert_int(net.client[0].closed, cases[i].refusal != NULL, cases[i].label);
 		if (cases[i].refusal != NULL) {
 			unit_assert_int(net.client[0].why.kind, QUIC_CLOSED_TLS, cases[i].label);
-			if (strstr(net.client[0].why.text, cases[i].refusal) == NULL)
+			const char *refusal = strstr(net.client[0].why.text, cases[i].refusal);
+			if (refusal == NULL)
 				fail_msg("%s: '%s'", cases[i].label, net.client[0].why.text);
+			const char *fingerprint = strstr(refusal, "SHA-256 ");
+			if (fingerprint != NULL)
+				unit_assert_int(strspn(fingerprint + strlen("SHA-256 "), "0123456789abcdef"), 64, cases[i].label);
 			unit_assert_int(net.at_server[0].done, 0, cases[i].label);
 			unit_assert_int(net.at_server[0].why.kind, QUIC_CLOSED_TLS, cases[i].label);
 			unit_assert_int(quic_conn_datagram_budget(net.client[0].conn), 0, cases[i].label);

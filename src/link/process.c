@@ -70,6 +70,13 @@ void link_process_ended(struct link_process *process, enum client_exit status, c
 	loop_stop(process->loop);
 }
 
+static bool was_said(const struct link_process *process, const char *line) {
+	for (size_t i = 0; i < OBS_DIAGNOSTICS_LINES_MAX; i++)
+		if (strcmp(process->said[i], line) == 0)
+			return true;
+	return false;
+}
+
 void link_process_diagnose(struct link_process *process, const struct obs_diagnostics *diagnostics) {
 	struct obs_diagnostics still = *diagnostics;
 	char lines[OBS_DIAGNOSTICS_LINES_MAX][OBS_DIAGNOSTICS_LINE_BYTES];
@@ -83,7 +90,7 @@ void link_process_diagnose(struct link_process *process, const struct obs_diagno
 	still.rtt_ns = 0;
 	(void)obs_diagnostics_lines(&still, plain);
 	for (size_t i = 0; i < count; i++)
-		if (strcmp(plain[i], process->said[i]) != 0)
+		if (!was_said(process, plain[i]))
 			obs_note(process->log, OBS_INFO, "status", lines[i]);
 	memcpy(process->said, plain, sizeof(plain));
 }

@@ -221,6 +221,22 @@ static void test_diagnose_due(void **state) {
 	link_process_done(&process);
 }
 
+/* A line that comes or goes is no news of those below it. */
+static void test_diagnose_one_line_more(void **state) {
+	struct obs_diagnostics diagnostics = {.relay_connected = true};
+	(void)state;
+	catch_output(STDERR_FILENO);
+	assert_true(start(NULL));
+	for (unsigned i = 0; i < 4; i++) {
+		diagnostics.tap_mtu = i % 2 == 1 ? 1344 : 0;
+		link_process_diagnose(&process, &diagnostics);
+	}
+	link_process_done(&process);
+	const char *said = caught(STDERR_FILENO);
+	assert_int_equal(count_of(said, "MTU: 1344"), 2);
+	assert_int_equal(count_of(said, "broadcasts: none yet"), 1);
+}
+
 static int set_up(void **state) {
 	(void)state;
 	(void)snprintf(identity, sizeof(identity), "%s/identity.json", system_folder_make());
@@ -242,6 +258,7 @@ int main(void) {
 	    cmocka_unit_test(test_waiting_fails),
 	    cmocka_unit_test(test_diagnose),
 	    cmocka_unit_test(test_diagnose_due),
+	    cmocka_unit_test(test_diagnose_one_line_more),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -92,7 +92,7 @@ static void explain(char error[static GATEWAY_PORT_ERROR_BYTES], const char *nam
 enum gateway_port_state gateway_port_state(const char *sysfs, const char *name,
                                            char error[static GATEWAY_PORT_ERROR_BYTES]) {
 	if (!name_is_valid(name) || !sysfs_exists(sysfs, name, "")) {
-		explain(error, name, "does not exist");
+		explain(error, name, "does not exist (ip link shows those that do)");
 		return GATEWAY_PORT_GONE;
 	}
 	if (sysfs_exists(sysfs, name, "wireless") || sysfs_exists(sysfs, name, "phy80211")) {

@@ -68,7 +68,7 @@ static void on_carrier_due(void *user, uint64_t now) {
 
 /* The device is gone or broken: nothing can be bridged any more (the same as WIN-6). */
 static void device_failed(struct lintap *client, int err, uint64_t now) {
-	note_errno(client, OBS_ERROR, "tap_failed", err);
+	obs_note(client->process.log, OBS_ERROR, "tap_failed", lintap_tap_error_text(err));
 	client->process.status = CLIENT_EXIT_DEVICE;
 	loop_remove(client->process.loop, &client->tap_source);
 	client->reading_paused = false; /* nothing to go on with */

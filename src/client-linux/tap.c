@@ -204,6 +204,10 @@ int lintap_tap_read(struct lintap_tap *tap, uint64_t now) {
 	return 0;
 }
 
+const char *lintap_tap_error_text(int err) {
+	return err == -EBADFD ? "the tunnel interface was deleted" : strerror(-err);
+}
+
 static bool write_parts(struct lintap_tap *tap, const struct iovec *parts, size_t count) {
 	ssize_t written;
 

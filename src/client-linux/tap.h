@@ -39,6 +39,8 @@ int lintap_tap_set_carrier(struct lintap_tap *tap, bool on);
 
 /* Delivers what is there, up to the bound of a turn. 0, or the negative errno of a device that is beyond use. */
 int lintap_tap_read(struct lintap_tap *tap, uint64_t now);
+/* What such an error means, for people. */
+const char *lintap_tap_error_text(int err);
 /* What became of the frames written since the last flush. */
 struct lintap_written {
 	size_t frames, bytes, refused;

@@ -152,7 +152,10 @@ static void test_frames(void **state) {
 static void test_device_deleted(void **state) {
 	struct fixture *fixture = *state;
 	private_net_run("ip link del lanparty0");
-	assert_true(lintap_tap_read(fixture->tap, 1) < 0);
+	int err = lintap_tap_read(fixture->tap, 1);
+	assert_true(err < 0);
+	assert_string_equal(lintap_tap_error_text(err), "the tunnel interface was deleted");
+	assert_string_equal(lintap_tap_error_text(-EIO), strerror(EIO));
 }
 
 static void test_interface_is_up(void **state) {

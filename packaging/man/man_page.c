@@ -8,6 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char see_also[] =
+    ".SH SEE ALSO\n"
+    "operations.md, below /usr/share/doc in the folder of the package, or of lanparty: certificates, systemd, logs,\n"
+    "messages, and what to do when nobody sees the game.\n";
+
 static const struct {
 	const struct cli_table *table;
 	const char *description;
@@ -47,7 +52,7 @@ int main(int argc, char **argv) {
 		if (strcmp(argv[1], pages[i].table->program) != 0)
 			continue;
 		page = cli_man_page(pages[i].table, LANPARTY_VERSION, pages[i].description);
-		bad = page == NULL || fputs(page, stdout) == EOF || fflush(stdout) != 0;
+		bad = page == NULL || fputs(page, stdout) == EOF || fputs(see_also, stdout) == EOF || fflush(stdout) != 0;
 		free(page);
 		return bad ? EXIT_FAILURE : EXIT_SUCCESS;
 	}

@@ -327,8 +327,9 @@ void client_session_joined(struct client_session *session, const struct ctrl_wel
 	}
 	if (welcome->other_key && obs_on(log, OBS_WARN))
 		obs_note(log, OBS_WARN, "other_room_key",
-		         session->config.cipher != NULL ? "a gateway is in this room with another room key, or without one"
-		                                        : "a gateway is in this room with a room key, which we do not give");
+		         session->config.cipher != NULL ? "a gateway is in this room with another room key, or without one: is "
+		                                          "--room-key the same at both?"
+		                                        : "a gateway is in this room with a room key: give it with --room-key");
 	if (budget < client_budget_needed(session, welcome->mtu) && obs_on(log, OBS_WARN))
 		obs_note(log, OBS_WARN, "budget_below_mtu", "frames as long as the room's MTU do not fit this path");
 	session->events->joined(session->events_user, &session->welcome, now);

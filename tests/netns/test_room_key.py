@@ -79,7 +79,7 @@ class TestWithKey(RelaySees):
 
     def test_others_stay_out(self):
         """Who has not the key meets nobody, and is told why."""
-        for number, (options, why) in enumerate((([], 'with a room key, which we do not give'),
+        for number, (options, why) in enumerate((([], 'with a room key: give it with --room-key'),
                                                  (['--room-key', OTHER_KEY], 'with another room key'))):
             device = f'lanparty{number + 8}'
             command = Party(self.lab).peer_command('lanparty-client', f'outsider{number}', TAP, '--virtual-mac',

@@ -15,11 +15,13 @@ static const struct cli_option options[] = {
 const struct cli_table lintap_options = {
     .program = "lanparty-client",
     .summary = "Makes this machine a station of a remote LAN.",
-    .epilog = "The interface gets its address like any other: with the system's network manager, or with\n"
-              "'dhclient lanparty0' once the client says that it joined, and 'dhclient -x lanparty0' when the party\n"
-              "is over. Several clients on one machine each need their own --interface and "
-              "--identity.\n\n" LINK_SETUP_EXIT_STATUS "\nExample:\n"
-              "  lanparty-client --relay relay.example --relay-ca-cert relay-cert.der --room ROOM1\n",
+    .epilog =
+        "The interface gets its address like any other: with the system's network manager, or with\n"
+        "'dhclient lanparty0' once the client says that it joined, and 'dhclient -x lanparty0' when the party\n"
+        "is over. That takes default route and name servers from the LAN, too; operations.md says how to use the\n"
+        "LAN for the game alone. Several clients on one machine each need their own --interface and "
+        "--identity.\n\n" LINK_SETUP_EXIT_STATUS "\nExample:\n"
+        "  lanparty-client --relay relay.example --relay-ca-cert relay-cert.der --room ROOM1\n",
     .options = options,
     .count = sizeof(options) / sizeof(options[0]),
 };

@@ -168,23 +168,7 @@ static uint64_t no_clock(void) {
 	return 0;
 }
 
-void net_init(struct net *net) {
-	const char *names[] = {"relay.test", "192.0.2.1"};
-	char error[QUIC_ERROR_BYTES];
-
-	*net = (struct net){.seed = pick_seed(), .now = NET_START, .latency_ns = 10 * BASE_MS, .mtu = 1500};
-	base_rng_init(&net->rng, net->seed);
-	net->settings.rng = &net->rng;
-	print_message("seed %llu (QUIC_TEST_SEED repeats it)\n", (unsigned long long)net->seed);
-	if (getenv("QUIC_TEST_TRACE") != NULL)
-		net->settings.log = obs_log_new(OBS_TRACE, OBS_FORMAT_TEXT, print_line, no_clock, NULL);
-	assert_int_equal(base_addr_parse_ip("192.0.2.1", 9, &net->server_addr), 0);
-	net->server_addr.port = 443;
-	assert_int_equal(quic_identity_self_signed(names, 2, (uint64_t)time(NULL) * BASE_SECOND, &net->identity, error), 0);
-	net_server_start(net);
-}
-
-void net_server_start(struct net *net) {
+static void start_server(struct net *net) {
 	struct quic_server_options options = {
 	    .identity = net->identity,
 	    .settings = net->settings,
@@ -200,11 +184,26 @@ void net_server_start(struct net *net) {
 	assert_int_equal(quic_server_new(&options, &net->server), 0);
 }
 
-void net_server_stop(struct net *net) {
+void net_init(struct net *net) {
+	const char *names[] = {"relay.test", "192.0.2.1"};
+	char error[QUIC_ERROR_BYTES];
+
+	*net = (struct net){.seed = pick_seed(), .now = NET_START, .latency_ns = 10 * BASE_MS, .mtu = 1500};
+	base_rng_init(&net->rng, net->seed);
+	net->settings.rng = &net->rng;
+	print_message("seed %llu (QUIC_TEST_SEED repeats it)\n", (unsigned long long)net->seed);
+	if (getenv("QUIC_TEST_TRACE") != NULL)
+		net->settings.log = obs_log_new(OBS_TRACE, OBS_FORMAT_TEXT, print_line, no_clock, NULL);
+	assert_int_equal(base_addr_parse_ip("192.0.2.1", 9, &net->server_addr), 0);
+	net->server_addr.port = 443;
+	assert_int_equal(quic_identity_self_signed(names, 2, (uint64_t)time(NULL) * BASE_SECOND, &net->identity, error), 0);
+	start_server(net);
+}
+
+void net_server_restart(struct net *net) {
 	quic_server_free(net->server);
-	net->server = NULL;
-	for (size_t i = 0; i < net->at_server_count; i++)
-		net->at_server[i].conn = NULL;
+	net->at_server_count = 0;
+	start_server(net);
 }
 
 void net_done(struct net *net) {
@@ -385,7 +384,7 @@ void net_flush(struct net *net) {
 	static uint8_t buf[QUIC_BURST_BYTES];
 	struct quic_burst burst;
 
-	while (net->server != NULL && quic_server_write(net->server, buf, sizeof(buf), &burst, net->now) == 1)
+	while (quic_server_write(net->server, buf, sizeof(buf), &burst, net->now) == 1)
 		from_server(net, &burst, buf);
 	for (size_t i = 0; i < net->clients; i++) {
 		while (net->client[i].conn != NULL &&
@@ -402,7 +401,7 @@ static void deliver(struct net *net) {
 		net->packets = packet->next;
 		if (net->cut)
 			net->lost++;
-		else if (packet->to_server && net->server != NULL && (net->tap == NULL || net->tap(net, bytes)))
+		else if (packet->to_server && (net->tap == NULL || net->tap(net, bytes)))
 			quic_server_recv(net->server, &packet->path, 0, bytes, net->now);
 		else if (!packet->to_server && packet->client->conn != NULL)
 			quic_conn_recv(packet->client->conn, &packet->path, 0, bytes, net->now);
@@ -411,7 +410,7 @@ static void deliver(struct net *net) {
 }
 
 static void tick(struct net *net) {
-	if (net->server != NULL && quic_server_deadline(net->server) <= net->now)
+	if (quic_server_deadline(net->server) <= net->now)
 		quic_server_tick(net->server, net->now);
 	for (size_t i = 0; i < net->clients; i++) {
 		struct net_peer *client = &net->client[i];
@@ -422,10 +421,10 @@ static void tick(struct net *net) {
 }
 
 static uint64_t next_event(const struct net *net) {
-	uint64_t at = net->packets != NULL ? net->packets->at : BASE_NEVER;
+	uint64_t at = quic_server_deadline(net->server);
 
-	if (net->server != NULL)
-		at = base_time_min(at, quic_server_deadline(net->server));
+	if (net->packets != NULL)
+		at = base_time_min(at, net->packets->at);
 	for (size_t i = 0; i < net->clients; i++) {
 		if (net->client[i].conn != NULL)
 			at = base_time_min(at, quic_conn_deadline(net->client[i].conn));

@@ -83,8 +83,9 @@ extern uint64_t net_usual_seed; /* where QUIC_TEST_SEED names none; 0: the time 
 
 void net_init(struct net *net); /* self-signed identity for "relay.test"; starts the server */
 void net_done(struct net *net);
-void net_server_start(struct net *net);
-void net_server_stop(struct net *net);             /* forgets everything, sends nothing */
+/* A new server in place of the old one, which says nothing about its end. What `limits`, `gate` and `settings` hold
+ * applies to it. */
+void net_server_restart(struct net *net);
 struct quic_trust *net_trust_pin(struct net *net); /* pins the identity; the caller unrefs */
 struct net_peer *net_connect(struct net *net, const char *name, struct quic_trust *trust);
 struct net_peer *net_connect_pinned(struct net *net);

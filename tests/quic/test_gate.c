@@ -128,10 +128,9 @@ static void two_servers(struct net nets[static 2], const struct quic_server_limi
 
 	for (size_t i = 0; i < 2; i++) {
 		net_init(&nets[i]);
-		net_server_stop(&nets[i]);
 		nets[i].limits = *both;
 		nets[i].gate = gate;
-		net_server_start(&nets[i]);
+		net_server_restart(&nets[i]);
 	}
 }
 

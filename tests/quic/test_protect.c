@@ -44,9 +44,8 @@ static void each_pair(void (*scenario)(struct net *net)) {
 			print_message("server %s, client %s\n", seal_backend_name(backends[server]),
 			              seal_backend_name(backends[client]));
 			net_init(&net);
-			net_server_stop(&net);
 			net.settings.seal = backends[server];
-			net_server_start(&net);
+			net_server_restart(&net);
 			net.settings.seal = backends[client];
 			scenario(&net);
 			assert_int_equal(net.client[0].closed + net.at_server[0].closed, 0);
@@ -110,9 +109,8 @@ static void test_helper(void **state) {
 		struct net net;
 
 		net_init(&net);
-		net_server_stop(&net);
 		net.settings.seal = backends[i];
-		net_server_start(&net);
+		net_server_restart(&net);
 		client = net_connect_pinned(&net);
 		/* Takes the secrets again; then it finds its extension registered already and says so. */
 		(void)ngtcp2_crypto_gnutls_configure_client_session(client->conn->tls);
@@ -544,9 +542,8 @@ static void test_too_early(void **state) {
 		struct net net;
 
 		net_init(&net);
-		net_server_stop(&net);
 		net.settings.seal = &backend;
-		net_server_start(&net);
+		net_server_restart(&net);
 		net.settings.seal = NULL;
 		early = cases[i].frames;
 		early_len = cases[i].len;
@@ -623,7 +620,7 @@ static size_t hear_handshake(struct net *net, const uint8_t *bytes, size_t len, 
 
 /* The handshake counts as written then, though its last packet is not; that the server says so early is no better. */
 static void test_too_early_for_the_window(void **state) {
-	const struct odd odd = {.alpn = QUIC_ALPN, .max_datagram_frame_size = 65535, .decrypt = hear_no_acks};
+	const struct odd odd = {.decrypt = hear_no_acks};
 	static const uint8_t done[] = {0x1e};
 	static uint8_t out[QUIC_BURST_BYTES], kept[1500];
 	struct seal_backend backend = *seal_gnutls();
@@ -636,9 +633,8 @@ static void test_too_early_for_the_window(void **state) {
 	(void)state;
 	backend.key_new = early_key_new;
 	net_init(&net);
-	net_server_stop(&net);
 	net.settings.seal = &backend;
-	net_server_start(&net);
+	net_server_restart(&net);
 	net.settings.seal = NULL;
 	early = done;
 	early_len = sizeof(done);
@@ -702,7 +698,7 @@ static void assert_refused(const struct net *net) {
 
 /* Anybody may send that. */
 static void test_client_without_parameters(void **state) {
-	const struct odd odd = {.alpn = QUIC_ALPN, .max_datagram_frame_size = 65535, .encrypt = hide_parameters};
+	const struct odd odd = {.encrypt = hide_parameters};
 	struct net net;
 
 	(void)state;
@@ -773,9 +769,8 @@ static void test_server_without_parameters(void **state) {
 	(void)state;
 	backend.key_new = early_key_new;
 	net_init(&net);
-	net_server_stop(&net);
 	net.settings.seal = &backend;
-	net_server_start(&net);
+	net_server_restart(&net);
 	net.settings.seal = NULL;
 	early = ack;
 	early_len = sizeof(ack);
@@ -839,16 +834,15 @@ static int hear_skipped(uint8_t *dest, const ngtcp2_crypto_aead *aead, const ngt
 }
 
 static void test_skipped_numbers(void **state) {
-	const struct odd odd = {.alpn = QUIC_ALPN, .max_datagram_frame_size = 65535, .decrypt = hear_skipped};
+	const struct odd odd = {.decrypt = hear_skipped};
 	struct seal_backend backend = *seal_gnutls();
 	struct net net;
 
 	(void)state;
 	backend.key_new = blind_key_new;
 	net_init(&net);
-	net_server_stop(&net);
 	net.settings.seal = &backend;
-	net_server_start(&net);
+	net_server_restart(&net);
 	skipped = 0x1f;
 	odd_connect(&net, &odd);
 	assert_true(net_run_until(&net, net_all_connected, 2 * BASE_SECOND));

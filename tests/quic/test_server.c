@@ -124,9 +124,8 @@ static void test_retry(void **state) {
 
 	(void)state;
 	net_init(&net);
-	net_server_stop(&net);
 	net.limits.retry_above = 5;
-	net_server_start(&net);
+	net_server_restart(&net);
 	counters = quic_server_counters(net.server);
 	half_open(&net, 5);
 	assert_int_equal(quic_server_connections(net.server), 5);
@@ -158,9 +157,8 @@ static void test_retry_after_refusals(void **state) {
 
 	(void)state;
 	net_init(&net);
-	net_server_stop(&net);
 	net.limits.retry_above = 5;
-	net_server_start(&net);
+	net_server_restart(&net);
 	counters = quic_server_counters(net.server);
 	for (int i = 0; i < 10; i++)
 		odd_connect(&net, &(struct odd){.alpn = "h3", .max_datagram_frame_size = 65535});
@@ -199,9 +197,8 @@ static void test_bad_tokens(void **state) {
 
 	(void)state;
 	net_init(&net);
-	net_server_stop(&net);
 	net.limits.retry_above = 1;
-	net_server_start(&net);
+	net_server_restart(&net);
 	counters = quic_server_counters(net.server);
 	half_open(&net, 1);
 	net.tap = catch_token;
@@ -230,10 +227,9 @@ static void test_limits(void **state) {
 
 	(void)state;
 	net_init(&net);
-	net_server_stop(&net);
 	net.limits.connections_max = 6;
 	net.limits.half_open_max = 4;
-	net_server_start(&net);
+	net_server_restart(&net);
 	counters = quic_server_counters(net.server);
 	for (int i = 0; i < 3; i++)
 		net_connect_pinned(&net);
@@ -249,9 +245,8 @@ static void test_limits(void **state) {
 	net_done(&net);
 
 	net_init(&net);
-	net_server_stop(&net);
 	net.limits.half_open_max = 4;
-	net_server_start(&net);
+	net_server_restart(&net);
 	half_open(&net, 10);
 	assert_int_equal(quic_server_counters(net.server)->refused_half_open, 6);
 	assert_int_equal(quic_server_connections(net.server), 4);
@@ -265,10 +260,9 @@ static void test_half_open_full(void **state) {
 
 	(void)state;
 	net_init(&net);
-	net_server_stop(&net);
 	net.limits.retry_above = 2;
 	net.limits.half_open_max = 4;
-	net_server_start(&net);
+	net_server_restart(&net);
 	counters = quic_server_counters(net.server);
 	half_open(&net, 2);
 	for (int i = 0; i < 2; i++) {
@@ -299,12 +293,11 @@ static void test_few_places(void **state) {
 		struct net net;
 
 		net_init(&net);
-		net_server_stop(&net);
 		if (of_address)
 			net.limits.per_address_max = 5;
 		else
 			net.limits.connections_max = 5;
-		net_server_start(&net);
+		net_server_restart(&net);
 		half_open_from(&net, 20, of_address);
 		assert_int_equal(quic_server_connections(net.server), 2);
 		client = net_connect_pinned(&net);
@@ -323,9 +316,8 @@ static void test_limit_per_address(void **state) {
 
 	(void)state;
 	net_init(&net);
-	net_server_stop(&net);
 	net.limits.per_address_max = 3;
-	net_server_start(&net);
+	net_server_restart(&net);
 	counters = quic_server_counters(net.server);
 	for (int i = 0; i < 3; i++)
 		odd_connect(&net, &(struct odd){.alpn = QUIC_ALPN, .max_datagram_frame_size = 65535});
@@ -366,9 +358,8 @@ static void test_handshake_rate(void **state) {
 
 	(void)state;
 	net_init(&net);
-	net_server_stop(&net);
 	net.gate = gate;
-	net_server_start(&net);
+	net_server_restart(&net);
 	counters = quic_server_counters(net.server);
 	net_connect_pinned(&net);
 	net_run(&net, 200 * BASE_MS);
@@ -464,9 +455,7 @@ static void run_stateless_reset(bool renewed) {
 	net_connect_pinned(&net);
 	assert_true(net_run_until(&net, net_all_connected, BASE_SECOND));
 	net_run(&net, BASE_SECOND);
-	net_server_stop(&net);
-	net.at_server_count = 0;
-	net_server_start(&net); /* the same key */
+	net_server_restart(&net); /* the same key */
 	start = net.now;
 	net_send(&net.client[0], 1, 100);
 	assert_true(net_run_until(&net, net_all_closed, BASE_SECOND));
@@ -555,9 +544,8 @@ static void test_stateless_limit(void **state) {
 
 	(void)state;
 	net_init(&net);
-	net_server_stop(&net);
 	net.limits.stateless_per_second = 10;
-	net_server_start(&net);
+	net_server_restart(&net);
 	counters = quic_server_counters(net.server);
 	for (int i = 0; i < 30; i++) {
 		recv_raw(&net, 1, packet, sizeof(packet));
@@ -569,9 +557,8 @@ static void test_stateless_limit(void **state) {
 	recv_raw(&net, 1, packet, sizeof(packet));
 	assert_int_equal(counters->resets_sent, 11);
 	/* Unsent answers are bounded too. */
-	net_server_stop(&net);
 	net.limits.stateless_per_second = 100000;
-	net_server_start(&net);
+	net_server_restart(&net);
 	for (int i = 0; i < 1000; i++)
 		recv_raw(&net, 1, packet, sizeof(packet));
 	assert_int_equal(quic_server_counters(net.server)->resets_sent, QUIC_ANSWERS_OTHER_MAX);
@@ -682,10 +669,9 @@ static void test_retry_share(void **state) {
 
 	(void)state;
 	net_init(&net);
-	net_server_stop(&net);
 	net.limits.retry_above = 2;
 	net.limits.stateless_per_second = 100;
-	net_server_start(&net);
+	net_server_restart(&net);
 	half_open(&net, 2);
 	for (int i = 0; i < 200; i++) {
 		recv_raw(&net, 1, packet, sizeof(packet));
@@ -722,9 +708,8 @@ static void run_shard(bool retry) {
 
 	net_init(&net);
 	if (retry) {
-		net_server_stop(&net);
 		net.limits.retry_above = 2;
-		net_server_start(&net);
+		net_server_restart(&net);
 		half_open(&net, 2);
 	}
 	net.steer_byte = 23 << BASE_STEER_SHIFT;

@@ -316,9 +316,8 @@ static void test_rate(void **state) {
 		uint64_t before;
 
 		net_init(&net);
-		net_server_stop(&net);
 		net.settings.congestion = algorithms[i];
-		net_server_start(&net);
+		net_server_restart(&net);
 		net.rate = 50 * 1000 * 1000 / 8;
 		net.queue_ns = 100 * BASE_MS;
 		net_connect_pinned(&net);

@@ -345,6 +345,26 @@ void net_inject(struct net *net, struct base_addr from, struct slice datagram) {
 	transmit(net, &path, true, NULL, datagram);
 }
 
+void net_knock(struct net *net, struct base_addr from) {
+	static uint8_t buf[QUIC_BURST_BYTES];
+	const struct base_path at_server = {.local = net->server_addr, .remote = from};
+	struct quic_trust *trust = net_trust_pin(net);
+	const struct quic_client_options options = {
+	    .path = {.local = from, .remote = net->server_addr},
+	    .server_name = "relay.test",
+	    .trust = trust,
+	    .events = &net_events,
+	};
+	struct quic_burst burst;
+	struct quic_conn *conn;
+
+	assert_int_equal(quic_client_new(&options, net->now, &conn), 0);
+	assert_int_equal(quic_conn_write(conn, buf, sizeof(buf), &burst, net->now), 1);
+	quic_server_recv(net->server, &at_server, 0, slice_of(buf, burst.len), net->now);
+	quic_conn_free(conn);
+	quic_trust_unref(trust);
+}
+
 static void split(struct net *net, const struct quic_burst *burst, const uint8_t *buf, const struct base_path *path,
                   bool to_server, struct net_peer *client) {
 	unsigned count = 0;

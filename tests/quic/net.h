@@ -92,6 +92,8 @@ struct net_peer *net_connect_pinned(struct net *net);
 struct base_path net_path(const struct net *net, const struct net_peer *client);
 /* Sends a datagram to the server as if from `from`. */
 void net_inject(struct net *net, struct base_addr from, struct slice datagram);
+/* The server receives at once, from `from`, the first packet of a client that never goes on: a half-open connection. */
+void net_knock(struct net *net, struct base_addr from);
 
 void net_run(struct net *net, uint64_t duration);
 /* Runs until the condition holds; false when it did not within `limit`. */

@@ -84,6 +84,10 @@ static void on_datagram(void *user, struct quic_conn *conn, struct slice payload
 		peer->largest_heard = payload.len;
 }
 
+static bool is_at_server(const struct net_peer *peer) {
+	return peer >= peer->net->at_server && peer < peer->net->at_server + NET_ENDS_MAX;
+}
+
 static void on_closed(void *user, struct quic_conn *conn, const struct quic_close *why, uint64_t now) {
 	struct net_peer *peer = user;
 
@@ -92,7 +96,7 @@ static void on_closed(void *user, struct quic_conn *conn, const struct quic_clos
 	peer->closed++;
 	peer->why = *why;
 	assert_true(quic_conn_is_closed(conn));
-	if (peer >= peer->net->at_server && peer < peer->net->at_server + 64)
+	if (is_at_server(peer))
 		peer->conn = NULL;
 }
 
@@ -140,7 +144,7 @@ static bool on_accept(void *user, struct quic_conn *conn, const struct base_addr
 	assert_int_equal(remote->family, BASE_FAMILY_V4);
 	if (net->refuse)
 		return false;
-	assert_true(net->at_server_count < 64);
+	assert_true(net->at_server_count < NET_ENDS_MAX);
 	peer = &net->at_server[net->at_server_count++];
 	*peer = (struct net_peer){.net = net, .conn = conn};
 	quic_conn_set_user(conn, peer);
@@ -514,6 +518,6 @@ void net_say(struct net_peer *peer, size_t bytes) {
 void net_send(struct net_peer *peer, uint32_t count, size_t len) {
 	peer->stop_number += count;
 	peer->datagram_len = len;
-	if (peer >= peer->net->at_server && peer < peer->net->at_server + 64)
+	if (is_at_server(peer))
 		quic_server_wake(peer->net->server, peer->conn);
 }

@@ -9,6 +9,7 @@
 #include "unit.h"
 
 #define NET_CLIENTS_MAX 16
+#define NET_ENDS_MAX 64 /* of connections at the server, closed ones too */
 #define NET_IP_UDP_BYTES 28
 #define NET_START (1000 * BASE_SECOND)
 #define NET_DATAGRAM_MIN 8
@@ -71,7 +72,7 @@ struct net {
 	uint8_t steer_byte; /* of the clients to come; 0: none */
 	struct net_peer client[NET_CLIENTS_MAX];
 	size_t clients;
-	struct net_peer at_server[64];
+	struct net_peer at_server[NET_ENDS_MAX];
 	size_t at_server_count;
 	/* sees every datagram to the server; false drops it */
 	bool (*tap)(struct net *net, struct slice datagram);

@@ -11,6 +11,12 @@ static int nothing_done(ngtcp2_conn *ng, void *user) {
 	return 0;
 }
 
+static const char *alpn_of(const struct odd *odd) {
+	if (odd->no_alpn)
+		return NULL;
+	return odd->alpn != NULL ? odd->alpn : QUIC_ALPN;
+}
+
 struct net_peer *odd_connect(struct net *net, const struct odd *odd) {
 	struct net_peer *peer = &net->client[net->clients];
 	struct quic_conn *conn = calloc(1, sizeof(*conn));
@@ -32,7 +38,7 @@ struct net_peer *odd_connect(struct net *net, const struct odd *odd) {
 	conn->user = peer;
 	conn->trust = net_trust_pin(net);
 	conn->server_name = strdup("relay.test");
-	assert_int_equal(quic_tls_client_session(conn, odd->alpn), 0);
+	assert_int_equal(quic_tls_client_session(conn, alpn_of(odd)), 0);
 	if (odd->no_control_stream)
 		callbacks.handshake_completed = nothing_done;
 	if (odd->encrypt != NULL)
@@ -40,7 +46,8 @@ struct net_peer *odd_connect(struct net *net, const struct odd *odd) {
 	if (odd->decrypt != NULL)
 		callbacks.decrypt = odd->decrypt;
 	quic_settings_to_ng(&net->settings, net->now, &settings, &params);
-	params.max_datagram_frame_size = odd->max_datagram_frame_size;
+	if (odd->max_datagram_frame_size != 0 || odd->no_datagram)
+		params.max_datagram_frame_size = odd->max_datagram_frame_size;
 	if (odd->stream_window != 0)
 		params.initial_max_stream_data_bidi_local = odd->stream_window;
 	if (odd->max_ack_delay != 0)

@@ -5,16 +5,19 @@
 #include "net.h"
 #include "quic/internal.h"
 
+/* What is left at zero is as usual. */
 struct odd {
-	const char *alpn;                 /* NULL: no ALPN at all */
-	uint64_t max_datagram_frame_size; /* 0: no DATAGRAM */
-	uint32_t version;                 /* 0: QUIC version 1 */
-	bool no_control_stream;           /* never opens it */
-	uint64_t stream_window;           /* 0: as usual */
-	uint64_t max_ack_delay;           /* 0: as usual */
-	uint64_t data_window;             /* of all streams together; 0: as usual */
-	ngtcp2_encrypt encrypt;           /* which may put other frames into packets; NULL: as usual */
-	ngtcp2_decrypt decrypt;           /* which may hear others; NULL: as usual */
+	const char *alpn;
+	bool no_alpn;
+	uint64_t max_datagram_frame_size;
+	bool no_datagram;
+	uint32_t version;
+	bool no_control_stream; /* never opens it */
+	uint64_t stream_window;
+	uint64_t max_ack_delay; /* ns */
+	uint64_t data_window;   /* of all streams together */
+	ngtcp2_encrypt encrypt; /* which may put other frames into packets */
+	ngtcp2_decrypt decrypt; /* which may hear others */
 };
 
 struct net_peer *odd_connect(struct net *net, const struct odd *odd);

@@ -53,7 +53,7 @@ static void test_no_control_stream(void **state) {
 
 	(void)state;
 	net_init(&net);
-	odd_connect(&net, &(struct odd){.alpn = QUIC_ALPN, .max_datagram_frame_size = 65535, .no_control_stream = true});
+	odd_connect(&net, &(struct odd){.no_control_stream = true});
 	net_run(&net, BASE_SECOND);
 	assert_int_equal(net.at_server[0].done, 1);
 	assert_int_equal(quic_conn_control_send(net.at_server[0].conn, slice_of("x", 1)), BASE_E_STATE);
@@ -84,8 +84,8 @@ static void check_small_window(const struct odd *odd) {
 
 static void test_small_window(void **state) {
 	(void)state;
-	check_small_window(&(struct odd){.alpn = QUIC_ALPN, .max_datagram_frame_size = 65535, .stream_window = 1000});
-	check_small_window(&(struct odd){.alpn = QUIC_ALPN, .max_datagram_frame_size = 65535, .data_window = 1000});
+	check_small_window(&(struct odd){.stream_window = 1000});
+	check_small_window(&(struct odd){.data_window = 1000});
 }
 
 static void test_datagrams(void **state) {
@@ -219,7 +219,7 @@ static void test_peer_datagram_limit(void **state) {
 
 	(void)state;
 	net_init(&net);
-	odd_connect(&net, &(struct odd){.alpn = QUIC_ALPN, .max_datagram_frame_size = 700});
+	odd_connect(&net, &(struct odd){.max_datagram_frame_size = 700});
 	assert_true(net_run_until(&net, net_all_connected, 2 * BASE_SECOND));
 	assert_int_equal(quic_conn_datagram_budget(net.at_server[0].conn), 697);
 	assert_int_equal(quic_conn_peer_datagram_max(net.at_server[0].conn), 697);
@@ -238,7 +238,7 @@ static void test_no_datagram(void **state) {
 
 	(void)state;
 	net_init(&net);
-	odd_connect(&net, &(struct odd){.alpn = QUIC_ALPN});
+	odd_connect(&net, &(struct odd){.no_datagram = true});
 	assert_true(net_run_until(&net, net_all_closed, 2 * BASE_SECOND));
 	assert_int_equal(net.at_server[0].why.kind, QUIC_CLOSED_NO_DATAGRAM);
 	assert_int_equal(net.at_server[0].done, 0);

@@ -126,8 +126,7 @@ static void test_version_2(void **state) {
 
 	(void)state;
 	net_init(&net);
-	client = odd_connect(
-	    &net, &(struct odd){.alpn = QUIC_ALPN, .max_datagram_frame_size = 65535, .version = NGTCP2_PROTO_VER_V2});
+	client = odd_connect(&net, &(struct odd){.version = NGTCP2_PROTO_VER_V2});
 	(void)ngtcp2_crypto_gnutls_configure_client_session(client->conn->tls); /* as in test_helper */
 	assert_understood(&net, client);
 	net_done(&net);

@@ -88,8 +88,7 @@ static void test_version_2(void **state) {
 
 	(void)state;
 	net_init(&net);
-	odd_connect(&net,
-	            &(struct odd){.alpn = QUIC_ALPN, .max_datagram_frame_size = 65535, .version = NGTCP2_PROTO_VER_V2});
+	odd_connect(&net, &(struct odd){.version = NGTCP2_PROTO_VER_V2});
 	assert_true(net_run_until(&net, net_all_connected, BASE_SECOND));
 	net_done(&net);
 }
@@ -143,7 +142,7 @@ static void test_retry_after_refusals(void **state) {
 	net_server_restart(&net);
 	counters = quic_server_counters(net.server);
 	for (int i = 0; i < 10; i++)
-		odd_connect(&net, &(struct odd){.alpn = "h3", .max_datagram_frame_size = 65535});
+		odd_connect(&net, &(struct odd){.alpn = "h3"});
 	net_flush(&net);
 	net_run(&net, net.latency_ns);
 	assert_int_equal(quic_server_connections(net.server), 5);
@@ -303,9 +302,9 @@ static void test_limit_per_address(void **state) {
 	net_server_restart(&net);
 	counters = quic_server_counters(net.server);
 	for (int i = 0; i < 3; i++)
-		odd_connect(&net, &(struct odd){.alpn = QUIC_ALPN, .max_datagram_frame_size = 65535});
+		net_connect_pinned(&net);
 	assert_true(net_run_until(&net, net_all_connected, BASE_SECOND));
-	odd_connect(&net, &(struct odd){.alpn = QUIC_ALPN, .max_datagram_frame_size = 65535});
+	net_connect_pinned(&net);
 	net_run(&net, 100 * BASE_MS);
 	assert_int_equal(net.client[3].why.kind, QUIC_CLOSED_BY_PEER);
 	assert_int_equal(net.client[3].why.code, QUIC_APP_LIMIT);
@@ -315,7 +314,7 @@ static void test_limit_per_address(void **state) {
 	quic_conn_shutdown(net.client[0].conn, QUIC_APP_DONE, "", net.now);
 	net_run(&net, 12 * BASE_SECOND);
 	assert_int_equal(quic_server_connections(net.server), 2);
-	odd_connect(&net, &(struct odd){.alpn = QUIC_ALPN, .max_datagram_frame_size = 65535});
+	net_connect_pinned(&net);
 	net_run(&net, 100 * BASE_MS);
 	assert_int_equal(net.client[4].done, 1);
 	assert_int_equal(counters->refused_address, 1);
@@ -612,8 +611,7 @@ static void test_slow_to_go(void **state) {
 
 	(void)state;
 	net_init(&net);
-	odd_connect(&net,
-	            &(struct odd){.alpn = QUIC_ALPN, .max_datagram_frame_size = 65535, .max_ack_delay = 16000 * BASE_MS});
+	odd_connect(&net, &(struct odd){.max_ack_delay = 16000 * BASE_MS});
 	assert_true(net_run_until(&net, net_all_connected, BASE_SECOND));
 	quic_conn_shutdown(net.client[0].conn, QUIC_APP_DONE, "", net.now);
 	net_run(&net, 4 * BASE_SECOND);
@@ -629,8 +627,7 @@ static void test_slow_to_be_missed(void **state) {
 
 	(void)state;
 	net_init(&net);
-	odd_connect(&net,
-	            &(struct odd){.alpn = QUIC_ALPN, .max_datagram_frame_size = 65535, .max_ack_delay = 16000 * BASE_MS});
+	odd_connect(&net, &(struct odd){.max_ack_delay = 16000 * BASE_MS});
 	assert_true(net_run_until(&net, net_all_connected, BASE_SECOND));
 	net.latency_ns = 9 * BASE_SECOND;
 	net_run(&net, 120 * BASE_SECOND);
@@ -779,7 +776,7 @@ static void announce(struct net *net, uint8_t number, uint8_t first) {
 /* ngtcp2 has room for 16 IDs whose end was not acknowledged. With more of them, moving to another path and back again
  * would end the process. */
 static void test_too_many_connection_ids(void **state) {
-	const struct odd odd = {.alpn = QUIC_ALPN, .max_datagram_frame_size = 65535, .encrypt = forge};
+	const struct odd odd = {.encrypt = forge};
 	struct base_path before, path;
 	struct net net;
 
@@ -825,7 +822,7 @@ static int forge_tls(uint8_t *dest, const ngtcp2_crypto_aead *aead, const ngtcp2
 
 /* The TLS library would keep all of it, for each connection, with or without a hello. */
 static void test_long_tls_message(void **state) {
-	const struct odd odd = {.alpn = QUIC_ALPN, .max_datagram_frame_size = 65535, .encrypt = forge_tls};
+	const struct odd odd = {.encrypt = forge_tls};
 	struct net net;
 
 	(void)state;

@@ -1,6 +1,7 @@
 /* quic/tls_identity.c: a relay's certificate chain and private key. */
 #include "base/text.h"
 #include "quic/internal.h"
+#include "seal/datum.h"
 
 #include <gnutls/crypto.h>
 #include <gnutls/x509.h>
@@ -101,8 +102,8 @@ static void free_chain(gnutls_x509_crt_t *chain, unsigned count) {
 }
 
 static int import_key(struct slice pem, gnutls_x509_privkey_t *ret, char error[static QUIC_ERROR_BYTES]) {
-	gnutls_datum_t datum = {.data = NULL, .size = (unsigned)pem.len};
-	unsigned char *copy = malloc(pem.len + 1); /* GnuTLS's datum is not const */
+	unsigned char *copy = malloc(pem.len + 1); /* with a zero: GnuTLS reads the headers in it as text */
+	gnutls_datum_t datum = {.data = copy, .size = (unsigned)pem.len};
 	gnutls_x509_privkey_t key = NULL;
 	int code;
 
@@ -113,7 +114,6 @@ static int import_key(struct slice pem, gnutls_x509_privkey_t *ret, char error[s
 	if (pem.len > 0)
 		memcpy(copy, pem.data, pem.len);
 	copy[pem.len] = 0;
-	datum.data = copy;
 	code = gnutls_x509_privkey_import2(key, &datum, GNUTLS_X509_FMT_PEM, NULL, 0);
 	gnutls_memset(copy, 0, pem.len);
 	free(copy);
@@ -128,23 +128,16 @@ static int import_key(struct slice pem, gnutls_x509_privkey_t *ret, char error[s
 
 int quic_identity_from_pem(struct slice chain_pem, struct slice key_pem, struct quic_identity **ret,
                            char error[static QUIC_ERROR_BYTES]) {
-	gnutls_datum_t datum = {.size = (unsigned)chain_pem.len};
+	const gnutls_datum_t datum = seal_datum(chain_pem);
 	gnutls_x509_crt_t chain[CHAIN_MAX];
 	gnutls_x509_privkey_t key;
 	unsigned count = CHAIN_MAX;
-	unsigned char *copy;
 	int err;
 
 	if (chain_pem.len == 0)
 		return fail(error, "certificate file is empty", 0);
-	copy = malloc(chain_pem.len);
-	if (copy == NULL)
-		return fail(error, "certificate", GNUTLS_E_MEMORY_ERROR);
-	memcpy(copy, chain_pem.data, chain_pem.len);
-	datum.data = copy;
 	err = gnutls_x509_crt_list_import(chain, &count, &datum, GNUTLS_X509_FMT_PEM,
 	                                  GNUTLS_X509_CRT_LIST_IMPORT_FAIL_IF_EXCEED);
-	free(copy);
 	if (err < 0)
 		return fail(error, "certificate", err);
 	if (err == 0)

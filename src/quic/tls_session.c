@@ -1,8 +1,8 @@
 /* quic/tls_session.c: one GnuTLS session per connection, and what it thinks of the peer's certificate. */
 #include "base/text.h"
 #include "quic/internal.h"
+#include "seal/datum.h"
 
-#include <assert.h>
 #include <gnutls/x509.h>
 #include <ngtcp2/ngtcp2_crypto_gnutls.h>
 #include <string.h>
@@ -99,11 +99,8 @@ static int verify(gnutls_session_t session) {
 }
 
 static int set_alpn(struct quic_conn *conn, const char *name) {
-	unsigned char copy[64];
-	gnutls_datum_t alpn = {.data = copy, .size = (unsigned)strlen(name)};
+	const gnutls_datum_t alpn = seal_datum(slice_of_text(name));
 
-	assert(alpn.size <= sizeof(copy));
-	memcpy(copy, name, alpn.size); /* GnuTLS's datum is not const; it copies */
 	return gnutls_alpn_set_protocols(conn->tls, &alpn, 1, GNUTLS_ALPN_MANDATORY);
 }
 

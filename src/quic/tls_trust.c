@@ -2,6 +2,7 @@
  * authorities. */
 #include "base/text.h"
 #include "quic/internal.h"
+#include "seal/datum.h"
 
 #include <gnutls/x509.h>
 #include <stdlib.h>
@@ -91,28 +92,16 @@ static bool is_pem(struct slice bytes) {
 	return false;
 }
 
-static int import(struct slice bytes, gnutls_x509_crt_t **ret, unsigned *ret_count) {
-	gnutls_datum_t datum = {.size = (unsigned)bytes.len};
-	int code;
-
-	datum.data = malloc(bytes.len); /* GnuTLS's datum is not const */
-	if (datum.data == NULL)
-		return GNUTLS_E_MEMORY_ERROR;
-	memcpy(datum.data, bytes.data, bytes.len);
-	code = gnutls_x509_crt_list_import2(ret, ret_count, &datum,
-	                                    is_pem(bytes) ? GNUTLS_X509_FMT_PEM : GNUTLS_X509_FMT_DER, 0);
-	free(datum.data);
-	return code;
-}
-
 int quic_trust_add_certificate(struct quic_trust *trust, struct slice bytes, char error[static QUIC_ERROR_BYTES]) {
+	const gnutls_datum_t datum = seal_datum(bytes);
 	gnutls_x509_crt_t *list = NULL;
 	unsigned count = 0;
 	int code;
 
 	if (bytes.data == NULL || bytes.len == 0)
 		return fail(error, "certificate file is empty", 0);
-	code = import(bytes, &list, &count);
+	code = gnutls_x509_crt_list_import2(&list, &count, &datum,
+	                                    is_pem(bytes) ? GNUTLS_X509_FMT_PEM : GNUTLS_X509_FMT_DER, 0);
 	if (code < 0)
 		return fail(error, "certificate is neither PEM nor DER", code);
 	for (unsigned i = 0; i < count && code >= 0; i++)

@@ -1,9 +1,9 @@
 /* seal/gnutls.c: the backend that is always there. */
 #include "base/text.h"
+#include "seal/datum.h"
 #include "seal/internal.h"
 
 #include <gnutls/crypto.h>
-#include <gnutls/gnutls.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,14 +20,6 @@ static const struct {
 
 static int code_of(int code) {
 	return code == GNUTLS_E_MEMORY_ERROR ? BASE_E_NOMEM : BASE_E_TLS;
-}
-
-/* GnuTLS wants its key not const; `copy` is the caller's to wipe. */
-static gnutls_datum_t datum_of(enum seal_suite suite, const uint8_t *key, uint8_t copy[static SEAL_KEY_BYTES_MAX]) {
-	gnutls_datum_t datum = {.data = copy, .size = (unsigned)seal_key_bytes(suite)};
-
-	memcpy(copy, key, datum.size);
-	return datum;
 }
 
 /* --- packets --- */
@@ -64,17 +56,14 @@ static void key_free(struct seal_key *base) {
 static int key_new(const struct seal_backend *backend, enum seal_suite suite, const uint8_t *bytes,
                    struct seal_key **ret) {
 	struct gnutls_key *key = calloc(1, sizeof(*key));
-	uint8_t copy[SEAL_KEY_BYTES_MAX];
-	gnutls_datum_t datum;
+	const gnutls_datum_t datum = seal_datum(slice_of(bytes, seal_key_bytes(suite)));
 	int code;
 
 	(void)backend;
 	if (key == NULL)
 		return BASE_E_NOMEM;
 	key->key = (struct seal_key){.seal = key_seal, .open = key_open, .free = key_free};
-	datum = datum_of(suite, bytes, copy);
 	code = gnutls_aead_cipher_init(&key->handle, ciphers[suite].packet, &datum);
-	gnutls_memset(copy, 0, sizeof(copy));
 	if (code != 0) {
 		free(key);
 		return code_of(code);
@@ -123,8 +112,7 @@ static void mask_free(struct seal_mask *base) {
 static int mask_new(const struct seal_backend *backend, enum seal_suite suite, const uint8_t *bytes,
                     struct seal_mask **ret) {
 	struct gnutls_mask *mask = calloc(1, sizeof(*mask));
-	uint8_t copy[SEAL_KEY_BYTES_MAX];
-	gnutls_datum_t datum;
+	const gnutls_datum_t datum = seal_datum(slice_of(bytes, seal_key_bytes(suite)));
 	int code;
 
 	(void)backend;
@@ -132,9 +120,7 @@ static int mask_new(const struct seal_backend *backend, enum seal_suite suite, c
 		return BASE_E_NOMEM;
 	mask->mask.make = suite == SEAL_CHACHA20_POLY1305 ? mask_make_chacha20 : mask_make_aes;
 	mask->mask.free = mask_free;
-	datum = datum_of(suite, bytes, copy);
 	code = gnutls_cipher_init(&mask->handle, ciphers[suite].header, &datum, NULL);
-	gnutls_memset(copy, 0, sizeof(copy));
 	if (code != 0) {
 		free(mask);
 		return code_of(code);

@@ -161,12 +161,16 @@ void quic_path_from_ng(const ngtcp2_path *path, struct base_path *ret);
 /* tls_global.c: frees what GnuTLS allocated for us. */
 void quic_tls_free(void *memory);
 
-/* tls_identity.c, tls_trust.c */
+/* What all sessions with an identity, or with a trust, share: the certificates, and the versions and ciphers spoken. */
 struct quic_credentials {
 	gnutls_certificate_credentials_t certificates;
 	gnutls_priority_t priority;
 };
-extern const char quic_priority_client[], quic_priority_server[];
+/* tls_global.c: `end` is GNUTLS_SERVER or GNUTLS_CLIENT. 0 or BASE_E_NOMEM, and there is nothing to free. */
+int quic_credentials_init(struct quic_credentials *credentials, unsigned end);
+void quic_credentials_done(struct quic_credentials *credentials);
+
+/* tls_identity.c, tls_trust.c */
 const struct quic_credentials *quic_identity_credentials(const struct quic_identity *identity);
 /* A secret that stays the same as long as the private key does; `label` keeps uses apart. 0 or BASE_E_TLS. */
 int quic_identity_secret(const struct quic_identity *identity, const char *label,

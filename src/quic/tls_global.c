@@ -4,12 +4,11 @@
 #include <gnutls/crypto.h>
 #include <stdlib.h>
 
-/* TLS 1.3 only (RFC 9001 section 4.2); AES-128-GCM first because it costs least. */
+/* TLS 1.3 only (RFC 9001 section 4.2); AES-128-GCM first because it costs least. A server goes by its own order,
+ * not by the client's. */
 #define PRIORITY                                                                                         \
 	"NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+AES-128-GCM:+AES-256-GCM:+CHACHA20-POLY1305:-GROUP-ALL:" \
 	"+GROUP-X25519:+GROUP-SECP256R1:%DISABLE_TLS13_COMPAT_MODE"
-const char quic_priority_client[] = PRIORITY;
-const char quic_priority_server[] = PRIORITY ":%SERVER_PRECEDENCE";
 
 int quic_global_init(void) {
 	return gnutls_global_init() == 0 ? 0 : BASE_E_TLS;
@@ -17,6 +16,23 @@ int quic_global_init(void) {
 
 void quic_global_done(void) {
 	gnutls_global_deinit();
+}
+
+int quic_credentials_init(struct quic_credentials *credentials, unsigned end) {
+	const char *priority = end == GNUTLS_SERVER ? PRIORITY ":%SERVER_PRECEDENCE" : PRIORITY;
+
+	if (gnutls_certificate_allocate_credentials(&credentials->certificates) != 0)
+		return BASE_E_NOMEM;
+	if (gnutls_priority_init(&credentials->priority, priority, NULL) != 0) {
+		gnutls_certificate_free_credentials(credentials->certificates);
+		return BASE_E_NOMEM;
+	}
+	return 0;
+}
+
+void quic_credentials_done(struct quic_credentials *credentials) {
+	gnutls_certificate_free_credentials(credentials->certificates);
+	gnutls_priority_deinit(credentials->priority);
 }
 
 void quic_tls_free(void *memory) {

@@ -39,9 +39,8 @@ static struct quic_identity *identity_new(void) {
 	if (identity == NULL)
 		return NULL;
 	identity->refs = 1;
-	if (gnutls_certificate_allocate_credentials(&identity->credentials.certificates) != 0 ||
-	    gnutls_priority_init(&identity->credentials.priority, quic_priority_server, NULL) != 0) {
-		quic_identity_unref(identity);
+	if (quic_credentials_init(&identity->credentials, GNUTLS_SERVER) != 0) {
+		free(identity);
 		return NULL;
 	}
 	return identity;
@@ -130,7 +129,7 @@ int quic_identity_from_pem(struct slice chain_pem, struct slice key_pem, struct 
                            char error[static QUIC_ERROR_BYTES]) {
 	const gnutls_datum_t datum = seal_datum(chain_pem);
 	gnutls_x509_crt_t chain[CHAIN_MAX];
-	gnutls_x509_privkey_t key;
+	gnutls_x509_privkey_t key = NULL;
 	unsigned count = CHAIN_MAX;
 	int err;
 
@@ -223,12 +222,8 @@ struct quic_identity *quic_identity_ref(struct quic_identity *identity) {
 void quic_identity_unref(struct quic_identity *identity) {
 	if (identity == NULL || atomic_fetch_sub(&identity->refs, 1) > 1)
 		return;
-	if (identity->credentials.certificates != NULL)
-		gnutls_certificate_free_credentials(identity->credentials.certificates);
-	if (identity->credentials.priority != NULL)
-		gnutls_priority_deinit(identity->credentials.priority);
-	if (identity->key != NULL)
-		gnutls_x509_privkey_deinit(identity->key);
+	quic_credentials_done(&identity->credentials);
+	gnutls_x509_privkey_deinit(identity->key);
 	quic_tls_free(identity->der.data);
 	gnutls_memset(identity->secret, 0, sizeof(identity->secret));
 	free(identity);

@@ -24,9 +24,8 @@ struct quic_trust *quic_trust_new(void) {
 	if (trust == NULL)
 		return NULL;
 	trust->refs = 1;
-	if (gnutls_certificate_allocate_credentials(&trust->credentials.certificates) != 0 ||
-	    gnutls_priority_init(&trust->credentials.priority, quic_priority_client, NULL) != 0) {
-		quic_trust_unref(trust);
+	if (quic_credentials_init(&trust->credentials, GNUTLS_CLIENT) != 0) {
+		free(trust);
 		return NULL;
 	}
 	return trust;
@@ -40,10 +39,7 @@ struct quic_trust *quic_trust_ref(struct quic_trust *trust) {
 void quic_trust_unref(struct quic_trust *trust) {
 	if (trust == NULL || --trust->refs > 0)
 		return;
-	if (trust->credentials.certificates != NULL)
-		gnutls_certificate_free_credentials(trust->credentials.certificates);
-	if (trust->credentials.priority != NULL)
-		gnutls_priority_deinit(trust->credentials.priority);
+	quic_credentials_done(&trust->credentials);
 	free(trust->pins);
 	free(trust);
 }

@@ -43,6 +43,10 @@ bool base_addr_is_loopback(const struct base_addr *addr) {
 	return base_addr_same_prefix(addr, &v4, 8) || base_addr_same_prefix(addr, &v6, 128);
 }
 
+struct slice base_addr_network(const struct base_addr *addr) {
+	return slice_of(addr->ip, addr->family == BASE_FAMILY_V4 ? 4 : BASE_ADDR_NETWORK_BYTES_MAX);
+}
+
 /* The longest run of at least two zero groups, which RFC 5952 section 4.2 shortens to "::". */
 static void find_zero_run(const uint8_t ip[static 16], int *ret_start, int *ret_len) {
 	int start = -1, len = 0;

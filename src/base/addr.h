@@ -2,9 +2,7 @@
 #ifndef BASE_ADDR_H
 #define BASE_ADDR_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "base/slice.h"
 
 enum base_family { BASE_FAMILY_NONE = 0, BASE_FAMILY_V4 = 4, BASE_FAMILY_V6 = 6 };
 
@@ -33,6 +31,10 @@ bool base_addr_same_prefix(const struct base_addr *a, const struct base_addr *b,
 bool base_addr_is_link_local(const struct base_addr *addr);
 /* 127/8 (RFC 1122 section 3.2.1.3) and ::1 (RFC 4291 section 2.5.3). */
 bool base_addr_is_loopback(const struct base_addr *addr);
+/* The network of an address, for limits on what comes from one place: all of an IPv4 address, but of an IPv6 address
+ * only the /56, since a household has one to choose its addresses from. Borrowed from `addr`. */
+#define BASE_ADDR_NETWORK_BYTES_MAX 7
+struct slice base_addr_network(const struct base_addr *addr);
 
 /* "192.0.2.1:443", "[2001:db8::1]:443" (RFC 5952); "-" for no family. Returns `buf`. */
 const char *base_addr_text(const struct base_addr *addr, char buf[static BASE_ADDR_TEXT_BYTES]);

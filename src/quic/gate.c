@@ -120,7 +120,7 @@ bool quic_gate_answer(struct quic_gate *gate, enum quic_share share, size_t per_
 /* A token bucket as in relay/limiter.c. */
 bool quic_gate_handshake(struct quic_gate *gate, const struct quic_server_limits *limits,
                          const struct base_addr *remote, bool proven, uint64_t now) {
-	size_t bucket = base_siphash13(gate->seed, quic_source_key(remote)) % QUIC_HANDSHAKE_BUCKETS;
+	size_t bucket = base_siphash13(gate->seed, base_addr_network(remote)) % QUIC_HANDSHAKE_BUCKETS;
 	size_t count = limits->per_address_max > HANDSHAKES_MIN ? limits->per_address_max : HANDSHAKES_MIN;
 	_Atomic(uint64_t) *full_at = &gate->handshakes[proven][bucket];
 	uint64_t seen = atomic_load(full_at), cost = HANDSHAKES_NS / count, start;

@@ -300,8 +300,7 @@ bool quic_gate_answer(struct quic_gate *gate, enum quic_share share, size_t per_
 bool quic_gate_handshake(struct quic_gate *gate, const struct quic_server_limits *limits,
                          const struct base_addr *remote, bool proven, uint64_t now);
 
-/* source.c: connections by the network they came from first. */
-struct slice quic_source_key(const struct base_addr *addr);
+/* source.c: connections by the network they came from first (base_addr_network). */
 size_t quic_source_count(const struct base_map *sources, const struct base_addr *addr);
 /* Counts one more; NULL when memory is out. */
 struct quic_source *quic_source_enter(struct base_map *sources, const struct base_addr *addr);

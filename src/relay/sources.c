@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define V6_BYTES 7
-
 struct relay_sources {
 	uint64_t seed[2];
 	_Atomic(uint64_t) full_at[RELAY_SOURCES];
@@ -27,8 +25,8 @@ void relay_sources_free(struct relay_sources *sources) {
 
 bool relay_sources_take(struct relay_sources *sources, const struct base_addr *remote, const struct relay_rate *rate,
                         uint64_t amount, uint64_t now) {
-	struct slice key = slice_of(remote->ip, remote->family == BASE_FAMILY_V4 ? 4 : V6_BYTES);
-	_Atomic(uint64_t) *place = &sources->full_at[base_siphash13(sources->seed, key) % RELAY_SOURCES];
+	uint64_t hash = base_siphash13(sources->seed, base_addr_network(remote));
+	_Atomic(uint64_t) *place = &sources->full_at[hash % RELAY_SOURCES];
 	uint64_t seen = atomic_load_explicit(place, memory_order_relaxed);
 	struct relay_bucket bucket;
 

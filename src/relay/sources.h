@@ -1,5 +1,4 @@
-/* relay/sources.h: how often each network has joined a room lately. An IPv6 host has a whole network to choose
- * addresses from, so a /56 counts as one, as in quic/source.c.
+/* relay/sources.h: how often each network (base_addr_network) has joined a room lately.
  *
  * Cores share it (relay/shared.h): whoever comes from one place is counted in all shards together. It takes no lock
  * and stores no address: a keyed hash picks one of a fixed number of buckets. Two networks that meet in one share its

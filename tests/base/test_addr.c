@@ -155,6 +155,15 @@ static void test_kinds(void **state) {
 	assert_int_equal(base_addr_ip_bytes(&none), 0);
 }
 
+static void test_network(void **state) {
+	struct base_addr v4 = {.family = BASE_FAMILY_V4, .ip = {192, 0, 2, 7}, .port = 1};
+	struct base_addr v6 = {.family = BASE_FAMILY_V6, .ip = {0x20, 1, 0x0d, 0xb8, 0, 5, 6, 7, 8}, .port = 1};
+
+	(void)state;
+	assert_true(slice_equal(base_addr_network(&v4), slice_of((uint8_t[]){192, 0, 2, 7}, 4)));
+	assert_true(slice_equal(base_addr_network(&v6), slice_of((uint8_t[]){0x20, 1, 0x0d, 0xb8, 0, 5, 6}, 7)));
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parse_and_print),
@@ -162,6 +171,7 @@ int main(void) {
 		cmocka_unit_test(test_equal),
 		cmocka_unit_test(test_same_prefix),
 		cmocka_unit_test(test_kinds),
+		cmocka_unit_test(test_network),
 	};
 
 	return cmocka_run_group_tests_name("base/addr", tests, NULL, NULL);

@@ -16,6 +16,7 @@
  * sees its Initial twice. */
 #define INITIAL_RTT (100 * BASE_MS)
 #define CONNECTION_IDS 4
+#define DATAGRAM_FRAME_MAX 65535 /* says: whatever fits a packet (RFC 9221 section 3) */
 #define SETTLE_WAIT_MIN (50 * BASE_MS)
 #define SETTLE_RTTS 3
 #define PROBE_FIRST 1406
@@ -60,7 +61,7 @@ void quic_settings_to_ng(const struct quic_settings *settings, uint64_t now, ngt
 	ngtcp2_transport_params_default(ret_params);
 	ret_params->max_idle_timeout = idle_timeout(settings);
 	ret_params->max_ack_delay = QUIC_MAX_ACK_DELAY_NS;
-	ret_params->max_datagram_frame_size = 65535;
+	ret_params->max_datagram_frame_size = DATAGRAM_FRAME_MAX;
 	ret_params->initial_max_data = QUIC_STREAM_WINDOW;
 	ret_params->initial_max_stream_data_bidi_local = QUIC_STREAM_WINDOW;
 	ret_params->initial_max_stream_data_bidi_remote = QUIC_STREAM_WINDOW;
@@ -554,10 +555,10 @@ bool quic_conn_is_finished(const struct quic_conn *conn) {
 size_t quic_conn_peer_datagram_max(const struct quic_conn *conn) {
 	const ngtcp2_transport_params *params = ngtcp2_conn_get_remote_transport_params(conn->ng);
 	uint64_t max = params != NULL ? params->max_datagram_frame_size : 0;
-	size_t overhead = max > 16383 ? 5 : 3;
+	size_t overhead = max > 16383 ? 5 : 3; /* its length may take four bytes, or only two */
 
-	if (max > 65535)
-		max = 65535;
+	if (max > DATAGRAM_FRAME_MAX)
+		max = DATAGRAM_FRAME_MAX;
 	return max > overhead ? (size_t)max - overhead : 0;
 }
 
@@ -567,8 +568,7 @@ size_t quic_conn_datagram_budget(const struct quic_conn *conn) {
 	if (!conn->handshake_done || conn->phase != QUIC_PHASE_OPEN)
 		return 0;
 	payload = ngtcp2_conn_get_path_max_tx_udp_payload_size(conn->ng);
-	/* First byte, connection ID, longest packet number, frame type and length, AEAD tag. */
-	overhead = 1 + ngtcp2_conn_get_dcid(conn->ng)->datalen + 4 + 3 + 16;
+	overhead = QUIC_DATAGRAM_OVERHEAD(ngtcp2_conn_get_dcid(conn->ng)->datalen);
 	peer_max = quic_conn_peer_datagram_max(conn);
 	return payload - overhead < peer_max ? payload - overhead : peer_max;
 }

@@ -121,14 +121,22 @@ void quic_server_handshake_done(struct quic_server *server, struct quic_conn *co
 	leave_half_open(server, conn);
 }
 
+/* A random one that leads to this shard. */
+static ngtcp2_cid random_cid(const struct quic_server *server) {
+	ngtcp2_cid cid = {.datalen = QUIC_CID_BYTES};
+
+	quic_random(cid.data, cid.datalen);
+	cid.data[0] = base_steer_byte(server->options.shard, server->options.shards, cid.data[0]);
+	return cid;
+}
+
 int quic_server_new_cid(struct quic_server *server, struct quic_conn *conn, const struct base_addr *local,
                         ngtcp2_cid *ret, uint8_t ret_token[static NGTCP2_STATELESS_RESET_TOKENLEN]) {
-	ngtcp2_cid cid = {.datalen = QUIC_CID_BYTES};
+	ngtcp2_cid cid;
 	int err = BASE_E_EXISTS;
 
 	for (int i = 0; i < CID_TRIES && err == BASE_E_EXISTS; i++) {
-		quic_random(cid.data, cid.datalen);
-		cid.data[0] = base_steer_byte(server->options.shard, server->options.shards, cid.data[0]);
+		cid = random_cid(server);
 		err = quic_cid_add(&server->cids, conn, slice_of(cid.data, cid.datalen));
 	}
 	if (err == 0)
@@ -224,10 +232,8 @@ static struct quic_conn *new_conn(struct quic_server *server, const struct arriv
 
 /* The client's next packet goes to the ID that the Retry gives it, so that must lead here too. */
 static void send_retry(struct quic_server *server, const struct arrival *arrival) {
-	ngtcp2_cid scid = {.datalen = QUIC_CID_BYTES};
+	ngtcp2_cid scid = random_cid(server);
 
-	quic_random(scid.data, scid.datalen);
-	scid.data[0] = base_steer_byte(server->options.shard, server->options.shards, scid.data[0]);
 	quic_stateless_retry(&server->stateless, &server->counters, arrival->path, &arrival->hd, &scid, server->now);
 }
 

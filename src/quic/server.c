@@ -27,13 +27,21 @@ struct quic_server {
 	struct quic_stateless stateless;
 };
 
-static size_t or_default(size_t value, size_t fallback) {
-	return value != 0 ? value : fallback;
+static void set_default(size_t *limit, size_t value) {
+	if (*limit == 0)
+		*limit = value;
+}
+
+static void set_default_limits(struct quic_server_limits *limits) {
+	set_default(&limits->connections_max, CONNECTIONS_DEFAULT);
+	set_default(&limits->per_address_max, PER_ADDRESS_DEFAULT);
+	set_default(&limits->half_open_max, HALF_OPEN_DEFAULT);
+	set_default(&limits->retry_above, RETRY_ABOVE_DEFAULT);
+	set_default(&limits->stateless_per_second, STATELESS_DEFAULT);
 }
 
 int quic_server_new(const struct quic_server_options *options, struct quic_server **ret) {
 	struct quic_server *server = calloc(1, sizeof(*server));
-	struct quic_server_limits *limits;
 	uint64_t seed[2];
 	int err;
 
@@ -47,12 +55,7 @@ int quic_server_new(const struct quic_server_options *options, struct quic_serve
 	server->options.identity = quic_identity_ref(options->identity);
 	server->options.shards = options->shards != 0 ? options->shards : 1;
 	assert(server->options.shards <= BASE_SHARDS_MAX && options->shard < server->options.shards);
-	limits = &server->options.limits;
-	limits->connections_max = or_default(limits->connections_max, CONNECTIONS_DEFAULT);
-	limits->per_address_max = or_default(limits->per_address_max, PER_ADDRESS_DEFAULT);
-	limits->half_open_max = or_default(limits->half_open_max, HALF_OPEN_DEFAULT);
-	limits->retry_above = or_default(limits->retry_above, RETRY_ABOVE_DEFAULT);
-	limits->stateless_per_second = or_default(limits->stateless_per_second, STATELESS_DEFAULT);
+	set_default_limits(&server->options.limits);
 	server->own_gate = options->gate == NULL ? quic_gate_new() : NULL;
 	server->gate = options->gate != NULL ? options->gate : server->own_gate;
 	quic_random((uint8_t *)seed, sizeof(seed));
@@ -60,9 +63,10 @@ int quic_server_new(const struct quic_server_options *options, struct quic_serve
 	if (err == 0 && server->gate == NULL)
 		err = BASE_E_NOMEM;
 	if (err == 0) /* so that setting a timer never fails */
-		err = base_heap_reserve(&server->timers, limits->connections_max);
+		err = base_heap_reserve(&server->timers, server->options.limits.connections_max);
 	if (err == 0)
-		err = quic_stateless_init(&server->stateless, options->identity, server->gate, limits->stateless_per_second);
+		err = quic_stateless_init(&server->stateless, options->identity, server->gate,
+		                          server->options.limits.stateless_per_second);
 	if (err != 0) {
 		quic_server_free(server);
 		return err;
@@ -299,10 +303,20 @@ static bool begin(struct quic_server *server, const struct arrival *arrival) {
 	return quic_gate_begin(server->gate, max);
 }
 
+/* Whether a place among all connections, and among those of its network, was taken; refuses it otherwise. */
+static bool enter(struct quic_server *server, struct arrival *arrival) {
+	int result = quic_gate_enter(server->gate, &server->options.limits, &arrival->path->remote, &arrival->source);
+
+	if (result == BASE_E_FULL)
+		refuse(server, arrival, NGTCP2_CONNECTION_REFUSED, &server->counters.refused_full);
+	else if (result == BASE_E_DENIED)
+		refuse(server, arrival, NGTCP2_CONNECTION_REFUSED, &server->counters.refused_address);
+	return result == 0;
+}
+
 static void consider(struct quic_server *server, struct arrival *arrival) {
 	const struct quic_server_limits *limits = &server->options.limits;
 	bool begun, proven, in_time;
-	int result;
 
 	if (quic_gate_is_full(server->gate, limits)) {
 		refuse(server, arrival, NGTCP2_CONNECTION_REFUSED, &server->counters.refused_full);
@@ -330,13 +344,9 @@ static void consider(struct quic_server *server, struct arrival *arrival) {
 	}
 	/* Asked late, so that nobody fills another's share: what comes without a token is bounded by `retry_above`, and
 	 * gets none of the last places. */
-	result = quic_gate_enter(server->gate, limits, &arrival->path->remote, &arrival->source);
-	if (result != 0) {
+	if (!enter(server, arrival)) {
 		if (begun)
 			quic_gate_end(server->gate);
-		if (result != BASE_E_NOMEM)
-			refuse(server, arrival, NGTCP2_CONNECTION_REFUSED,
-			       result == BASE_E_FULL ? &server->counters.refused_full : &server->counters.refused_address);
 		return;
 	}
 	if (!begun)

@@ -58,7 +58,8 @@ int quic_server_write(struct quic_server *server, uint8_t *buf, size_t cap, stru
 uint64_t quic_server_deadline(const struct quic_server *server);
 void quic_server_tick(struct quic_server *server, uint64_t now);
 
-/* Says that this connection's source has datagrams (or its control stream bytes): it takes part in the next writes. */
+/* Says that this connection's `next` has datagrams: it takes part in the next writes. For control stream bytes and a
+ * shutdown nobody need say so. */
 void quic_server_wake(struct quic_server *server, struct quic_conn *conn);
 
 /* New connections use the new certificate and, for stateless reset, its key; existing ones go on. The server takes a

@@ -17,12 +17,8 @@ struct relay_shard {
 /* --- what the core asks of a connection --- */
 
 static int transport_control_send(void *user, void *conn, struct slice bytes) {
-	struct relay_shard *shard = user;
-	int result = quic_conn_control_send(conn, bytes);
-
-	if (result == 0)
-		quic_server_wake(shard->server, conn);
-	return result;
+	(void)user;
+	return quic_conn_control_send(conn, bytes);
 }
 
 static bool transport_control_flushed(void *user, void *conn) {
@@ -31,10 +27,8 @@ static bool transport_control_flushed(void *user, void *conn) {
 }
 
 static void transport_close(void *user, void *conn, enum quic_app_code code, const char *text, uint64_t now) {
-	struct relay_shard *shard = user;
-
+	(void)user;
 	quic_conn_shutdown(conn, code, text, now);
-	quic_server_wake(shard->server, conn);
 }
 
 static size_t transport_budget(void *user, void *conn) {

@@ -8,7 +8,6 @@
 #include "relay/internal.h"
 
 #include "obs/frame_event.h"
-#include "proto/overlay.h"
 
 #include <assert.h>
 #include <string.h>
@@ -57,13 +56,12 @@ struct queue_frame *relay_egress_frame(struct relay_peer *source, const struct r
 static void log_skip(const struct relay_peer *target, const struct queue_frame *frame, enum obs_drop drop,
                      size_t budget, uint64_t now) {
 	struct slice bytes = queue_frame_bytes(frame);
-	size_t around = PROTO_OVERLAY_HEADER_BYTES + (target->room->sealed ? PROTO_SEALED_BYTES : 0);
 	struct obs_frame_event event = {
 	    .room = target->room->code,
 	    .room_number = target->room->number,
 	    .peer = frame->source_peer,
 	    .target_peer = target->id,
-	    .frame = slice_of(bytes.data + PROTO_OVERLAY_HEADER_BYTES, bytes.len - around),
+	    .frame = relay_room_frame(target->room, bytes),
 	    .direction = OBS_DIR_RELAY,
 	    .action = OBS_DROPPED,
 	    .reason = obs_drop_name(drop),

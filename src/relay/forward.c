@@ -53,9 +53,10 @@ static int decode(const struct ingress *in, struct slice *ret_frame, uint32_t *r
 	return 0;
 }
 
-/* Bytes of a datagram that are not its frame's. Budgets are longer. */
-static size_t around(const struct relay_room *room) {
-	return PROTO_OVERLAY_HEADER_BYTES + (room->sealed ? PROTO_SEALED_BYTES : 0);
+struct slice relay_room_frame(const struct relay_room *room, struct slice datagram) {
+	size_t around = PROTO_OVERLAY_HEADER_BYTES + (room->sealed ? PROTO_SEALED_BYTES : 0);
+
+	return slice_of(datagram.data + PROTO_OVERLAY_HEADER_BYTES, datagram.len - around);
 }
 
 /* The datagram as the peer's own: within the budget it announced, well-formed, under its own id. */
@@ -64,8 +65,7 @@ static int check_datagram(struct ingress *in) {
 
 	if (in->datagram.len > in->peer->hello.budget) {
 		in->budget = in->peer->hello.budget;
-		/* For the log only, which reads addresses where they would be. */
-		in->frame = slice_of(in->datagram.data + PROTO_OVERLAY_HEADER_BYTES, in->datagram.len - around(in->room));
+		in->frame = relay_room_frame(in->room, in->datagram); /* for the log: a budget is longer than any header */
 		return OBS_DROP_DATAGRAM_BUDGET;
 	}
 	if (decode(in, &in->frame, &source) != 0 || source != in->peer->id)

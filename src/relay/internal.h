@@ -188,6 +188,10 @@ void relay_notify_lan(struct relay_peer *gateway);
 /* False when the message could not be queued: there is nothing to wait for. */
 bool relay_notify_end(struct relay_peer *peer, const struct relay_end *end);
 
+/* forward.c: the frame in a datagram of this room, for the log: of a sealed one only the Ethernet header and the length
+ * are right. The datagram must be longer than all headers together. */
+struct slice relay_room_frame(const struct relay_room *room, struct slice datagram);
+
 /* egress.c */
 /* A pool frame with the datagram's bytes and one reference, or NULL: no buffer for this peer, its room or `target`,
  * which is NULL when it goes to more than one. */

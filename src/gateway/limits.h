@@ -39,8 +39,6 @@
 /* Of the LAN interface and those upon it, directly or not: a bond, a bridge, its VLANs. */
 #define GATEWAY_STOREYS_MAX 32
 
-/* Switches forget a MAC after 300 s (IEEE 802.1Q-2022 table 8-6); one lost refresh must not matter. */
-#define GATEWAY_CAM_REFRESH_SECONDS 60
 /* Newcomers of which the LAN is told in a time. More than most relays let into a room, and few beside the 8000
  * addresses and more that switches remember for 300 s: a relay that makes up newcomers must not push the LAN's own out.
  */

@@ -4,6 +4,7 @@
 
 static const struct cli_option options[] = {
     LINK_SETUP_OPTIONS("the wired LAN interface to bridge", NULL, LINK_SETUP_STATE_DIRECTORY "/gateway-identity.json"),
+    /* Switches forget a MAC after 300 s (IEEE 802.1Q-2022 table 8-6); one lost refresh must not matter. */
     {.name = "cam-refresh",
      .kind = CLI_NUMBER,
      .value = "SECONDS",

@@ -517,26 +517,6 @@ static void test_free_in_event(void **state) {
 	net_done(&net);
 }
 
-/* Keys change under way without a packet lost. */
-static void test_key_update(void **state) {
-	struct net net;
-
-	(void)state;
-	connect_one(&net);
-	net_run(&net, BASE_SECOND);
-	for (int round = 1; round <= 3; round++) {
-		net_say(&net.client[0], 10); /* the next keys are made ready at the first packet after a pause */
-		net_run(&net, BASE_SECOND);
-		assert_int_equal(ngtcp2_conn_initiate_key_update(net.client[0].conn->ng, net.now), 0);
-		net_send(&net.client[0], 100, 1000);
-		net_send(&net.at_server[0], 100, 1000);
-		net_run(&net, 2 * BASE_SECOND);
-		assert_int_equal(net.at_server[0].heard, 100 * round);
-		assert_int_equal(net.client[0].heard, 100 * round);
-	}
-	net_done(&net);
-}
-
 static bool server_heard_one(const struct net *net) {
 	return net->at_server[0].heard == 1;
 }
@@ -589,7 +569,6 @@ int main(void) {
 	    cmocka_unit_test(test_migration),
 	    cmocka_unit_test(test_free_any_time),
 	    cmocka_unit_test(test_free_in_event),
-	    cmocka_unit_test(test_key_update),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

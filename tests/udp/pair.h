@@ -78,6 +78,12 @@ static inline void receive(struct udp_socket *from, struct inbox *inbox, size_t 
 	assert_int_equal(inbox->count, expected);
 }
 
+/* No two datagrams of `segment` bytes that follow each other in it are the same. */
+static inline void fill_payload(uint8_t *payload, size_t len, size_t segment) {
+	for (size_t i = 0; i < len; i++)
+		payload[i] = (uint8_t)(i * 7 + i / segment);
+}
+
 static inline struct udp_burst burst_to(struct base_addr remote, const uint8_t *data, size_t len, size_t segment) {
 	return (struct udp_burst){.path.remote = remote, .segment = segment, .bytes = slice_of(data, len)};
 }

@@ -67,8 +67,7 @@ static int set_up(void **state) {
 	memset(&fault, 0, sizeof(fault));
 	fault.budget = -1;
 	fault.full_errno = EAGAIN;
-	for (size_t i = 0; i < sizeof(payload); i++)
-		payload[i] = (uint8_t)(i * 7 + i / 1000);
+	fill_payload(payload, sizeof(payload), 1000);
 	sender = open_at("127.0.0.1", false, false);
 	receiver = open_at("127.0.0.1", false, false);
 	return udp_features(sender).gso ? 0 : -1;

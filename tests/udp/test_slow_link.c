@@ -102,8 +102,7 @@ int main(void) {
 	    cmocka_unit_test(test_above_mtu),
 	};
 
-	for (size_t i = 0; i < sizeof(payload); i++)
-		payload[i] = (uint8_t)(i * 7 + i / SEGMENT);
+	fill_payload(payload, sizeof(payload), SEGMENT);
 	if (unshare(CLONE_NEWNET) != 0 ||
 	    system("{ ip link set lo mtu 1500 up && tc qdisc add dev lo root tbf rate 100mbit burst 64k limit 20000000; } "
 	           ">/dev/null 2>&1") != 0)

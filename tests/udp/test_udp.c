@@ -3,11 +3,6 @@
 static struct inbox inbox;
 static uint8_t payload[64 * 1200];
 
-static void fill_payload(void) {
-	for (size_t i = 0; i < sizeof(payload); i++)
-		payload[i] = (uint8_t)(i * 7 + i / 1200);
-}
-
 struct family_case {
 	const char *server, *client, *target;
 };
@@ -234,6 +229,6 @@ int main(void) {
 	    cmocka_unit_test(test_port_is_taken),
 	};
 
-	fill_payload();
+	fill_payload(payload, sizeof(payload), 1200);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,7 +2,6 @@
  * sendmmsg takes up to UDP_TX_BURSTS_MAX of them. */
 #include "udp/socket_linux.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -79,8 +78,7 @@ static unsigned fill(struct udp_socket *self, const struct progress *progress) {
 		const struct udp_burst *burst = &progress->bursts[i];
 		bool whole = self->features.gso && i != progress->singly;
 
-		assert(burst->segment > 0 && burst->bytes.len > 0 && burst->bytes.len <= UDP_BURST_BYTES_MAX &&
-		       burst->bytes.len <= UDP_BURST_SEGMENTS_MAX * burst->segment);
+		udp_assert_burst(burst);
 		while (offset < burst->bytes.len && filled < UDP_TX_BURSTS_MAX) {
 			size_t len = burst->bytes.len - offset;
 
@@ -138,13 +136,14 @@ static bool on_refused(struct udp_socket *self, struct progress *progress, int c
 }
 
 size_t udp_send(struct udp_socket *self, const struct udp_burst *bursts, size_t count) {
-	struct progress progress = {.bursts = bursts, .count = count, .singly = SIZE_MAX};
 	struct udp_tx *tx = &self->tx;
+	struct progress progress = {
+	    .bursts = bursts,
+	    .count = count,
+	    .offset = udp_resume_take(&tx->resume, bursts, count),
+	    .singly = SIZE_MAX,
+	};
 
-	if (count > 0 && tx->resume_data == bursts[0].bytes.data && tx->resume_offset < bursts[0].bytes.len)
-		progress.offset = tx->resume_offset;
-	tx->resume_data = NULL;
-	tx->resume_offset = 0;
 	while (progress.burst < count) {
 		unsigned filled = fill(self, &progress);
 		int sent = sendmmsg(self->fd, tx->messages, filled, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -152,8 +151,7 @@ size_t udp_send(struct udp_socket *self, const struct udp_burst *bursts, size_t 
 		if (sent > 0) {
 			on_sent(self, &progress, sent);
 		} else if (!on_refused(self, &progress, errno)) {
-			tx->resume_data = bursts[progress.burst].bytes.data;
-			tx->resume_offset = progress.offset;
+			tx->resume = (struct udp_resume){bursts[progress.burst].bytes.data, progress.offset};
 			break;
 		}
 	}

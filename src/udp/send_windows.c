@@ -1,7 +1,6 @@
 /* udp/send_windows.c: a burst is one WSASendMsg with a segment size where the system cuts, else one a datagram. */
 #include "udp/socket_windows.h"
 
-#include <assert.h>
 #include <string.h>
 
 enum outcome { SENT, FULL, REFUSED };
@@ -99,8 +98,7 @@ static bool send_singly(struct udp_socket *self, const struct udp_burst *burst, 
 }
 
 static bool send_burst(struct udp_socket *self, const struct udp_burst *burst, size_t *offset) {
-	assert(burst->segment > 0 && burst->bytes.len > 0 && burst->bytes.len <= UDP_BURST_BYTES_MAX &&
-	       burst->bytes.len <= UDP_BURST_SEGMENTS_MAX * burst->segment);
+	udp_assert_burst(burst);
 	if (*offset == 0 && self->features.gso && burst->bytes.len > burst->segment) {
 		enum outcome outcome = send_one(self, burst, burst->bytes);
 
@@ -111,17 +109,13 @@ static bool send_burst(struct udp_socket *self, const struct udp_burst *burst, s
 }
 
 size_t udp_send(struct udp_socket *self, const struct udp_burst *bursts, size_t count) {
-	size_t offset = 0, taken = 0;
+	size_t offset = udp_resume_take(&self->resume, bursts, count), taken = 0;
 	bool full = false;
 
-	if (count > 0 && self->resume_data == bursts[0].bytes.data && self->resume_offset < bursts[0].bytes.len)
-		offset = self->resume_offset;
-	self->resume_data = NULL;
 	while (taken < count && !full) {
 		full = !send_burst(self, &bursts[taken], &offset);
 		if (full) {
-			self->resume_data = bursts[taken].bytes.data;
-			self->resume_offset = offset;
+			self->resume = (struct udp_resume){bursts[taken].bytes.data, offset};
 		} else {
 			taken++;
 			offset = 0;

@@ -3,15 +3,10 @@
 #ifndef UDP_SOCKET_LINUX_H
 #define UDP_SOCKET_LINUX_H
 
-#include "udp/addr_posix.h"
-#include "udp/udp.h"
+#include "udp/internal.h"
 
 #include <netinet/udp.h>
 #include <sys/uio.h>
-
-/* A coalesced chunk is at most 64 KiB. Without GRO a slot holds one datagram: no path we know has an MTU above 9216. */
-#define UDP_GRO_SLOT_BYTES 65536
-#define UDP_SLOT_BYTES 9216
 
 /* Packet info of both families, traffic class and segment size. */
 union udp_control {
@@ -35,9 +30,7 @@ struct udp_tx {
 	struct iovec slices[UDP_TX_BURSTS_MAX];
 	union udp_sockaddr names[UDP_TX_BURSTS_MAX];
 	union udp_control controls[UDP_TX_BURSTS_MAX];
-	/* The burst in which the buffer ran full while its datagrams were sent singly, and how much of it is gone. */
-	const uint8_t *resume_data;
-	size_t resume_offset;
+	struct udp_resume resume;
 };
 
 struct udp_socket {

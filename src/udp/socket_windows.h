@@ -2,8 +2,7 @@
 #ifndef UDP_SOCKET_WINDOWS_H
 #define UDP_SOCKET_WINDOWS_H
 
-#include "udp/addr_posix.h"
-#include "udp/udp.h"
+#include "udp/internal.h"
 
 #include <mswsock.h>
 #include <winsock2.h>
@@ -26,10 +25,6 @@
 #define UDP_CONTROL_SPACE(len) \
 	(sizeof(WSACMSGHDR) + ((len) + UDP_CONTROL_ALIGNMENT - 1) / UDP_CONTROL_ALIGNMENT * UDP_CONTROL_ALIGNMENT)
 
-/* A coalesced chunk is at most 64 KiB. Without URO a slot holds one datagram: no path we know has an MTU above 9216. */
-#define UDP_URO_SLOT_BYTES 65536
-#define UDP_SLOT_BYTES 9216
-
 /* Packet info of both families, ECN and segment size. */
 union udp_control {
 	WSACMSGHDR align;
@@ -50,9 +45,7 @@ struct udp_socket {
 	LPFN_WSARECVMSG receive; /* WSARecvMsg */
 	size_t slot_bytes;
 	uint8_t *slots;
-	/* The burst in which the buffer ran full while its datagrams were sent singly, and how much of it is gone. */
-	const uint8_t *resume_data;
-	size_t resume_offset;
+	struct udp_resume resume;
 };
 
 /* Which changes of the socket set the event: those to read, and room to write while it is wanted. */

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define BUFFER_BYTES_DEFAULT (4 << 20) /* some 30 ms at 1 Gbit/s, what a busy loop turn may take */
-
 static int map_errno(int code) {
 	switch (code) {
 	case EACCES:
@@ -85,7 +83,7 @@ static int open_descriptor(struct udp_socket *self, const struct base_addr *loca
 	self->fd = socket(self->domain, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_UDP);
 	if (self->fd < 0)
 		return map_errno(errno);
-	set_buffers(self, options->buffer_bytes > 0 ? options->buffer_bytes : BUFFER_BYTES_DEFAULT);
+	set_buffers(self, options->buffer_bytes > 0 ? options->buffer_bytes : UDP_BUFFER_BYTES_DEFAULT);
 	if (options->reuse_port && !set_int(self->fd, SOL_SOCKET, SO_REUSEPORT, 1))
 		return map_errno(errno);
 	if (self->domain == AF_INET6 && !set_int(self->fd, IPPROTO_IPV6, IPV6_V6ONLY, !self->local_is_wildcard))
@@ -102,7 +100,7 @@ static int open_descriptor(struct udp_socket *self, const struct base_addr *loca
 }
 
 static int allocate_slots(struct udp_rx *rx, bool gro) {
-	size_t slot_bytes = gro ? UDP_GRO_SLOT_BYTES : UDP_SLOT_BYTES;
+	size_t slot_bytes = gro ? UDP_CHUNK_SLOT_BYTES : UDP_SLOT_BYTES;
 
 	/* Pages nobody wrote to cost nothing: an idle socket stays small. */
 	rx->bytes = malloc(UDP_RX_CHUNKS_MAX * slot_bytes);

@@ -8,8 +8,6 @@
 
 #include <windows.h>
 
-#define BUFFER_BYTES_DEFAULT (4 << 20) /* some 30 ms at 1 Gbit/s, what a busy loop turn may take */
-
 static int map_error(int code) {
 	switch (code) {
 	case WSAEACCES:
@@ -77,7 +75,7 @@ static void probe_offload(struct udp_socket *self) {
 	int len = sizeof(segment);
 
 	self->features.gso = getsockopt(self->socket, IPPROTO_UDP, UDP_SEND_MSG_SIZE, (char *)&segment, &len) == 0;
-	self->features.gro = set_dword(self->socket, IPPROTO_UDP, UDP_RECV_MAX_COALESCED_SIZE, UDP_URO_SLOT_BYTES - 1);
+	self->features.gro = set_dword(self->socket, IPPROTO_UDP, UDP_RECV_MAX_COALESCED_SIZE, UDP_CHUNK_SLOT_BYTES - 1);
 }
 
 bool udp_select_events(struct udp_socket *self, bool wants_room) {
@@ -86,7 +84,7 @@ bool udp_select_events(struct udp_socket *self, bool wants_room) {
 }
 
 static int open_descriptor(struct udp_socket *self, const struct base_addr *local, const struct udp_options *options) {
-	size_t bytes = options->buffer_bytes > 0 ? options->buffer_bytes : BUFFER_BYTES_DEFAULT;
+	size_t bytes = options->buffer_bytes > 0 ? options->buffer_bytes : UDP_BUFFER_BYTES_DEFAULT;
 	DWORD size = bytes > INT_MAX ? INT_MAX : (DWORD)bytes;
 	union udp_sockaddr name;
 	int name_len = sizeof(name);
@@ -149,7 +147,7 @@ int udp_open(const struct udp_options *options, struct udp_socket **ret) {
 	if (err == 0)
 		err = open_any(self, options);
 	if (err == 0) {
-		self->slot_bytes = self->features.gro ? UDP_URO_SLOT_BYTES : UDP_SLOT_BYTES;
+		self->slot_bytes = self->features.gro ? UDP_CHUNK_SLOT_BYTES : UDP_SLOT_BYTES;
 		self->slots = malloc(UDP_RX_CHUNKS_MAX * self->slot_bytes);
 		err = self->slots != NULL ? 0 : BASE_E_NOMEM;
 	}

@@ -14,6 +14,9 @@
 #define ARENA_BYTES ((size_t)4 * UDP_BURST_BYTES_MAX)
 #define TICK_NS BASE_SECOND
 
+_Static_assert(QUIC_BURST_BYTES <= UDP_BURST_BYTES_MAX && QUIC_BURST_SEGMENTS_MAX <= UDP_BURST_SEGMENTS_MAX,
+               "a burst is too long for the socket");
+
 struct link_driver {
 	struct link_driver_options options;
 	struct link_transport *transport;

@@ -24,7 +24,9 @@ struct seal_backend;
 #define QUIC_ALPN "lanparty/1"
 #define QUIC_CID_BYTES 8
 #define QUIC_CONTROL_SEND_MAX (256 * 1024) /* unacknowledged bytes of the control stream; beyond: BASE_E_FULL */
+/* The most that one burst holds. */
 #define QUIC_BURST_BYTES 65000
+#define QUIC_BURST_SEGMENTS_MAX 64
 #define QUIC_UDP_PAYLOAD_MIN 1200
 #define QUIC_UDP_PAYLOAD_MAX 1472
 

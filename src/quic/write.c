@@ -5,8 +5,6 @@
 #include <assert.h>
 #include <string.h>
 
-#define SEGMENTS_MAX 64
-
 struct burst_state {
 	uint8_t *buf;
 	size_t cap;
@@ -197,7 +195,7 @@ static void take_held(struct quic_conn *conn, struct burst_state *burst) {
 }
 
 static bool has_room(const struct quic_conn *conn, const struct burst_state *burst) {
-	return burst->count < SEGMENTS_MAX && burst->cap - burst->len >= QUIC_UDP_PAYLOAD_MAX &&
+	return burst->count < QUIC_BURST_SEGMENTS_MAX && burst->cap - burst->len >= QUIC_UDP_PAYLOAD_MAX &&
 	       conn->round_bytes < conn->round_limit;
 }
 

@@ -19,6 +19,9 @@
 #define TX_BLOCKED_NS BASE_MS /* timers while the socket takes nothing */
 #define GOODBYE_NS (1500 * BASE_MS)
 
+_Static_assert(QUIC_BURST_BYTES <= UDP_BURST_BYTES_MAX && QUIC_BURST_SEGMENTS_MAX <= UDP_BURST_SEGMENTS_MAX,
+               "a burst is too long for the socket");
+
 /* A datagram that came to another worker. */
 struct stray {
 	struct base_path path;

@@ -379,7 +379,7 @@ static void split(struct net *net, const struct quic_burst *burst, const uint8_t
 		transmit(net, path, to_server, client, slice_of(buf + at, len));
 		count++;
 	}
-	assert_true(count >= 1 && count <= 64);
+	assert_true(count >= 1 && count <= QUIC_BURST_SEGMENTS_MAX);
 }
 
 static void from_client(struct net *net, struct net_peer *client, const struct quic_burst *burst, const uint8_t *buf) {

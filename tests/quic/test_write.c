@@ -36,7 +36,7 @@ static void test_shape(void **state) {
 		net_send(&net.client[0], 20, 1000);
 		while (quic_conn_write(net.client[0].conn, out, caps[i], &burst, net.now) == 1) {
 			assert_true(burst.len <= caps[i] && burst.segment <= QUIC_UDP_PAYLOAD_MAX);
-			assert_true(burst.len > 0 && burst.segment > 0 && segments(&burst) <= 64);
+			assert_true(burst.len > 0 && burst.segment > 0 && segments(&burst) <= QUIC_BURST_SEGMENTS_MAX);
 			total += segments(&burst);
 			if (segments(&burst) > most)
 				most = segments(&burst);

@@ -6,8 +6,9 @@
 
 #include <stdlib.h>
 
-/* A handshake costs a signature, half a millisecond, and places are soon free again for who hangs up at once. So each
- * network has as many in 10 s as it may have connections, and all at once if need be; but at least so many. */
+/* The number of connections does not limit how often handshakes begin, since whoever hangs up at once frees its place,
+ * and each costs us a signature: half a millisecond. So a network may begin as many in this time as it may have
+ * connections, or HANDSHAKES_MIN if that is more, and all of them at once. */
 #define HANDSHAKES_NS (10 * BASE_SECOND)
 #define HANDSHAKES_MIN 256
 

@@ -23,15 +23,17 @@
 #define QUIC_ACK_THRESHOLD 8        /* packets that are acknowledged together */
 
 /* The least time between a write and the next timer of a connection that has nothing more to send. ngtcp2 acknowledges
- * after an eighth of the round trip: on a path of half a millisecond that is a packet of its own, at both ends, for
- * every game packet, and it competes with the answer for the processor. So much later it rides on the answer. */
+ * a packet after an eighth of the round trip. On a path of half a millisecond that takes a packet of its own for every
+ * game packet, at either end, just when the processor has the answer to send. A little later, the acknowledgement goes
+ * along with the answer. */
 #define QUIC_TIMER_SLACK_NS BASE_MS
-/* The same while no more than one small packet waits to be acknowledged: at a game's pace (60 a second and more) that
- * rides on the game's next packet, and no packet goes for acknowledgements alone. The peer is told to expect this. */
+/* The same while at most one small packet waits to be acknowledged. At a game's pace (60 packets a second and more) the
+ * acknowledgement then goes along with the game's next packet, and none is sent for acknowledgements alone. The peer is
+ * told to expect that (QUIC_MAX_ACK_DELAY_NS). */
 #define QUIC_LONE_SLACK_NS (20 * BASE_MS)
-/* But once in this time one is acknowledged without that wait: the peer's controller takes the shortest round trip of
- * the last seconds for the path's length, and where a transfer then fills a buffer up to it, some milliseconds of our
- * waiting would stand there as a queue. */
+/* But once in this time a packet is acknowledged without that wait. The peer's congestion controller takes the shortest
+ * round trip of the last seconds for what the path takes when it is empty. If our wait were part of all of them, it
+ * would let a transfer keep a queue of so many milliseconds. */
 #define QUIC_PROMPT_INTERVAL_NS BASE_SECOND
 #define QUIC_MAX_ACK_DELAY_NS (25 * BASE_MS)
 
@@ -73,15 +75,17 @@ struct quic_control {
 	bool blocked;      /* by the peer's flow control */
 };
 
-/* peer_frames.c: what the frames of a peer amount to. It announces connection IDs by number, the first without saying
- * so; it has some to spare (CONNECTION_IDS in conn.c), and one more for each time that it moves to another path. */
+/* peer_frames.c: what a peer's frames have said so far. A peer announces its connection IDs by number, from 1 on:
+ * it keeps us supplied with a few (CONNECTION_IDS in conn.c), and each change of path uses up one. */
 #define QUIC_PEER_CIDS_MAX 14
 struct quic_peer_frames {
-	uint64_t cids; /* a bit for each that it announced */
+	uint64_t cids; /* bit n: it announced number n */
 	unsigned cids_count;
-	bool too_many_cids; /* more than QUIC_PEER_CIDS_MAX, or of a number that no bit stands for */
+	bool too_many_cids; /* more than QUIC_PEER_CIDS_MAX, or a number above 63 */
 	bool final;         /* it said what it may only say when the handshake is over */
 };
+/* Looks through the frames of a packet that was opened, before ngtcp2 does. */
+void quic_peer_frames_note(struct quic_peer_frames *peer, struct slice frames);
 
 struct quic_conn {
 	ngtcp2_crypto_conn_ref ref; /* GnuTLS's session pointer; get_conn finds the conn from it */
@@ -246,6 +250,11 @@ void quic_control_acked(struct quic_control *control, size_t len);
 /* server.c */
 void quic_server_changed(struct quic_server *server, struct quic_conn *conn); /* write soon, timers too */
 void quic_server_handshake_done(struct quic_server *server, struct quic_conn *conn);
+/* A new ID of QUIC_CID_BYTES for the server's shard, with its stateless reset token at the server's address `local`;
+ * filed under `conn`. 0, BASE_E_EXISTS (no luck), BASE_E_NOMEM or BASE_E_TLS. */
+int quic_server_new_cid(struct quic_server *server, struct quic_conn *conn, const struct base_addr *local,
+                        ngtcp2_cid *ret, uint8_t ret_token[static NGTCP2_STATELESS_RESET_TOKENLEN]);
+void quic_server_forget_cid(struct quic_server *server, const struct quic_conn *conn, const ngtcp2_cid *cid);
 
 /* cid.c: which connection a connection ID belongs to. */
 struct quic_cid {
@@ -258,20 +267,13 @@ struct quic_cid {
 struct quic_conn *quic_cid_find(const struct base_map *cids, struct slice bytes);
 /* 0, BASE_E_EXISTS or BASE_E_NOMEM. */
 int quic_cid_add(struct base_map *cids, struct quic_conn *conn, struct slice bytes);
+/* Only if it is this connection's. */
 void quic_cid_remove(struct base_map *cids, struct slice bytes, const struct quic_conn *conn);
 void quic_cid_remove_all(struct base_map *cids, struct quic_conn *conn);
-/* A new ID of QUIC_CID_BYTES for the server's shard, with its stateless reset token at the server's address `local`;
- * filed under `conn`. */
-int quic_server_new_cid(struct quic_server *server, struct quic_conn *conn, const struct base_addr *local,
-                        ngtcp2_cid *ret, uint8_t ret_token[static NGTCP2_STATELESS_RESET_TOKENLEN]);
-void quic_server_forget_cid(struct quic_server *server, const struct quic_conn *conn, const ngtcp2_cid *cid);
-
-/* peer_frames.c: for the frames of an opened packet. */
-void quic_peer_frames_note(struct quic_peer_frames *peer, struct slice frames);
 
 /* gate.c: any thread. */
 enum quic_share { QUIC_SHARE_RETRY, QUIC_SHARE_OTHER, QUIC_SHARE_COUNT };
-/* Networks share them, by a keyed hash. 64 KiB. */
+/* A keyed hash of the network says which bucket counts its handshakes. All buckets together take 64 KiB. */
 #define QUIC_HANDSHAKE_BUCKETS 4096
 struct quic_gate {
 	struct thread_lock *lock; /* for the sources, and for `connections` to grow */
@@ -297,8 +299,8 @@ void quic_gate_end(struct quic_gate *gate);
 /* Whether one more answer without a connection may be given in this second; counts it. */
 bool quic_gate_answer(struct quic_gate *gate, enum quic_share share, size_t per_second, uint64_t now);
 
-/* Whether one more handshake from there is in time; counts it. Those of addresses that are proven are counted apart:
- * who forges an address must not use up what its owner has. */
+/* Whether that network may begin one more handshake now; counts it. Those with a token, whose address is proven, are
+ * counted apart: whoever forges an address must not use up what its owner has. */
 bool quic_gate_handshake(struct quic_gate *gate, const struct quic_server_limits *limits,
                          const struct base_addr *remote, bool proven, uint64_t now);
 
@@ -334,9 +336,8 @@ enum quic_token { QUIC_TOKEN_NONE, QUIC_TOKEN_RETRY, QUIC_TOKEN_REGULAR, QUIC_TO
 
 int quic_stateless_init(struct quic_stateless *stateless, const struct quic_identity *identity, struct quic_gate *gate,
                         size_t per_second);
-/* Resets come of the key, so that a restarted relay with the same key can reset the connections it lost. 0 or
- * BASE_E_TLS.
- */
+/* Stateless reset tokens derive from the private key from here on, so that a relay that starts again with the same key
+ * can reset the connections it lost. 0 or BASE_E_TLS. */
 int quic_stateless_set_identity(struct quic_stateless *stateless, const struct quic_identity *identity);
 /* The token with which a connection ID is reset at the server's address `local`. 0 or BASE_E_TLS. Two relays may have
  * one key: by the key alone, who sends one of them a packet for a connection of the other would be told how to end it

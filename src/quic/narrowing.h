@@ -1,9 +1,10 @@
-/* quic/narrowing.h: whether a path that carried large packets no longer does. ngtcp2 finds out that a path carries
- * larger ones, not that it carries them no more (RFC 8899 section 4.3: black holes); and what is in a DATAGRAM is not
- * sent again in a smaller one, so that all large frames would be lost for good. Pure.
+/* quic/narrowing.h: notices when a path no longer carries large packets that it did carry: a black hole (RFC 8899
+ * section 4.3). ngtcp2 finds out which sizes a path carries, but does not ask again later; and since a DATAGRAM frame
+ * is not sent again in smaller packets, all large frames would be lost from then on. Pure.
  *
- * Smaller packets do come through whenever a loss is told here: none counts as lost before a later one was acknowledged
- * (RFC 9002 section 6.1). Where nothing at all comes through it is the idle timeout that ends the connection. */
+ * Smaller packets still come through whenever a loss is told here, because a packet counts as lost only when a later
+ * one was acknowledged (RFC 9002 section 6.1). Where nothing at all comes through, the idle timeout ends the
+ * connection. */
 #ifndef QUIC_NARROWING_H
 #define QUIC_NARROWING_H
 
@@ -13,12 +14,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* So many datagrams were lost and none of their size came through, over so long a time, and at so many moments, each so
- * long after the one before: what a radio loses in one gap is lost at one moment, how much it may be. */
-#define QUIC_NARROWING_LOST 8
-#define QUIC_NARROWING_NS (5 * BASE_SECOND)
-#define QUIC_NARROWING_MOMENTS 4
-#define QUIC_NARROWING_APART_NS (500 * BASE_MS)
+/* A path has become too narrow when all of this holds for the datagrams that were lost since one of their size last
+ * came through. Whatever a radio loses in one gap counts as one moment. */
+#define QUIC_NARROWING_LOST 8                   /* so many of them, */
+#define QUIC_NARROWING_NS (5 * BASE_SECOND)     /* the first so long ago, */
+#define QUIC_NARROWING_MOMENTS 4                /* at so many moments, */
+#define QUIC_NARROWING_APART_NS (500 * BASE_MS) /* each so long after the one before */
 
 /* All zero: nothing is lost. */
 struct quic_narrowing {

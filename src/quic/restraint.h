@@ -64,13 +64,14 @@ struct quic_restraint_view {
 	                                   trip */
 };
 
-/* To be told before each write. */
+/* To be called before each write. */
 void quic_restraint_update(struct quic_restraint *restraint, const struct quic_restraint_view *view, uint64_t now);
 
-/* Of a packet, `spare` is by how many bytes it is smaller than a full one. So much more than a full one's turn allows
- * it may take: a limit is overshot by a part of a packet in any case, and a game's packet need not wait for that. */
+/* `spare` is by how many bytes a packet is smaller than a full one. A full packet may leave when the limit has room for
+ * its first byte, and goes over it with the rest. A smaller one may go over it up to the same point, so that a game's
+ * packet leaves where a full one would have to wait. */
 
-/* Whether such a packet more may be in flight. */
+/* Whether one more packet may be in flight. */
 static inline bool quic_restraint_has_room(struct quic_restraint *restraint, uint64_t in_flight, uint64_t spare) {
 	const uint64_t room = restraint->draining ? 1 + QUIC_RESTRAINT_DRAIN_SPARES * spare : restraint->limit + spare;
 
@@ -85,8 +86,8 @@ static inline uint64_t quic_restraint_time(const struct quic_restraint *restrain
 	return bytes * restraint->path_rtt / restraint->limit;
 }
 
-/* When such a packet may leave, or BASE_NEVER: it may now. To a slow line they leave evenly: a burst is a queue while
- * it passes, and makes the round trip of its last packet look long. */
+/* When the packet may leave, or BASE_NEVER: now. To a slow line packets leave evenly, since a burst is a queue while it
+ * passes, and makes the round trip of its last packet look long. */
 static inline uint64_t quic_restraint_next(const struct quic_restraint *restraint, uint64_t spare, uint64_t now) {
 	uint64_t early;
 
@@ -96,7 +97,7 @@ static inline uint64_t quic_restraint_next(const struct quic_restraint *restrain
 	return restraint->next <= now + early ? BASE_NEVER : restraint->next - early;
 }
 
-/* To be told of each packet. */
+/* To be called for each packet that leaves. */
 static inline void quic_restraint_sent(struct quic_restraint *restraint, uint64_t len, uint64_t now) {
 	if (restraint->slow)
 		restraint->next = (restraint->next > now ? restraint->next : now) + quic_restraint_time(restraint, len);

@@ -15,16 +15,23 @@ struct quic_gate;
 struct quic_gate *quic_gate_new(void);       /* NULL when memory is out */
 void quic_gate_free(struct quic_gate *gate); /* after its servers; accepts NULL */
 
-/* All are of all servers at the gate. */
+/* Each limit is on the sum over all servers at the gate. */
 struct quic_server_limits {
-	size_t connections_max;      /* 0: 4096 */
-	size_t per_address_max;      /* 0: 256; from one IPv4 address or IPv6 /56. In 10 s as many new ones, but at least
-	                              * 256; beyond, a new one needs a Retry token, and with those they are counted again */
-	size_t half_open_max;        /* 0: 512; beyond, Initials without a token are dropped and others take the place
-	                              * of the server's oldest; both are counted. A server that has none takes in one more */
-	size_t retry_above;          /* 0: 64; with this many half-open ones a new one needs a Retry token, and for as many
-	                              * of the last places of both limits above, or half of them */
-	size_t stateless_per_second; /* 0: 1000; Retries, and as many other answers (version negotiation, reset, refusal) */
+	/* 0: 4096 */
+	size_t connections_max;
+	/* 0: 256; connections from one IPv4 address or IPv6 /56. It may also begin as many in 10 s, or 256 if that is more;
+	 * then a new one needs a Retry token. Those with a token are limited in the same way, and refused beyond. */
+	size_t per_address_max;
+	/* 0: 512; connections whose handshake is not done. When there are as many, a new one with a Retry token takes the
+	 * place of this server's oldest, or is one too many if this server has none; one without is asked for a token, or
+	 * dropped if nobody is asked. Both, but not those that are asked, count as `refused_half_open`. */
+	size_t half_open_max;
+	/* 0: 64; with as many half-open connections a new one needs a Retry token first. The last places under the first
+	 * two limits, too, are for those with a token: as many places, but no more than half. If this is more than
+	 * half_open_max, nobody is asked for a token. */
+	size_t retry_above;
+	/* 0: 1000; Retries, and as many other answers outside of connections (version negotiation, reset, refusal) */
+	size_t stateless_per_second;
 };
 
 struct quic_server_counters {

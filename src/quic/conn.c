@@ -587,12 +587,7 @@ void quic_conn_info(const struct quic_conn *conn, struct quic_info *ret) {
 		ret->rtt_min_ns = info.min_rtt;
 	}
 	ret->undecryptable = *conn->refused;
-	ret->udp_payload_max = ngtcp2_conn_get_path_max_tx_udp_payload_size(conn->ng);
 	quic_path_from_ng(ngtcp2_conn_get_path(conn->ng), &ret->path);
-}
-
-void *quic_conn_user(const struct quic_conn *conn) {
-	return conn->user;
 }
 
 void quic_conn_set_user(struct quic_conn *conn, void *user) {

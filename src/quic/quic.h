@@ -156,13 +156,11 @@ bool quic_conn_budget_settled(const struct quic_conn *conn, uint64_t now);
 struct quic_info {
 	uint64_t rtt_ns, rtt_min_ns; /* 0: unknown */
 	uint64_t cwnd, bytes_in_flight;
-	size_t udp_payload_max;
 	uint64_t undecryptable; /* 1-RTT packets that no key opens; of a server's connections all together */
 	struct base_path path;
 };
 void quic_conn_info(const struct quic_conn *conn, struct quic_info *ret);
 
-void *quic_conn_user(const struct quic_conn *conn);
 void quic_conn_set_user(struct quic_conn *conn, void *user);
 
 /* A local address change a client knows of: packets leave from there at once. Not from events. 0, BASE_E_STATE before

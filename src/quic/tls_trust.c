@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FILE_CERTIFICATES_MAX 512
-
 struct quic_trust {
 	unsigned refs;
 	struct quic_credentials credentials;

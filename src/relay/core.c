@@ -217,7 +217,7 @@ struct relay_peer *relay_core_accept(struct relay_core *core, void *conn, const 
 	peer->core = core;
 	peer->conn = conn;
 	peer->remote = *remote;
-	peer->accepted_at = peer->last_seen = now;
+	peer->last_seen = now;
 	base_list_init(&peer->doomed_link);
 	base_list_init(&peer->room_link);
 	base_heap_node_init(&peer->timer);
@@ -360,13 +360,6 @@ const struct obs_counters *relay_peer_rx(const struct relay_peer *peer) {
 
 uint64_t relay_peer_forwarded(const struct relay_peer *peer) {
 	return peer->forwarded;
-}
-
-const char *relay_peer_state_name(enum relay_peer_state state) {
-	static const char *const names[RELAY_PEER_STATE_COUNT] = {"handshake", "hello",     "settling", "joined",
-	                                                          "left",      "lingering", "closed"};
-
-	return state < RELAY_PEER_STATE_COUNT ? names[state] : "unknown";
 }
 
 void relay_counters_add(struct obs_counters *sum, const struct obs_counters *more) {

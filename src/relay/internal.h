@@ -27,8 +27,7 @@ enum relay_peer_state {
 	RELAY_PEER_JOINED,
 	RELAY_PEER_LEFT, /* out of the room, its end is due */
 	RELAY_PEER_LINGERING,
-	RELAY_PEER_CLOSED,
-	RELAY_PEER_STATE_COUNT
+	RELAY_PEER_CLOSED
 };
 
 /* How a peer is ended: what the others are told, what it is told, how the connection is closed. */
@@ -78,7 +77,7 @@ struct relay_peer {
 	struct base_heap_node timer;
 	enum relay_peer_state state;
 	struct base_addr remote;
-	uint64_t accepted_at, joined_at, last_seen;
+	uint64_t joined_at, last_seen;
 	uint64_t deadline; /* of the state; the timer may come earlier to poll */
 	struct relay_end end;
 
@@ -208,7 +207,6 @@ void relay_egress_close(struct relay_peer *peer);
 void relay_snapshot_peer_leaves(struct relay_peer *peer);
 void relay_snapshot_room_goes(struct relay_room *room);
 
-const char *relay_peer_state_name(enum relay_peer_state state);
 void relay_counters_add(struct obs_counters *sum, const struct obs_counters *more);
 
 #endif

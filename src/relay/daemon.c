@@ -19,6 +19,9 @@
 #include <stdlib.h>
 
 #define CERTIFICATE_LOOK_NS (24 * 3600 * BASE_SECOND)
+/* How often a worker is told to stop that takes no order: for 2 s in all. */
+#define STOP_TRIES 200
+#define STOP_RETRY_NS (10 * BASE_MS)
 
 struct daemon {
 	const struct relay_config *config;
@@ -352,9 +355,12 @@ static void log_started(struct daemon *daemon) {
 /* All say goodbye at the same time; each takes a bounded time for it. */
 static void stop_workers(struct daemon *daemon) {
 	for (unsigned i = 0; i < daemon->started; i++) {
-		/* One that has hundreds of orders to obey first is asked again; one that has failed takes none. */
-		for (int tries = 0; tries < 200 && !relay_worker_post(daemon->workers[i], RELAY_ORDER_STOP, NULL); tries++)
-			loop_run_once(daemon->loop, 10 * BASE_MS);
+		/* It takes none while hundreds of others wait for it, and never if it has failed. */
+		for (int tries = 0; tries < STOP_TRIES; tries++) {
+			if (relay_worker_post(daemon->workers[i], RELAY_ORDER_STOP, NULL))
+				break;
+			loop_run_once(daemon->loop, STOP_RETRY_NS);
+		}
 	}
 	for (unsigned i = 0; i < daemon->started; i++)
 		relay_worker_join(daemon->workers[i]);

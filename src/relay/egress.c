@@ -1,10 +1,10 @@
 /* relay/egress.c: the frames on their way to each peer, and the buffers they lie in.
  *
- * All peers of a core share one pool. One half of it goes to whoever needs it; how much, is decided by what is left of
- * that half: a room never holds more than there is free (dynamic thresholds, Choudhury and Hahne 1998, alpha 1), nor
- * does a peer in what is left to its room, nor whoever a frame is for in what is left to its sender. One greedy room,
- * sender or receiver leaves some to others so, but a dozen that come one after the other and give nothing back leave
- * nothing. So the other half is a reserve, in even parts that nobody else can take. */
+ * All peers of a core share one pool. Half of it is for whoever needs it, by dynamic thresholds (Choudhury and Hahne
+ * 1998, alpha 1): a room holds no more of these buffers than are free, a sender no more than are free beyond what its
+ * room holds, and its frames for one receiver are no more than are free beyond what both hold. So one greedy room,
+ * sender or receiver always leaves some to the others. But a dozen of them, one after the other, can use up all of it.
+ * That is why the other half is a reserve in even parts, where nobody can take another's part. */
 #include "relay/internal.h"
 
 #include "obs/frame_event.h"
@@ -12,9 +12,9 @@
 #include <assert.h>
 #include <string.h>
 
-/* Every peer that is in has its even part of half of the reserve for what is for one peer (where that is enough, an
- * even part of it for each of its room, so that those who fetch nothing take nothing from those who do), and as much
- * again for broadcasts. */
+/* Half of the reserve is for frames to one peer, half for broadcasts. Of either half each joined peer has an even part
+ * for what it sends, and at least one buffer. The part for frames to one peer is divided evenly among the peers of its
+ * room, if it is enough for one each, so that those who fetch nothing take nothing from those who do. */
 static bool is_reserved(const struct relay_peer *source, const struct relay_peer *target) {
 	const struct relay_core *core = source->core;
 	uint64_t half = core->limits.pool_frames / 4, peers = core->joined_count, each = peers * source->room->peer_count;

@@ -18,16 +18,17 @@
 /* An empty room keeps its TAP MTU and its peer id counter this long, so that the last peer may reconnect (and others
  * may still hold old ids) without the room changing under them. */
 #define RELAY_ROOM_GRACE_NS (60 * BASE_SECOND)
-/* So long the gateway's seat is kept for the gateway that lost its connection: another one may have to stand in. */
+/* How long the gateway's seat is kept for a gateway that lost its connection. No longer, since another one may have to
+ * stand in for it. */
 #define RELAY_GATEWAY_HOLD_NS (30 * BASE_SECOND)
-/* So long the gateway of a room is refused because its path no longer carries the room's frames: a bad moment must not
+/* How long the gateway of a room is refused because its path no longer carries the room's frames: a bad moment must not
  * cost everybody else theirs. Then the room gets the MTU that its path has. It tries some four times meanwhile; its seat
  * is kept for longer. */
 #define RELAY_NARROW_NS (10 * BASE_SECOND)
 /* ... without a longer pause: it waits no more than 15 s between two tries. */
 #define RELAY_NARROW_PAUSE_NS (30 * BASE_SECOND)
-/* So long a client's MAC is kept for it. Who lost its connection may be out of reach for a while, and the LAN's
- * switches and neighbour tables point to its MAC for minutes; who quit may be about to be started again. */
+/* How long a client's MAC is kept for it. A client that lost its connection may be out of reach for a while, and the
+ * LAN's switches and neighbour tables point to its MAC for minutes; one that quit may be about to be started again. */
 #define RELAY_CLIENT_HOLD_NS (300 * BASE_SECOND)
 #define RELAY_QUIT_HOLD_NS (30 * BASE_SECOND)
 /* Seats kept in one room: a full one twice over; 14 KiB, only in rooms that somebody left. */
@@ -41,10 +42,11 @@
 /* What a LAN station may be silent before its MAC counts as unknown again: the ageing time of a switch (802.1Q-2022
  * section 8.8.3). */
 #define RELAY_STATION_AGE_NS (300 * BASE_SECOND)
-/* A gateway sends frames with a client's MAC only if it knows that a LAN station has it: after so long the relay
- * believes it. Those of a moment were on their way, or went round in the LAN, when the client came. */
+/* A gateway that knows a client sends frames with the client's MAC only if it knows that a LAN station has that MAC,
+ * too. When they come for so long, the relay believes it. Those of a moment were on their way, or went round in the
+ * LAN, when the client joined. */
 #define RELAY_CLAIM_NS (5 * BASE_SECOND)
-/* ... without a longer pause: routers ask who has an address at least as often. */
+/* A longer pause between two of them begins that time anew. Routers ask who has an address more often than that. */
 #define RELAY_CLAIM_PAUSE_NS (60 * BASE_SECOND)
 /* Learned LAN stations of a room: a LAN of a few hundred hosts fits; a LAN that floods sources only makes the relay
  * treat more destinations as unknown. 1024 * 16 bytes, only in rooms with a gateway. */
@@ -52,8 +54,8 @@
 
 /* A join takes as many tokens, so that rates of joins are numbers a minute. */
 #define RELAY_JOIN_TOKENS 60
-/* Buckets that the networks of the world share, eight bytes each: with a thousand of them joining, one in eight meets
- * another. */
+/* Buckets of eight bytes for the networks that join, by a keyed hash: when a thousand networks do, one in eight shares
+ * its bucket with another. */
 #define RELAY_SOURCES 8192
 
 /* Frames a second (or bytes a second for bandwidth). per_second 0: unlimited. */
@@ -81,9 +83,10 @@ struct relay_limits {
 	struct relay_rate room_broadcast;    /* copies of group frames from all clients of a room; half in even parts */
 	struct relay_rate unknown_unicast;   /* from one client to stations never heard */
 	struct relay_rate bandwidth;         /* bytes from one client */
-	struct relay_rate room_joins;        /* RELAY_JOIN_TOKENS each: of peers that are new to a room */
-	/* ... of all hellos from one IPv4 address or IPv6 /56, refused ones too; and of the returns to one seat */
-	struct relay_rate address_joins;
+	/* These two in joins a minute: each takes RELAY_JOIN_TOKENS. */
+	struct relay_rate room_joins;    /* of peers that are new to a room */
+	struct relay_rate address_joins; /* of all hellos from one IPv4 address or IPv6 /56, with those that are refused;
+	                                  * and of the returns to one seat, counted apart */
 };
 
 /* clang-format off: each limit with its reason, on lines of their own */

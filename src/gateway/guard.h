@@ -34,11 +34,14 @@ void gateway_guard_free(struct gateway_guard *guard); /* accepts NULL */
 /* A frame of a LAN station that came in through the LAN port. Neighbour discovery that a router has passed on teaches
  * nothing. */
 void gateway_guard_learn(struct gateway_guard *guard, const struct proto_ether *ether, uint64_t now);
-/* An IP address of the gateway's own machine, 4 or 16 bytes: what that one sends does not come in through the port. */
+/* Protects an IP address of the gateway's own machine, 4 or 16 bytes. It cannot be learnt, since what that machine
+ * sends does not come in through the port. */
 void gateway_guard_hold(struct gateway_guard *guard, struct slice ip, uint64_t now);
-/* False when this frame of a remote client claims an address that a LAN station of another MAC holds or wants, to its
- * neighbours or to the DHCP server, wants it likewise, or asks the LAN's DHCP server on behalf of another machine: so a
- * stranger could use up all leases, or give back those of LAN machines. */
+/* False when this frame of a remote client
+ * - claims an address that a LAN station of another MAC holds or wants, be it to its neighbours or to the DHCP server;
+ * - asks whether an address is free while such a station asks the same;
+ * - asks the LAN's DHCP server for something on behalf of another machine: in that way a stranger could use up all
+ *   leases, or give back those of LAN machines. */
 bool gateway_guard_allows(struct gateway_guard *guard, const struct proto_ether *ether, uint64_t now);
 size_t gateway_guard_count(const struct gateway_guard *guard);
 

@@ -10,11 +10,13 @@
 /* LAN addresses the guard protects: a MAC and an IPv4 address each of a /20 full of stations; the longest unseen makes
  * room. */
 #define GATEWAY_GUARD_ENTRIES_MAX 8192
-/* Addresses of these that one station may hold, counted by so many hashes of stations: one that answers for the whole
- * Internet (proxy ARP), which a remote client may ask it about, must not push the others out. */
+/* How many of these addresses one station may hold. There may be one that answers for the whole Internet (proxy ARP),
+ * and a remote client may ask it about all of that: it must not push the others out. Stations are counted by a hash, in
+ * GATEWAY_GUARD_HOLDERS places. */
 #define GATEWAY_GUARD_HELD_MAX 1024
 #define GATEWAY_GUARD_HOLDERS 1024
-/* Of these, what it says when asked: what it says by itself, its own addresses, always finds a place. */
+/* How many of them it may have said only in answer to somebody, so that its own addresses, which it says by itself,
+ * always find a place. */
 #define GATEWAY_GUARD_ANSWERS_MAX (GATEWAY_GUARD_HELD_MAX / 2)
 /* How often places that protect nothing any more are looked for, while a station wants one and has none. */
 #define GATEWAY_GUARD_TIDY_NS (10 * BASE_SECOND)
@@ -24,8 +26,9 @@
 /* For so long after each probe of a LAN machine that wants an address (RFC 5227, RFC 4862) nobody remote may say that
  * it has it, or wants it too: the longest pause between two probes, and after the last, is 2 s. */
 #define GATEWAY_GUARD_PROBE_NS (3 * BASE_SECOND)
-/* But whoever has said so before: a client that waits for a newcomer to ask would have to say it of all addresses, and
- * keeps only so many. An honest one has an IPv4 address, perhaps a second one, and a few of IPv6. */
+/* Except whoever has said for so long already that it has the address. A client that lies in wait for newcomers would
+ * have to say it of all addresses beforehand, but we remember only so many of each: an honest one has an IPv4 address,
+ * perhaps a second one, and a few of IPv6. */
 #define GATEWAY_TENURE_NS (10 * BASE_SECOND)
 #define GATEWAY_TENURE_IPV4 2
 #define GATEWAY_TENURE_IPV6 6

@@ -32,8 +32,8 @@ struct loop_timer {
 	void *user;
 };
 
-struct loop *loop_new(void); /* NULL when the system refuses */
-void loop_free(struct loop *loop);
+struct loop *loop_new(void);       /* NULL when the system refuses */
+void loop_free(struct loop *loop); /* accepts NULL */
 
 /* The clock of this turn: monotonic ns. */
 uint64_t loop_now(const struct loop *loop);
@@ -44,8 +44,9 @@ uint64_t loop_wall_clock(void);
  * descriptor must stay open until then too. Readiness is reported every turn for as long as it lasts. 0, BASE_E_NOMEM
  * or BASE_E_IO. */
 int loop_add(struct loop *loop, struct loop_source *source, int fd, unsigned events);
+/* Of a source that was added. 0, or BASE_E_IO and it still waits for what it waited for. */
 int loop_modify(struct loop *loop, struct loop_source *source, unsigned events);
-/* Safe inside any callback, also for a source that is ready in the same turn. */
+/* Safe inside any callback, also for a source that is ready in the same turn. Does nothing to one that is not added. */
 void loop_remove(struct loop *loop, struct loop_source *source);
 
 void loop_timer_init(struct loop_timer *timer, void (*due)(void *user, uint64_t now), void *user);

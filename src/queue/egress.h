@@ -1,8 +1,8 @@
 /* queue/egress.h: the queue in front of one QUIC connection: frames wait here unsealed, bounded in bytes, frames and
  * age, and fair (FQ-CoDel, RFC 8290): source peers take turns, and the flows of each of them (queue/flow.h). Who sends
  * little goes first, a flow whose queue stands loses frames (queue/codel.h), and when the queue is full the peer that
- * takes most of its room loses the oldest frame of its fattest flow; a frame takes its bytes, but no less than an even
- * part of bytes_max.
+ * takes most of its room loses the oldest frame of its fattest flow. There a frame counts with its bytes, but at least
+ * with bytes_max / frames_max.
  *
  * Nothing here allocates after construction, and memory that was never needed is never touched. Every frame that goes
  * in comes out through pop or is counted in one of the drop counters. */
@@ -16,7 +16,8 @@ struct queue_egress_limits {
 	size_t frames_max;
 	size_t bytes_max;    /* sum of frame lengths */
 	uint64_t age_ns_max; /* a frame that waited longer is dropped when its turn has come */
-	/* Flows that are kept apart beyond four of each source peer; of these, one peer gets at most half. 0: 256. */
+	/* Each source peer has four flows of its own. Beyond these, so many are kept apart for all peers together, and at
+	 * most half of them for one. 0: 256. */
 	uint32_t flows_shared_max;
 };
 

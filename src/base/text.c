@@ -29,6 +29,13 @@ void base_text_add(struct base_text *text, const char *string) {
 	base_text_add_bytes(text, slice_of_text(string));
 }
 
+void base_text_copy(char *buf, size_t cap, const char *string) {
+	struct base_text text;
+
+	base_text_init(&text, buf, cap);
+	base_text_add(&text, string);
+}
+
 void base_text_add_char(struct base_text *text, char c) {
 	base_text_add_bytes(text, slice_of(&c, 1));
 }

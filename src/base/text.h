@@ -31,6 +31,9 @@ void base_text_add_hex(struct base_text *text, struct slice bytes); /* lower cas
 BASE_PRINTF(2, 3)
 void base_text_addf(struct base_text *text, const char *format, ...);
 
+/* As much of `string` as fits, into cap (at least 1) bytes. */
+void base_text_copy(char *buf, size_t cap, const char *string);
+
 /* Strict decimal: digits only, no sign, no leading blank, at most `max`. 0, BASE_E_SYNTAX or BASE_E_RANGE. */
 int base_parse_u64(const char *string, size_t len, uint64_t max, uint64_t *ret);
 /* Exactly `len` bytes from 2 * len hex digits of either case. 0 or BASE_E_SYNTAX. */

@@ -28,15 +28,12 @@ static void note(struct quic_conn *conn) {
 
 static bool begin(struct quic_conn *conn, enum quic_close_kind kind, uint64_t code, const char *text,
                   enum quic_phase phase) {
-	struct base_text out;
-
 	if (conn->phase != QUIC_PHASE_OPEN)
 		return false;
 	conn->phase = phase;
 	conn->why.kind = kind;
 	conn->why.code = code;
-	base_text_init(&out, conn->why.text, sizeof(conn->why.text));
-	base_text_add(&out, text);
+	base_text_copy(conn->why.text, sizeof(conn->why.text), text);
 	conn->close_until = conn->now + base_time_min(CLOSING_PTOS * ngtcp2_conn_get_pto(conn->ng), CLOSING_MAX);
 	conn->held_len = 0;
 	ngtcp2_ccerr_default(&conn->wire);

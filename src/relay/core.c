@@ -140,16 +140,14 @@ void relay_peer_doom(struct relay_peer *peer, const struct relay_end *end) {
 	base_list_append(&peer->core->doomed, &peer->doomed_link);
 }
 
-static void copy_text(char *to, size_t cap, const char *from) {
-	struct base_text text;
-
-	base_text_init(&text, to, cap);
-	base_text_add(&text, from);
-}
-
-/* Where a peer comes from, as a number: an IPv6 host has a whole /56 to choose addresses from (relay/sources.h). */
+/* As a number. */
 static uint64_t network_of(const struct base_addr *remote) {
-	return remote->family == BASE_FAMILY_V4 ? base_get_u32(remote->ip) : base_get_u64(remote->ip) >> 8;
+	struct slice network = base_addr_network(remote);
+	uint64_t number = 0;
+
+	for (size_t i = 0; i < network.len; i++)
+		number = number << 8 | network.data[i];
+	return number;
 }
 
 void relay_peer_reject(struct relay_peer *peer, enum ctrl_reject_code code, const char *text) {
@@ -158,7 +156,7 @@ void relay_peer_reject(struct relay_peer *peer, enum ctrl_reject_code code, cons
 	    .reason = CTRL_LEAVE_OTHER, .code = QUIC_APP_REJECTED, .say = RELAY_SAY_REJECT, .reject = code};
 
 	core->totals.rejected[code]++;
-	copy_text(end.text, sizeof(end.text), text);
+	base_text_copy(end.text, sizeof(end.text), text);
 	if (obs_on(core->log, OBS_INFO)) {
 		char remote[BASE_ADDR_TEXT_BYTES];
 
@@ -184,7 +182,7 @@ void relay_peer_protocol_error(struct relay_peer *peer, const char *text) {
 		relay_peer_reject(peer, CTRL_REJECT_BAD_HELLO, text);
 		return;
 	}
-	copy_text(end.text, sizeof(end.text), text);
+	base_text_copy(end.text, sizeof(end.text), text);
 	relay_peer_doom(peer, &end);
 }
 

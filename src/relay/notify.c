@@ -19,12 +19,10 @@ static int print(const struct relay_core *core, const struct ctrl_message *messa
 /* False: it is not in a room, or goes already. */
 static bool give_up(struct relay_peer *peer, enum quic_app_code code, const char *text) {
 	struct relay_end end = {.reason = CTRL_LEAVE_CONNECTION_LOST, .code = code};
-	struct base_text out;
 
 	if (peer->state != RELAY_PEER_JOINED || relay_peer_is_doomed(peer))
 		return false;
-	base_text_init(&out, end.text, sizeof(end.text));
-	base_text_add(&out, text);
+	base_text_copy(end.text, sizeof(end.text), text);
 	relay_peer_doom(peer, &end);
 	return true;
 }

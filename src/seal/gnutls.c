@@ -143,14 +143,12 @@ static void backend_free(struct seal_backend *backend) {
 
 int seal_gnutls_open(struct seal_backend **ret) {
 	struct seal_backend *backend = malloc(sizeof(*backend));
-	struct base_text version;
 
 	if (backend == NULL)
 		return BASE_E_NOMEM;
 	*backend = shared;
 	backend->free = backend_free;
-	base_text_init(&version, backend->version, sizeof(backend->version));
-	base_text_add(&version, gnutls_check_version(NULL));
+	base_text_copy(backend->version, sizeof(backend->version), gnutls_check_version(NULL));
 	*ret = backend;
 	return 0;
 }

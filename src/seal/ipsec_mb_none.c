@@ -5,11 +5,8 @@
 const char *const seal_ipsec_mb_names[] = {NULL};
 
 int seal_ipsec_mb_open(const char *const *names, struct seal_backend **ret, char why[static SEAL_ERROR_BYTES]) {
-	struct base_text text;
-
 	(void)names;
 	(void)ret;
-	base_text_init(&text, why, SEAL_ERROR_BYTES);
-	base_text_add(&text, "built without libipsec-mb");
+	base_text_copy(why, SEAL_ERROR_BYTES, "built without libipsec-mb");
 	return BASE_E_UNSUPPORTED;
 }

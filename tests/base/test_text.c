@@ -33,6 +33,18 @@ static void test_printable(void **state) {
 	assert_string_equal(buf, "?? ~???z");
 }
 
+static void test_copy(void **state) {
+	char buf[4] = "xyz";
+
+	(void)state;
+	base_text_copy(buf, sizeof(buf), "ab");
+	assert_string_equal(buf, "ab");
+	base_text_copy(buf, sizeof(buf), "abcd");
+	assert_string_equal(buf, "abc");
+	base_text_copy(buf, 1, "abcd");
+	assert_string_equal(buf, "");
+}
+
 static void test_parse_u64(void **state) {
 	static const struct {
 		const char *text;
@@ -78,6 +90,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_builds_and_truncates),
 		cmocka_unit_test(test_printable),
+		cmocka_unit_test(test_copy),
 		cmocka_unit_test(test_parse_u64),
 		cmocka_unit_test(test_parse_hex),
 	};

@@ -113,12 +113,10 @@ static void coalesce(struct route_scope *scope) {
 static int change_system(struct route_scope *scope, const struct route_change *change,
                          char error[static ROUTE_ERROR_BYTES]) {
 	char ignored[ROUTE_ERROR_BYTES];
-	struct base_text text;
 	int err;
 
 	if (scope->count == ROUTE_STATE_CHANGES_MAX) {
-		base_text_init(&text, error, ROUTE_ERROR_BYTES);
-		base_text_add(&text, "too many changes of routes and interfaces wait to be undone");
+		base_text_copy(error, ROUTE_ERROR_BYTES, "too many changes of routes and interfaces wait to be undone");
 		return BASE_E_FULL;
 	}
 	scope->changes[scope->count++] = *change;
@@ -311,12 +309,10 @@ static int unpin(struct route_scope *scope, char error[static ROUTE_ERROR_BYTES]
 
 static int install(struct route_scope *scope, const struct look *now, char error[static ROUTE_ERROR_BYTES]) {
 	struct route_pin_plan plan;
-	struct base_text text;
 	int err = route_plan_pin(&now->view, &scope->relay, &plan);
 
 	if (err != 0) {
-		base_text_init(&text, error, ROUTE_ERROR_BYTES);
-		base_text_add(&text, "no route leads to the relay outside of the tunnel");
+		base_text_copy(error, ROUTE_ERROR_BYTES, "no route leads to the relay outside of the tunnel");
 		return err;
 	}
 	scope->needless = plan.kind == ROUTE_PIN_NEEDLESS;
@@ -331,7 +327,6 @@ static int install(struct route_scope *scope, const struct look *now, char error
 
 static int check(struct route_scope *scope, bool anew, char error[static ROUTE_ERROR_BYTES]) {
 	enum route_pin_verdict verdict = ROUTE_PIN_LOST;
-	struct base_text text;
 	struct look now;
 	int err = look(scope, &now, error);
 
@@ -340,8 +335,7 @@ static int check(struct route_scope *scope, bool anew, char error[static ROUTE_E
 	if (!anew)
 		verdict = route_pin_judge(&now.view, &scope->pin, scope->ours && scope->follows);
 	if (verdict == ROUTE_PIN_OVERRULED) {
-		base_text_init(&text, error, ROUTE_ERROR_BYTES);
-		base_text_add(&text, "another route to the relay is preferred over the pinned one");
+		base_text_copy(error, ROUTE_ERROR_BYTES, "another route to the relay is preferred over the pinned one");
 		err = BASE_E_STATE;
 	} else if (verdict != ROUTE_PIN_GOOD) {
 		err = unpin(scope, error);
@@ -380,12 +374,10 @@ int route_pin(struct route_scope *scope, const struct base_addr *relay, uint64_t
 }
 
 int route_check_pin(struct route_scope *scope, char error[static ROUTE_ERROR_BYTES]) {
-	struct base_text text;
 	int err = 0;
 
 	if (scope->relay.family == BASE_FAMILY_NONE) {
-		base_text_init(&text, error, ROUTE_ERROR_BYTES);
-		base_text_add(&text, "no relay is pinned");
+		base_text_copy(error, ROUTE_ERROR_BYTES, "no relay is pinned");
 		return BASE_E_STATE;
 	}
 	if (!scope->needless)
@@ -423,7 +415,6 @@ int route_tune_tap(struct route_scope *scope, uint64_t tap_luid, const struct ro
 int route_tap_address(const struct route_system *system, uint64_t tap_luid, struct route_unicast *ret,
                       struct route_unicast *ret_overlap, char error[static ROUTE_ERROR_BYTES]) {
 	struct route_unicast *list, lan, home = {.addr = {.family = BASE_FAMILY_NONE}};
-	struct base_text text;
 	bool found;
 	size_t count;
 	int err = system->unicast(system->user, &list, &count, error);
@@ -436,7 +427,6 @@ int route_tap_address(const struct route_system *system, uint64_t tap_luid, stru
 	free(list);
 	if (found)
 		return 0;
-	base_text_init(&text, error, ROUTE_ERROR_BYTES);
-	base_text_add(&text, "the tunnel adapter has no address yet");
+	base_text_copy(error, ROUTE_ERROR_BYTES, "the tunnel adapter has no address yet");
 	return BASE_E_NOT_FOUND;
 }

@@ -3,10 +3,7 @@
 #include "client-route/apply.h"
 
 static int refuse(char error[static ROUTE_ERROR_BYTES]) {
-	struct base_text text;
-
-	base_text_init(&text, error, ROUTE_ERROR_BYTES);
-	base_text_add(&text, "routes and interface settings are not supported on this system");
+	base_text_copy(error, ROUTE_ERROR_BYTES, "routes and interface settings are not supported on this system");
 	return BASE_E_UNSUPPORTED;
 }
 

@@ -93,9 +93,7 @@ int tapwin_device_open(const char *guid, struct tapwin_device **ret, char error[
 	DWORD code = ERROR_NOT_ENOUGH_MEMORY;
 
 	if (device != NULL) {
-		struct base_text text;
-		base_text_init(&text, device->guid, sizeof(device->guid));
-		base_text_add(&text, guid);
+		base_text_copy(device->guid, sizeof(device->guid), guid);
 		device->reads = (struct ring){.slots = device->read_slots, .cap = TAPWIN_READS};
 		device->writes = (struct ring){.slots = device->write_slots, .cap = TAPWIN_WRITES};
 		device->paused = device->pause_told = true; /* until media is up */

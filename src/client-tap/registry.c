@@ -136,15 +136,13 @@ int tapwin_adapter_parse(const char *subkey, const struct tapwin_raw values[stat
                          struct tapwin_adapter *ret, char error[static TAPWIN_ERROR_BYTES]) {
 	struct tapwin_adapter adapter = {.has_configured = false};
 	char text[TAPWIN_TEXT_BYTES];
-	struct base_text key;
 	unsigned mac_values;
 	int err;
 
 	if (tapwin_text_of(&values[TAPWIN_COMPONENT_ID], text, sizeof(text)) != 0 ||
 	    !(equal_nocase(text, "tap0901") || equal_nocase(text, "root\\tap0901")))
 		return BASE_E_NOT_FOUND;
-	base_text_init(&key, adapter.subkey, sizeof(adapter.subkey));
-	base_text_add(&key, subkey);
+	base_text_copy(adapter.subkey, sizeof(adapter.subkey), subkey);
 	if (!values[TAPWIN_INSTANCE_ID].present)
 		return fail(error, subkey, TAPWIN_INSTANCE_ID, BASE_E_MISSING);
 	err = tapwin_text_of(&values[TAPWIN_INSTANCE_ID], text, sizeof(text));

@@ -47,7 +47,6 @@ static bool needs_reboot(HDEVINFO devices, SP_DEVINFO_DATA *device) {
 }
 
 static int restart_device(HDEVINFO devices, SP_DEVINFO_DATA *device, char error[static TAPWIN_ERROR_BYTES]) {
-	struct base_text text;
 	DWORD code = change_state(devices, device, DICS_DISABLE);
 
 	if (code != ERROR_SUCCESS)
@@ -57,8 +56,8 @@ static int restart_device(HDEVINFO devices, SP_DEVINFO_DATA *device, char error[
 		return tapwin_fail(error, "enabling the TAP adapter again", code);
 	if (!needs_reboot(devices, device))
 		return 0;
-	base_text_init(&text, error, TAPWIN_ERROR_BYTES);
-	base_text_add(&text, "Windows wants to be restarted before the TAP adapter takes its new settings");
+	base_text_copy(error, TAPWIN_ERROR_BYTES,
+	               "Windows wants to be restarted before the TAP adapter takes its new settings");
 	return BASE_E_STATE;
 }
 

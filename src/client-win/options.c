@@ -93,16 +93,14 @@ int winmain_task_of(const struct cli_values *values, enum winmain_task *ret, cha
 		return 0;
 	}
 	if ((service != NULL) + list + recover > 1) {
-		struct base_text text;
-		base_text_init(&text, error, CLI_ERROR_BYTES);
-		base_text_add(&text, "--list-tap-adapters, --recover-routes and --service: only one of them at a time");
+		base_text_copy(error, CLI_ERROR_BYTES,
+		               "--list-tap-adapters, --recover-routes and --service: only one of them at a time");
 		return BASE_E_INVALID;
 	}
 	if (service != NULL && strcmp(service, "install") == 0 && cli_given(values, "room-key")) {
-		struct base_text text;
-		base_text_init(&text, error, CLI_ERROR_BYTES);
-		base_text_add(&text, "--service install: --room-key could be read by every user of this PC; put it into the "
-		                     "--config file");
+		base_text_copy(error, CLI_ERROR_BYTES,
+		               "--service install: --room-key could be read by every user of this PC; put it into the "
+		               "--config file");
 		return BASE_E_INVALID;
 	}
 	if (service != NULL)

@@ -123,9 +123,7 @@ int winmain_service_install(const char *command, char error[static WINMAIN_ERROR
 
 static int stop_and_delete(SC_HANDLE service, char error[static WINMAIN_ERROR_BYTES]) {
 	if (!stop(service)) {
-		struct base_text text;
-		base_text_init(&text, error, WINMAIN_ERROR_BYTES);
-		base_text_add(&text, "the service does not stop");
+		base_text_copy(error, WINMAIN_ERROR_BYTES, "the service does not stop");
 		return BASE_E_TIMEOUT;
 	}
 	if (DeleteService(service) || GetLastError() == ERROR_SERVICE_MARKED_FOR_DELETE)

@@ -135,12 +135,10 @@ static bool make_parents(const char *path) {
 /* A rename is on disk only when its folder is. */
 static bool sync_folder(const char *path) {
 	char copy[PATH_MAX];
-	struct base_text text;
 	bool good;
 	int fd;
 
-	base_text_init(&text, copy, sizeof(copy));
-	base_text_add(&text, path);
+	base_text_copy(copy, sizeof(copy), path);
 	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return false;

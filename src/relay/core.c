@@ -1,5 +1,4 @@
 /* relay/core.c: the connections of a core from accept to gone, their timers, and the one place where peers end. */
-#include "base/bytes.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "proto/mtu.h"

@@ -166,6 +166,8 @@ void quic_path_from_ng(const ngtcp2_path *path, struct base_path *ret);
 
 /* tls_global.c: frees what GnuTLS allocated for us. */
 void quic_tls_free(void *memory);
+/* Puts `what` into `error`, and what GnuTLS says to its `code` if that is not 0. BASE_E_NOMEM or BASE_E_TLS. */
+int quic_tls_fail(char error[static QUIC_ERROR_BYTES], const char *what, int code);
 
 /* What all sessions with an identity, or with a trust, share: the certificates, and the versions and ciphers spoken. */
 struct quic_credentials {

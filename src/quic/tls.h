@@ -20,7 +20,8 @@ struct quic_identity; /* reference-counted; any thread */
  * `error`, BASE_E_NOMEM. */
 int quic_identity_from_pem(struct slice chain, struct slice key, struct quic_identity **ret,
                            char error[static QUIC_ERROR_BYTES]);
-/* A new ECDSA P-256 key with a self-signed certificate for `names` (DNS names and IP literals), valid 30 days. */
+/* A new ECDSA P-256 key with a self-signed certificate for `names` (DNS names and IP literals), valid 30 days. Errors
+ * as above. */
 int quic_identity_self_signed(const char *const *names, size_t count, uint64_t wall_clock_ns,
                               struct quic_identity **ret, char error[static QUIC_ERROR_BYTES]);
 struct quic_identity *quic_identity_ref(struct quic_identity *identity);
@@ -38,13 +39,13 @@ struct quic_trust *quic_trust_new(void);
 struct quic_trust *quic_trust_ref(struct quic_trust *trust);
 void quic_trust_unref(struct quic_trust *trust);
 /* PEM (one or more) or DER certificate: accepted as the relay's own certificate (byte for byte, whatever its name and
- * dates: a pin) or as a CA that signed it (name and dates checked). 0 or BASE_E_TLS with `error`.
+ * dates: a pin) or as a CA that signed it (name and dates checked). 0; BASE_E_TLS or BASE_E_NOMEM with `error`.
  * With authorities present, a certificate that is not pinned is judged by them alone. */
 int quic_trust_add_certificate(struct quic_trust *trust, struct slice bytes, char error[static QUIC_ERROR_BYTES]);
 /* 64 hex digits, colons allowed: the relay's own certificate by SHA-256. 0, BASE_E_SYNTAX or
  * BASE_E_NOMEM with `error`. */
 int quic_trust_add_fingerprint(struct quic_trust *trust, const char *text, char error[static QUIC_ERROR_BYTES]);
-/* The system's certificate authorities. 0 or BASE_E_TLS when there are none. */
+/* The system's certificate authorities. 0, BASE_E_TLS when there are none, or BASE_E_NOMEM; with `error`. */
 int quic_trust_add_system(struct quic_trust *trust, char error[static QUIC_ERROR_BYTES]);
 
 #endif

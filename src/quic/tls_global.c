@@ -1,4 +1,5 @@
 /* quic/tls_global.c: what the TLS files share and the process does once. */
+#include "base/text.h"
 #include "quic/internal.h"
 
 #include <gnutls/crypto.h>
@@ -33,6 +34,16 @@ int quic_credentials_init(struct quic_credentials *credentials, unsigned end) {
 void quic_credentials_done(struct quic_credentials *credentials) {
 	gnutls_certificate_free_credentials(credentials->certificates);
 	gnutls_priority_deinit(credentials->priority);
+}
+
+int quic_tls_fail(char error[static QUIC_ERROR_BYTES], const char *what, int code) {
+	struct base_text text;
+
+	base_text_init(&text, error, QUIC_ERROR_BYTES);
+	base_text_add(&text, what);
+	if (code != 0)
+		base_text_addf(&text, ": %s", gnutls_strerror(code));
+	return code == GNUTLS_E_MEMORY_ERROR ? BASE_E_NOMEM : BASE_E_TLS;
 }
 
 void quic_tls_free(void *memory) {

@@ -1,5 +1,4 @@
 /* quic/tls_identity.c: a relay's certificate chain and private key. */
-#include "base/text.h"
 #include "quic/internal.h"
 #include "seal/datum.h"
 
@@ -22,16 +21,6 @@ struct quic_identity {
 	uint8_t secret[QUIC_SECRET_BYTES]; /* of the private key */
 	uint64_t valid_from, valid_until;
 };
-
-static int fail(char error[static QUIC_ERROR_BYTES], const char *what, int code) {
-	struct base_text text;
-
-	base_text_init(&text, error, QUIC_ERROR_BYTES);
-	base_text_add(&text, what);
-	if (code != 0)
-		base_text_addf(&text, ": %s", gnutls_strerror(code));
-	return code == GNUTLS_E_MEMORY_ERROR ? BASE_E_NOMEM : BASE_E_TLS;
-}
 
 static struct quic_identity *identity_new(void) {
 	struct quic_identity *identity = calloc(1, sizeof(*identity));
@@ -73,7 +62,7 @@ static int identity_make(gnutls_x509_crt_t *chain, unsigned count, gnutls_x509_p
 
 	if (identity == NULL) {
 		gnutls_x509_privkey_deinit(key);
-		return fail(error, "certificate", GNUTLS_E_MEMORY_ERROR);
+		return quic_tls_fail(error, "certificate", GNUTLS_E_MEMORY_ERROR);
 	}
 	identity->key = key;
 	code = gnutls_certificate_set_x509_key(identity->credentials.certificates, chain, (int)count, key);
@@ -86,8 +75,8 @@ static int identity_make(gnutls_x509_crt_t *chain, unsigned count, gnutls_x509_p
 	if (code < 0) {
 		quic_identity_unref(identity);
 		return code == GNUTLS_E_CERTIFICATE_KEY_MISMATCH
-		           ? fail(error, "certificate and private key do not belong together", 0)
-		           : fail(error, "certificate", code);
+		           ? quic_tls_fail(error, "certificate and private key do not belong together", 0)
+		           : quic_tls_fail(error, "certificate", code);
 	}
 	identity->valid_from = to_ns(gnutls_x509_crt_get_activation_time(chain[0]));
 	identity->valid_until = to_ns(gnutls_x509_crt_get_expiration_time(chain[0]));
@@ -108,7 +97,7 @@ static int import_key(struct slice pem, gnutls_x509_privkey_t *ret, char error[s
 
 	if (copy == NULL || gnutls_x509_privkey_init(&key) != 0) {
 		free(copy);
-		return fail(error, "private key", GNUTLS_E_MEMORY_ERROR);
+		return quic_tls_fail(error, "private key", GNUTLS_E_MEMORY_ERROR);
 	}
 	if (pem.len > 0)
 		memcpy(copy, pem.data, pem.len);
@@ -118,8 +107,8 @@ static int import_key(struct slice pem, gnutls_x509_privkey_t *ret, char error[s
 	free(copy);
 	if (code != 0) {
 		gnutls_x509_privkey_deinit(key);
-		return code == GNUTLS_E_DECRYPTION_FAILED ? fail(error, "private key is encrypted with a password", 0)
-		                                          : fail(error, "private key", code);
+		return code == GNUTLS_E_DECRYPTION_FAILED ? quic_tls_fail(error, "private key is encrypted with a password", 0)
+		                                          : quic_tls_fail(error, "private key", code);
 	}
 	*ret = key;
 	return 0;
@@ -134,13 +123,13 @@ int quic_identity_from_pem(struct slice chain_pem, struct slice key_pem, struct 
 	int err;
 
 	if (chain_pem.len == 0)
-		return fail(error, "certificate file is empty", 0);
+		return quic_tls_fail(error, "certificate file is empty", 0);
 	err = gnutls_x509_crt_list_import(chain, &count, &datum, GNUTLS_X509_FMT_PEM,
 	                                  GNUTLS_X509_CRT_LIST_IMPORT_FAIL_IF_EXCEED);
 	if (err < 0)
-		return fail(error, "certificate", err);
+		return quic_tls_fail(error, "certificate", err);
 	if (err == 0)
-		return fail(error, "certificate file holds no certificate", 0);
+		return quic_tls_fail(error, "certificate file holds no certificate", 0);
 	count = (unsigned)err;
 	err = import_key(key_pem, &key, error);
 	if (err == 0)
@@ -196,7 +185,7 @@ int quic_identity_self_signed(const char *const *names, size_t count, uint64_t w
 	int code, err;
 
 	if (count == 0)
-		return fail(error, "a certificate needs at least one name", 0);
+		return quic_tls_fail(error, "a certificate needs at least one name", 0);
 	code = gnutls_x509_privkey_init(&key);
 	if (code == 0)
 		code = gnutls_x509_crt_init(&crt);
@@ -207,7 +196,7 @@ int quic_identity_self_signed(const char *const *names, size_t count, uint64_t w
 	if (code == 0) {
 		err = identity_make(&crt, 1, key, ret, error);
 	} else {
-		err = fail(error, "self-signed certificate", code);
+		err = quic_tls_fail(error, "self-signed certificate", code);
 		gnutls_x509_privkey_deinit(key);
 	}
 	gnutls_x509_crt_deinit(crt);

@@ -42,16 +42,6 @@ void quic_trust_unref(struct quic_trust *trust) {
 	free(trust);
 }
 
-static int fail(char error[static QUIC_ERROR_BYTES], const char *what, int code) {
-	struct base_text text;
-
-	base_text_init(&text, error, QUIC_ERROR_BYTES);
-	base_text_add(&text, what);
-	if (code < 0)
-		base_text_addf(&text, ": %s", gnutls_strerror(code));
-	return BASE_E_TLS;
-}
-
 static int add_pin(struct quic_trust *trust, const uint8_t pin[static QUIC_FINGERPRINT_BYTES]) {
 	uint8_t(*grown)[QUIC_FINGERPRINT_BYTES] = realloc(trust->pins, (trust->pin_count + 1) * sizeof(*grown));
 
@@ -93,11 +83,11 @@ int quic_trust_add_certificate(struct quic_trust *trust, struct slice bytes, cha
 	int code;
 
 	if (bytes.data == NULL || bytes.len == 0)
-		return fail(error, "certificate file is empty", 0);
+		return quic_tls_fail(error, "certificate file is empty", 0);
 	code = gnutls_x509_crt_list_import2(&list, &count, &datum,
 	                                    is_pem(bytes) ? GNUTLS_X509_FMT_PEM : GNUTLS_X509_FMT_DER, 0);
 	if (code < 0)
-		return fail(error, "certificate is neither PEM nor DER", code);
+		return quic_tls_fail(error, "certificate is neither PEM nor DER", code);
 	for (unsigned i = 0; i < count && code >= 0; i++)
 		code = add_one(trust, list[i]);
 	if (code >= 0) {
@@ -107,7 +97,7 @@ int quic_trust_add_certificate(struct quic_trust *trust, struct slice bytes, cha
 	for (unsigned i = 0; i < count; i++)
 		gnutls_x509_crt_deinit(list[i]);
 	quic_tls_free(list);
-	return code >= 0 ? 0 : fail(error, "certificate", code);
+	return code >= 0 ? 0 : quic_tls_fail(error, "certificate", code);
 }
 
 int quic_trust_add_fingerprint(struct quic_trust *trust, const char *text, char error[static QUIC_ERROR_BYTES]) {
@@ -119,17 +109,17 @@ int quic_trust_add_fingerprint(struct quic_trust *trust, const char *text, char 
 		if (*c == ':')
 			continue;
 		if (count == sizeof(digits)) {
-			fail(error, "fingerprint is longer than 64 hex digits", 0);
+			quic_tls_fail(error, "fingerprint is longer than 64 hex digits", 0);
 			return BASE_E_SYNTAX;
 		}
 		digits[count++] = *c;
 	}
 	if (base_parse_hex(digits, count, pin, sizeof(pin)) != 0) {
-		fail(error, "fingerprint is not 64 hex digits (SHA-256)", 0);
+		quic_tls_fail(error, "fingerprint is not 64 hex digits (SHA-256)", 0);
 		return BASE_E_SYNTAX;
 	}
 	if (add_pin(trust, pin) != 0) {
-		fail(error, "fingerprint: out of memory", 0);
+		quic_tls_fail(error, "fingerprint: out of memory", 0);
 		return BASE_E_NOMEM;
 	}
 	return 0;
@@ -139,7 +129,7 @@ int quic_trust_add_system(struct quic_trust *trust, char error[static QUIC_ERROR
 	int count = gnutls_certificate_set_x509_system_trust(trust->credentials.certificates);
 
 	if (count <= 0)
-		return fail(error, "no certificate authorities on this system", count);
+		return quic_tls_fail(error, "no certificate authorities on this system", count);
 	trust->has_authorities = true;
 	return 0;
 }

@@ -1,33 +1,8 @@
 #include "base/error.h"
-#include "loop/loop.h"
+#include "tests/loop/fixture.h"
 #include "tests/system.h"
-#include "tests/unit.h"
-
-#include <string.h>
 
 #define SOURCES 60 /* Windows has 62 */
-
-/* Everything that happened, in order, as letters. */
-static char history[64];
-
-static void note(char what) {
-	size_t len = strlen(history);
-
-	assert_true(len + 1 < sizeof(history));
-	history[len] = what;
-	history[len + 1] = '\0';
-}
-
-static int set_up(void **state) {
-	*state = loop_new();
-	history[0] = '\0';
-	return *state != NULL ? 0 : -1;
-}
-
-static int tear_down(void **state) {
-	loop_free(*state);
-	return 0;
-}
 
 struct test_source {
 	struct loop_source source;

@@ -1,35 +1,11 @@
 /* What only the Linux loop has: hang-ups, descriptors to write to, more sources than a batch, fine timers, signals. */
-#include "loop/loop.h"
-#include "tests/unit.h"
+#include "tests/loop/fixture.h"
 
 #include <signal.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #define PIPES_MAX 100
-
-/* Everything that happened, in order, as letters. */
-static char history[64];
-
-static void note(char what) {
-	size_t len = strlen(history);
-
-	assert_true(len + 1 < sizeof(history));
-	history[len] = what;
-	history[len + 1] = '\0';
-}
-
-static int set_up(void **state) {
-	*state = loop_new();
-	history[0] = '\0';
-	return *state != NULL ? 0 : -1;
-}
-
-static int tear_down(void **state) {
-	loop_free(*state);
-	return 0;
-}
 
 struct test_source {
 	struct loop_source source;

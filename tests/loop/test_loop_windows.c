@@ -1,23 +1,12 @@
 /* What only the Windows loop has: the limit of handles, and the ways in which Windows asks a process to end. */
 #include "base/error.h"
-#include "loop/loop.h"
 #include "loop/signals_windows.h"
-#include "tests/unit.h"
+#include "tests/loop/fixture.h"
 
 #include <process.h>
 #include <windows.h>
 
 #define SOURCES_MAX 62
-
-static int set_up(void **state) {
-	*state = loop_new();
-	return *state != NULL ? 0 : -1;
-}
-
-static int tear_down(void **state) {
-	loop_free(*state);
-	return 0;
-}
 
 static void on_ready(void *user, unsigned events, uint64_t now) {
 	(void)events;

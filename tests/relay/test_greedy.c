@@ -135,12 +135,41 @@ static void test_parts(void **state) {
 	party_free(party);
 }
 
+/* A reserve of 16 buffers, 8 of it for frames to one peer: too few for one from each of four peers to each other, so a
+ * sender has two of them for whomever it likes; and where there are more than eight peers, still one each. */
+static void test_small_parts(void **state) {
+	struct relay_limits limits = RELAY_LIMITS_DEFAULT;
+	struct party *party;
+	struct queue_frame *taken[16];
+	struct conn *conns[4];
+
+	(void)state;
+	limits.pool_frames = 32;
+	party = party_new(&limits);
+	for (unsigned i = 0; i < 4; i++)
+		conns[i] = party_join(party, "R", 1 + i, 0);
+	for (size_t i = 0; i < 16; i++)
+		taken[i] = queue_frame_new(party->core->pool);
+	party_send(conns[0], party_mac(2), party_mac(1), 14);
+	party_send(conns[0], party_mac(3), party_mac(1), 14);
+	assert_int_equal(party_drops(conns[0], OBS_DROP_NO_BUFFER), 0);
+	party_send(conns[0], party_mac(4), party_mac(1), 14);
+	assert_int_equal(party_drops(conns[0], OBS_DROP_NO_BUFFER), 1);
+	for (unsigned i = 0; i < 5; i++)
+		party_join(party, "S", 1 + i, 0);
+	party_send(conns[1], party_mac(1), party_mac(2), 14);
+	assert_int_equal(party_drops(conns[1], OBS_DROP_NO_BUFFER), 0);
+	party_send(conns[1], party_mac(1), party_mac(2), 14);
+	assert_int_equal(party_drops(conns[1], OBS_DROP_NO_BUFFER), 1);
+	for (size_t i = 0; i < 16; i++)
+		queue_frame_unref(taken[i]);
+	party_free(party);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_other_rooms),
-	    cmocka_unit_test(test_room_mates),
-	    cmocka_unit_test(test_gateway),
-	    cmocka_unit_test(test_parts),
+	    cmocka_unit_test(test_other_rooms), cmocka_unit_test(test_room_mates),  cmocka_unit_test(test_gateway),
+	    cmocka_unit_test(test_parts),       cmocka_unit_test(test_small_parts),
 	};
 
 	return cmocka_run_group_tests_name("relay/greedy", tests, NULL, NULL);

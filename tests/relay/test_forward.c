@@ -3,6 +3,7 @@
 #include "tests/unit.h"
 
 #include "base/bytes.h"
+#include "proto/ether.h"
 
 #include <string.h>
 
@@ -201,6 +202,8 @@ static void test_sizes(void **state) {
 	    {"one over", C1, 1440, 1359, 0x8137, OBS_DROP_TAP_MTU},
 	    {"full from the LAN", G, 1440, 1358, 0x8137, -1},
 	    {"one over from the LAN", G, 1440, 1359, 0x8137, OBS_DROP_TAP_MTU},
+	    {"full with a tag", G, 1440, 1362, PROTO_ETHERTYPE_VLAN, -1},
+	    {"one over with a tag", G, 1440, 1363, PROTO_ETHERTYPE_VLAN, OBS_DROP_TAP_MTU},
 	    {"just the budget", C1, 1366, 1358, 0x8137, -1},
 	    {"over the budget it announced", C1, 1366, 1359, 0x8137, OBS_DROP_DATAGRAM_BUDGET},
 	};
@@ -214,6 +217,7 @@ static void test_sizes(void **state) {
 		                            party_mac(cases[i].from == G ? LAN_STATION : C1), cases[i].len);
 
 		base_put_u16(buf + 20, cases[i].type);
+		base_put_u32(buf + 22, 0x8137); /* behind a tag of VLAN 0 */
 		from->peer->hello.budget = (uint16_t)cases[i].budget;
 		relay_core_datagram(from->peer, slice_of(buf, len), scene.party->now);
 		unit_assert_int(relay_peer_forwarded(from->peer), cases[i].drop < 0, cases[i].label);

@@ -36,6 +36,10 @@ static void test_alarm(void **state) {
 	assert_true(loop_alarm_moves(&alarm, 5 * BASE_MS, 6 * BASE_MS, &at) && at == 6 * BASE_MS);
 	assert_false(loop_alarm_moves(&alarm, 5 * BASE_MS, 90 * BASE_MS, &at));
 	assert_true(loop_alarm_moves(&alarm, 6 * BASE_MS, 90 * BASE_MS, &at) && at == 14 * BASE_MS);
+	/* Nor is one that was to ring very soon put off again and again. */
+	alarm = (struct loop_alarm){.at = 6 * BASE_MS, .set_at = 5 * BASE_MS};
+	assert_false(loop_alarm_moves(&alarm, 6 * BASE_MS - BASE_US, 90 * BASE_MS, &at));
+	assert_true(loop_alarm_moves(&alarm, 6 * BASE_MS, 90 * BASE_MS, &at) && at == 14 * BASE_MS);
 }
 
 int main(void) {

@@ -466,6 +466,7 @@ static void test_settling(void **state) {
 		uint16_t mtu;
 	} cases[] = {
 	    {"good enough at once", 1378, 0, 0, false, 0, 1344},
+	    {"grows to good enough by a byte", 1377, 300 * BASE_MS, 1378, false, 310 * BASE_MS, 1344},
 	    {"grows to good enough", 1168, 300 * BASE_MS, 1400, false, 310 * BASE_MS, 1344},
 	    {"settles lower", 1168, 300 * BASE_MS, 1310, true, 310 * BASE_MS, 1280},
 	    {"grows, but not enough to stop waiting", 1168, 300 * BASE_MS, 1310, false, RELAY_SETTLE_NS, 1280},

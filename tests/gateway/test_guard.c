@@ -147,12 +147,13 @@ static void test_dhcp_requests(void **state) {
 	gateway_guard_free(guard);
 }
 
-/* A lease is found by its client identifier, which says nothing of who asks. */
-static void test_dhcp_of_a_station_s_address(void **state) {
 #define DHCP_FROM(mac, ip)                                     \
 	"ffffffffffff " mac " 0800 45000000 00000000 40110000 " ip \
 	" ffffffff " TO_PORT("0043") "01010600 00000001 "          \
 	                             "00000000 " ip " z000c " mac " z000a z00c0"
+
+/* A lease is found by its client identifier, which says nothing of who asks. */
+static void test_dhcp_of_a_station_s_address(void **state) {
 	struct gateway_guard *guard = gateway_guard_new(seed);
 	(void)state;
 	assert_true(allows(guard, DHCP_FROM(OWN, OTHER_IP), 1));
@@ -162,7 +163,6 @@ static void test_dhcp_of_a_station_s_address(void **state) {
 	assert_true(allows(guard, DHCP_FROM(OWN, "00000000"), 2));
 	assert_true(allows(guard, DHCP_FROM(OWN, OTHER_IP), 1 + GATEWAY_GUARD_AGE_NS));
 	gateway_guard_free(guard);
-#undef DHCP_FROM
 }
 
 static void test_bindings_end_unless_seen(void **state) {
@@ -395,6 +395,17 @@ static void test_wanted_address_of_a_remote_client(void **state) {
 	gateway_guard_free(guard);
 }
 
+/* What only the DHCP server has heard does not count: nobody who had the address could have objected. */
+static void test_wanted_address_of_a_lease(void **state) {
+	struct gateway_guard *guard = gateway_guard_new(seed);
+	const uint64_t start = 1000 * BASE_SECOND, later = start + GATEWAY_TENURE_NS;
+	(void)state;
+	assert_true(allows(guard, DHCP_FROM(OWN, OTHER_IP), start));
+	learn(guard, LAN_STATION ARP_PROBE("001122334455", OTHER_IP), later);
+	assert_false(allows(guard, REMOTE ARP_REPLY(OWN, OTHER_IP), later));
+	gateway_guard_free(guard);
+}
+
 /* Another machine that asks for an address takes it from nobody, and who uses one that it asked for has it. */
 static void test_wanted_addresses_have_owners(void **state) {
 	static const char claim[] = REMOTE ARP_REPLY("020000000001", OTHER_IP);
@@ -501,6 +512,7 @@ int main(void) {
 	    cmocka_unit_test(test_tidies_now_and_then),
 	    cmocka_unit_test(test_wanted_addresses),
 	    cmocka_unit_test(test_wanted_address_of_a_remote_client),
+	    cmocka_unit_test(test_wanted_address_of_a_lease),
 	    cmocka_unit_test(test_wanted_addresses_have_owners),
 	    cmocka_unit_test(test_few_addresses_of_a_remote_client),
 	    cmocka_unit_test(test_truncated),

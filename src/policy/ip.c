@@ -11,17 +11,20 @@
 
 #define IPV4_HEADER_MIN 20
 #define IPV6_HEADER_BYTES 40
-#define UDP_HEADER_BYTES 8
+#define UDP_HEADER_BYTES 8 /* and of ICMP and IGMP */
 #define ICMP6_HEADER_BYTES 4
 
 enum ip_protocol {
 	IP_HOP_BY_HOP = 0,
+	IP_ICMP = 1,
+	IP_IGMP = 2,
 	IP_UDP = 17,
 	IP_ROUTING = 43,
 	IP_FRAGMENT = 44,
 	IP_AUTHENTICATION = 51,
 	IP_ICMP6 = 58,
 	IP_DESTINATION_OPTIONS = 60,
+	IP_VRRP = 112,
 	IP_MOBILITY = 135,
 	IP_HOST_IDENTITY = 139,
 	IP_SHIM6 = 140,
@@ -35,9 +38,23 @@ enum udp_port {
 	PORT_DHCP6_SERVER = 547,
 };
 
+/* What only routers say. One word of it moves a host's traffic (advertisement, redirect), makes the LAN's own router
+ * rest (VRRP), or the querier that its switches learn from which port wants which group (queries, RFC 4541). */
+enum icmp_type {
+	ICMP_REDIRECT = 5,
+	ICMP_ROUTER_ADVERTISEMENT = 9,
+};
+
+enum igmp_type {
+	IGMP_QUERY = 0x11,
+	IGMP_ROUTER_ADVERTISEMENT = 0x30, /* RFC 4286 */
+};
+
 enum icmp6_type {
+	ICMP6_GROUP_QUERY = 130,
 	ICMP6_ROUTER_ADVERTISEMENT = 134,
 	ICMP6_REDIRECT = 137,
+	ICMP6_GROUP_ROUTER_ADVERTISEMENT = 151, /* RFC 4286 */
 };
 
 /* Servers are known by either port: clients take an answer from any source port that comes to theirs, and a relay agent
@@ -46,7 +63,32 @@ static bool is_server_reply(const uint8_t *udp, uint16_t server_port, uint16_t c
 	return base_get_u16(udp) == server_port || base_get_u16(udp + 2) == client_port;
 }
 
-/* Fragments: every fragment with offset 0 must hold the whole UDP header and is judged by it. Other offsets begin 8
+static bool is_router_icmp(uint8_t type) {
+	return type == ICMP_REDIRECT || type == ICMP_ROUTER_ADVERTISEMENT;
+}
+
+static bool is_router_igmp(uint8_t type) {
+	return type == IGMP_QUERY || type == IGMP_ROUTER_ADVERTISEMENT;
+}
+
+static bool is_router_icmp6(uint8_t type) {
+	return type == ICMP6_ROUTER_ADVERTISEMENT || type == ICMP6_REDIRECT || type == ICMP6_GROUP_QUERY ||
+	       type == ICMP6_GROUP_ROUTER_ADVERTISEMENT;
+}
+
+static enum policy_rule check_ipv4_upper(uint8_t protocol, struct slice data) {
+	if (protocol != IP_UDP && protocol != IP_ICMP && protocol != IP_IGMP)
+		return POLICY_PASS;
+	if (data.len < UDP_HEADER_BYTES)
+		return POLICY_IP_MALFORMED;
+	if (protocol == IP_UDP && is_server_reply(data.data, PORT_DHCP4_SERVER, PORT_DHCP4_CLIENT))
+		return POLICY_DHCP4_SERVER;
+	if ((protocol == IP_ICMP && is_router_icmp(data.data[0])) || (protocol == IP_IGMP && is_router_igmp(data.data[0])))
+		return POLICY_ROUTER_ADVERTISEMENT;
+	return POLICY_PASS;
+}
+
+/* Fragments: every fragment with offset 0 must hold the whole header of what is judged by it. Other offsets begin 8
  * bytes in or later, behind the header, so no overlap can mend a header that was judged; without its first fragment no
  * server reply is ever put together. That leaves all fragments of ordinary UDP alone. */
 enum policy_rule policy_ipv4(struct slice packet) {
@@ -65,13 +107,9 @@ enum policy_rule policy_ipv4(struct slice packet) {
 	more_fragments = (base_get_u16(p + 6) & 0x2000) != 0;
 	if (offset + data_len > UINT16_MAX || (more_fragments && data_len % 8 != 0))
 		return POLICY_IP_MALFORMED; /* what no sender makes and some receivers choke on */
-	if (p[9] != IP_UDP || offset > 0)
-		return POLICY_PASS;
-	if (data_len < UDP_HEADER_BYTES)
-		return POLICY_IP_MALFORMED;
-	if (is_server_reply(p + header_len, PORT_DHCP4_SERVER, PORT_DHCP4_CLIENT))
-		return POLICY_DHCP4_SERVER;
-	return POLICY_PASS;
+	if (p[9] == IP_VRRP)
+		return POLICY_ROUTER_ADVERTISEMENT;
+	return offset > 0 ? POLICY_PASS : check_ipv4_upper(p[9], slice_of(p + header_len, data_len));
 }
 
 static enum policy_rule check_ipv6_upper(uint8_t protocol, struct slice data) {
@@ -83,8 +121,10 @@ static enum policy_rule check_ipv6_upper(uint8_t protocol, struct slice data) {
 	} else if (protocol == IP_ICMP6) {
 		if (data.len < ICMP6_HEADER_BYTES)
 			return POLICY_IPV6_CHAIN;
-		if (data.data[0] == ICMP6_ROUTER_ADVERTISEMENT || data.data[0] == ICMP6_REDIRECT)
+		if (is_router_icmp6(data.data[0]))
 			return POLICY_ROUTER_ADVERTISEMENT;
+	} else if (protocol == IP_VRRP) {
+		return POLICY_ROUTER_ADVERTISEMENT;
 	} else if (protocol >= IP_FIRST_UNASSIGNED) {
 		return POLICY_IPV6_CHAIN; /* may be an extension header to somebody */
 	}

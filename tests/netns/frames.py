@@ -5,10 +5,10 @@ import struct
 
 logging.getLogger('scapy').setLevel(logging.ERROR)
 
-from scapy.all import (ARP, BOOTP, DHCP, IP, IPv6, LLC, SNAP, STP, UDP, Dot1AD, Dot1Q, Dot3, Ether,  # noqa: E402
-                       ICMPv6MLReport2, ICMPv6ND_RA, ICMPv6ND_Redirect, ICMPv6NDOptSrcLLAddr, IPOption_NOP,
-                       IPOption_RR, IPv6ExtHdrDestOpt, IPv6ExtHdrFragment, IPv6ExtHdrHopByHop, IPv6ExtHdrRouting,
-                       Raw, RouterAlert)
+from scapy.all import (ARP, BOOTP, DHCP, ICMP, IP, IPv6, LLC, SNAP, STP, UDP, Dot1AD, Dot1Q, Dot3,  # noqa: E402
+                       Ether, ICMPv6MLQuery, ICMPv6MLReport2, ICMPv6ND_RA, ICMPv6ND_Redirect, ICMPv6NDOptSrcLLAddr,
+                       IPOption_NOP, IPOption_Router_Alert, IPOption_RR, IPv6ExtHdrDestOpt, IPv6ExtHdrFragment,
+                       IPv6ExtHdrHopByHop, IPv6ExtHdrRouting, Raw, RouterAlert)
 from scapy.layers.dhcp6 import DHCP6_Advertise, DHCP6_Reply  # noqa: E402
 
 BROADCAST = 'ff:ff:ff:ff:ff:ff'
@@ -73,6 +73,13 @@ def attacks(src):
         'ip6-udp-fragment': _ip6(IPv6ExtHdrFragment(m=0, offset=0, nh=17), udp6),
         'ip6-chain-cut-off': Ether(dst=ALL_NODES, type=0x86dd) / Raw(
             bytes(IPv6(src=LINK_LOCAL, dst='ff02::1', nh=60, plen=8)) + bytes([58, 200, 0, 0, 0, 0, 0, 0])),
+        'mld-query': _ip6(IPv6ExtHdrHopByHop(options=[RouterAlert(value=0)]), ICMPv6MLQuery()),
+        'icmp-redirect': Ether(dst=BROADCAST) / IP(src='192.168.77.1', dst='255.255.255.255') /
+                         ICMP(type=5, code=1, gw='192.168.77.11') / IP(src='192.168.77.2', dst='192.0.2.1'),
+        'igmp-query': Ether(dst='01:00:5e:00:00:01') / IP(src='0.0.0.0', dst='224.0.0.1', ttl=1, proto=2,
+                                                          options=[IPOption_Router_Alert()]) / Raw(b'\x11\x64' + bytes(6)),
+        'vrrp': Ether(dst='01:00:5e:00:00:12') / IP(src='192.168.77.11', dst='224.0.0.18', ttl=255, proto=112) /
+                Raw(b'\x21\x01\xff\x01\x00\x01\x00\x00' + bytes([192, 168, 77, 1])),
         'dhcp-offer': _dhcp_offer(),
         'dhcp-offer-ip-options': _dhcp_offer(options=[IPOption_NOP()] * 4 + [IPOption_RR()]),
         'dhcp-offer-first-fragment': _dhcp_offer(flags='MF'),

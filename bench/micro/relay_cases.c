@@ -157,7 +157,7 @@ static void *open_switch(const struct micro_case *self) {
 	struct relay_core_options options = {.limits = RELAY_LIMITS_DEFAULT, .transport = &transport, .seed = {1, 2}};
 	struct relay *relay = calloc(1, sizeof(*relay));
 
-	options.limits.broadcast = (struct relay_rate){0, 0};
+	options.limits.broadcast = options.limits.room_broadcast = (struct relay_rate){0, 0};
 	if (relay == NULL || relay_core_new(&options, &relay->core) != 0)
 		micro_die("out of memory");
 	relay->now = MICRO_START_NS;

@@ -79,7 +79,7 @@ static void reject_mtu(struct relay_peer *peer, size_t budget, const char *who, 
 /* Whether the room is to have the MTU of this peer, whose path is too narrow for what it has: clients can come again,
  * but without its gateway it is of no use to them. */
 static bool gives_way(const struct relay_peer *peer, struct relay_room *room, uint64_t now) {
-	if (!is_its_gateway(peer, room))
+	if (!is_its_gateway(peer, room) || room->narrowings == RELAY_NARROWINGS_MAX)
 		return false;
 	if (room->narrow_since == 0 || now - room->narrow_last > RELAY_NARROW_PAUSE_NS)
 		room->narrow_since = now;

@@ -27,6 +27,10 @@
 #define RELAY_NARROW_NS (10 * BASE_SECOND)
 /* ... without a longer pause: it waits no more than 15 s between two tries. */
 #define RELAY_NARROW_PAUSE_NS (30 * BASE_SECOND)
+/* How often in its life a room becomes narrower. A path has one of the few widths that path MTU discovery tries; a
+ * gateway that says it is a byte narrower every time would have everybody closed every 10 s, and who knows the code can
+ * be the gateway of a room that has none. */
+#define RELAY_NARROWINGS_MAX 8
 /* How long a client's MAC is kept for it. A client that lost its connection may be out of reach for a while, and the
  * LAN's switches and neighbour tables point to its MAC for minutes; one that quit may be about to be started again. */
 #define RELAY_CLIENT_HOLD_NS (300 * BASE_SECOND)

@@ -588,6 +588,28 @@ static void test_room_is_narrowed_at_a_takeover(void **state) {
 	party_free(party);
 }
 
+/* Anybody can be the gateway of a room that has none, and say that its path is a byte narrower again and again. */
+static void test_room_is_narrowed_so_often_only(void **state) {
+	struct party *party = narrowed_party();
+	struct conn *client = NULL, *gateway = NULL;
+	size_t budget = 1301;
+
+	(void)state;
+	for (int i = 0; i < RELAY_NARROWINGS_MAX; i++, budget--) {
+		party_assert_rejected(gateway_back(party, budget), CTRL_REJECT_MTU, "at first");
+		party_run(party, RELAY_NARROW_NS);
+		gateway = gateway_back(party, budget);
+		assert_int_equal(welcome_of(gateway, "narrower")->mtu, budget - 22);
+		client = party_join(party, "R", 1, 11);
+	}
+	for (int i = 0; i < 5; i++) {
+		party_assert_rejected(gateway_back(party, budget), CTRL_REJECT_MTU, "enough");
+		party_run(party, 5 * BASE_SECOND);
+	}
+	assert_false(client->close_asked || gateway->close_asked);
+	party_free(party);
+}
+
 /* A bad moment of the gateway's path, or another gateway's path, costs nobody the room's MTU. */
 static void test_room_is_not_narrowed_for_others(void **state) {
 	struct party *party = narrowed_party();
@@ -1053,6 +1075,7 @@ int main(void) {
 	    cmocka_unit_test(test_hopeless_is_rejected_at_once),
 	    cmocka_unit_test(test_room_is_narrowed_for_its_gateway),
 	    cmocka_unit_test(test_room_is_narrowed_at_a_takeover),
+	    cmocka_unit_test(test_room_is_narrowed_so_often_only),
 	    cmocka_unit_test(test_room_is_not_narrowed_for_others),
 	    cmocka_unit_test(test_narrowing_waits_for_the_path),
 	    cmocka_unit_test(test_two_settle_for_one_room),

@@ -25,8 +25,9 @@
  * cost everybody else theirs. Then the room gets the MTU that its path has. It tries some four times meanwhile; its seat
  * is kept for longer. */
 #define RELAY_NARROW_NS (10 * BASE_SECOND)
-/* ... without a longer pause: it waits no more than 15 s between two tries. */
-#define RELAY_NARROW_PAUSE_NS (30 * BASE_SECOND)
+/* ... without a longer pause: it waits up to 15 s between two tries, before each up to 30 s for the resolver, which has
+ * lost its name server where the uplink is another one, and then for addresses that do not answer. */
+#define RELAY_NARROW_PAUSE_NS (60 * BASE_SECOND)
 /* How often in its life a room becomes narrower. A path has one of the few widths that path MTU discovery tries; a
  * gateway that says it is a byte narrower every time would have everybody closed every 10 s, and who knows the code can
  * be the gateway of a room that has none. */

@@ -588,6 +588,17 @@ static void test_room_is_narrowed_at_a_takeover(void **state) {
 	party_free(party);
 }
 
+/* The resolver may let it wait for 30 s before each try, and it pauses up to 15 s between them. */
+static void test_room_is_narrowed_for_a_slow_gateway(void **state) {
+	struct party *party = narrowed_party();
+
+	(void)state;
+	party_assert_rejected(gateway_back(party, 1302), CTRL_REJECT_MTU, "at first");
+	party_run(party, 50 * BASE_SECOND);
+	assert_int_equal(welcome_of(gateway_back(party, 1302), "gateway")->mtu, 1280);
+	party_free(party);
+}
+
 /* Anybody can be the gateway of a room that has none, and say that its path is a byte narrower again and again. */
 static void test_room_is_narrowed_so_often_only(void **state) {
 	struct party *party = narrowed_party();
@@ -1075,6 +1086,7 @@ int main(void) {
 	    cmocka_unit_test(test_hopeless_is_rejected_at_once),
 	    cmocka_unit_test(test_room_is_narrowed_for_its_gateway),
 	    cmocka_unit_test(test_room_is_narrowed_at_a_takeover),
+	    cmocka_unit_test(test_room_is_narrowed_for_a_slow_gateway),
 	    cmocka_unit_test(test_room_is_narrowed_so_often_only),
 	    cmocka_unit_test(test_room_is_not_narrowed_for_others),
 	    cmocka_unit_test(test_narrowing_waits_for_the_path),

@@ -77,14 +77,26 @@ static void reject_mtu(struct relay_peer *peer, size_t budget, const char *who, 
 }
 
 /* Whether the room is to have the MTU of this peer, whose path is too narrow for what it has: clients can come again,
- * but without its gateway it is of no use to them. */
-static bool gives_way(const struct relay_peer *peer, struct relay_room *room, uint64_t now) {
+ * but without its gateway it is of no use to them. One that came by a wider path meanwhile is refused once more: it
+ * tries our other address next. */
+static bool gives_way(const struct relay_peer *peer, struct relay_room *room, size_t budget, uint64_t now) {
+	bool widest;
+
 	if (!is_its_gateway(peer, room) || room->narrowings == RELAY_NARROWINGS_MAX)
 		return false;
-	if (room->narrow_since == 0 || now - room->narrow_last > RELAY_NARROW_PAUSE_NS)
+	if (room->narrow_since == 0 || now - room->narrow_last > RELAY_NARROW_PAUSE_NS) {
 		room->narrow_since = now;
+		room->narrow_widest = 0;
+	}
 	room->narrow_last = now;
-	return now - room->narrow_since >= RELAY_NARROW_NS;
+	widest = budget >= room->narrow_widest;
+	if (now - room->narrow_since >= RELAY_NARROW_NS) {
+		room->narrow_widest = 0;
+		return widest;
+	}
+	if (widest)
+		room->narrow_widest = budget;
+	return false;
 }
 
 /* The MTU of the room that is there, or of the one to be made, or to be made of it; false after a reject. */
@@ -95,7 +107,7 @@ static bool find_mtu(struct relay_peer *peer, struct relay_room *room, size_t bu
 		*ret = room->mtu;
 		return true;
 	}
-	if (room != NULL && !gives_way(peer, room, now)) {
+	if (room != NULL && !gives_way(peer, room, budget, now)) {
 		reject_mtu(peer, budget, "this room", needed, room->mtu);
 		return false;
 	}

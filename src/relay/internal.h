@@ -60,6 +60,7 @@ struct relay_room {
 	struct ctrl_hello stations_of;   /* the gateway on whose LAN they are */
 	uint16_t mtu;
 	uint64_t narrow_since, narrow_last; /* refusals of that gateway since it was in, for its path; 0: none */
+	size_t narrow_widest;               /* the largest budget among these */
 	unsigned narrowings;                /* how often they made the MTU smaller */
 	bool sealed;                        /* has a key */
 	uint32_t next_id;                   /* 0 when all were given out */

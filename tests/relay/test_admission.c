@@ -588,6 +588,22 @@ static void test_room_is_narrowed_at_a_takeover(void **state) {
 	party_free(party);
 }
 
+/* Of two addresses of the relay it tries the one with the narrower path first. */
+static void test_room_is_narrowed_for_the_wider_path(void **state) {
+	(void)state;
+	for (int both = 0; both < 2; both++) {
+		struct party *party = narrowed_party();
+
+		party_assert_rejected(gateway_back(party, 1200), CTRL_REJECT_MTU, "the narrower");
+		party_assert_rejected(gateway_back(party, 1302), CTRL_REJECT_MTU, "the wider");
+		party_run(party, RELAY_NARROW_NS);
+		party_assert_rejected(gateway_back(party, 1200), CTRL_REJECT_MTU, "the narrower again");
+		/* When the other one leads nowhere now, this one will do. */
+		assert_int_equal(welcome_of(gateway_back(party, both ? 1302 : 1200), "gateway")->mtu, both ? 1280 : 1178);
+		party_free(party);
+	}
+}
+
 /* The resolver may let it wait for 30 s before each try, and it pauses up to 15 s between them. */
 static void test_room_is_narrowed_for_a_slow_gateway(void **state) {
 	struct party *party = narrowed_party();
@@ -1086,6 +1102,7 @@ int main(void) {
 	    cmocka_unit_test(test_hopeless_is_rejected_at_once),
 	    cmocka_unit_test(test_room_is_narrowed_for_its_gateway),
 	    cmocka_unit_test(test_room_is_narrowed_at_a_takeover),
+	    cmocka_unit_test(test_room_is_narrowed_for_the_wider_path),
 	    cmocka_unit_test(test_room_is_narrowed_for_a_slow_gateway),
 	    cmocka_unit_test(test_room_is_narrowed_so_often_only),
 	    cmocka_unit_test(test_room_is_not_narrowed_for_others),

@@ -152,6 +152,17 @@ static int complain(const struct subject *subject, DWORD number, const char *wha
 	return BASE_E_IO;
 }
 
+/* A service logs on to other machines as another, who answers for them is not told here, and a drive that leads there
+ * is that of who is at the PC. `wide` is a full path. */
+static bool is_remote(const wchar_t *wide) {
+	wchar_t root[] = L"C:\\";
+
+	if (wcsncmp(wide, L"\\\\", 2) == 0)
+		return (wide[2] != L'?' && wide[2] != L'.') || wcsncmp(wide + 3, L"\\UNC\\", 5) == 0;
+	root[0] = wide[0];
+	return GetDriveTypeW(root) == DRIVE_REMOTE;
+}
+
 static int check_one(const struct subject *subject, const wchar_t *wide, const char *what) {
 	DWORD rights = GENERIC_ALL, number = winmain_rights_of_others(wide, &rights);
 
@@ -195,6 +206,12 @@ static int check(const struct subject *subject) {
 		base_text_addf(&text, "%s: ", subject->path);
 		winmain_add_system_error(&text, GetLastError());
 		return BASE_E_IO;
+	}
+	if (is_remote(wide)) {
+		base_text_init(&text, subject->error, WINMAIN_ERROR_BYTES);
+		base_text_addf(&text, "%s is on another machine, where a service has other rights: %s", subject->path,
+		               subject->advice);
+		return BASE_E_DENIED;
 	}
 	int err = check_one(subject, wide, "");
 	if (err != 0 || !go_up(wide, &is_drive))

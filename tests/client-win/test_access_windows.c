@@ -20,6 +20,7 @@
 static struct {
 	const char *program, *folder, *above, *drive;
 	DWORD refusal;
+	bool is_remote;
 	wchar_t asked[MAX_PATH]; /* the last name */
 	unsigned folders;        /* asked for since the program */
 } lists = {.above = DRIVE, .drive = DRIVE};
@@ -80,6 +81,13 @@ static int remove_program(void **state) {
 	return RemoveDirectoryA(path) && RemoveDirectoryA(folder) && gone ? 0 : -1;
 }
 
+static UINT WINAPI fake_type(const wchar_t *root) {
+	assert_int_equal(wcscmp(root + 1, L":\\"), 0);
+	return lists.is_remote ? DRIVE_REMOTE : DRIVE_FIXED;
+}
+
+extern const void *const __imp_GetDriveTypeW;
+const void *const __imp_GetDriveTypeW = (const void *)fake_type;
 extern const void *const __imp_GetNamedSecurityInfoW;
 const void *const __imp_GetNamedSecurityInfoW = (const void *)fake_get;
 
@@ -166,6 +174,23 @@ static void test_on_the_drive_itself(void **state) {
 	assert_int_equal(wcscmp(lists.asked, L"C:\\"), 0);
 }
 
+/* Whoever may change it there: a service logs on as another, and does not have the drives of who is at the PC. */
+static void test_in_the_network(void **state) {
+	static const char *const names[] = {"\\\\server\\share\\party.conf", "\\\\?\\UNC\\server\\share\\party.conf",
+	                                    "C:\\windows\\system.ini"};
+	char error[WINMAIN_ERROR_BYTES], expected[WINMAIN_ERROR_BYTES];
+	(void)state;
+	lists.program = lists.folder = ADMINISTRATORS;
+	lists.is_remote = true;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		unit_assert_int(winmain_check_file(names[i], error), BASE_E_DENIED, names[i]);
+		(void)snprintf(expected, sizeof(expected),
+		               "%s is on another machine, where a service has other rights: copy it to ", names[i]);
+		unit_assert_int(strncmp(error, expected, strlen(expected)), 0, error);
+	}
+	lists.is_remote = false;
+}
+
 static void test_not_to_be_told(void **state) {
 	char path[MAX_PATH], error[WINMAIN_ERROR_BYTES];
 	(void)state;
@@ -183,6 +208,7 @@ int main(void) {
 	    cmocka_unit_test_setup_teardown(test_who_may_change_it, make_program, remove_program),
 	    cmocka_unit_test_setup_teardown(test_a_file_of_the_service, make_program, remove_program),
 	    cmocka_unit_test(test_on_the_drive_itself),
+	    cmocka_unit_test(test_in_the_network),
 	    cmocka_unit_test(test_not_to_be_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

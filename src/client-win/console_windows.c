@@ -73,31 +73,35 @@ void winmain_console_close(void) {
 		(void)SetConsoleMode(GetStdHandle(STD_INPUT_HANDLE), mode_before | ENABLE_EXTENDED_FLAGS);
 }
 
-static bool is_ours_alone(HANDLE input) {
+static bool is_ours_alone(HANDLE input, DWORD *ret_mode) {
 	DWORD programs[2], mode;
 
-	return GetConsoleProcessList(programs, 2) == 1 && GetConsoleMode(input, &mode) &&
+	return GetConsoleProcessList(programs, 2) == 1 && GetConsoleMode(input, ret_mode) &&
 	       GetConsoleMode(GetStdHandle(STD_ERROR_HANDLE), &mode);
 }
 
-/* That it is let go may be of the Enter that started the program. */
-static bool is_enter(const INPUT_RECORD *record) {
+/* Enter, or Ctrl-C. That it is let go may be of the Enter that started the program. */
+static bool is_end(const INPUT_RECORD *record) {
 	const KEY_EVENT_RECORD *key = &record->Event.KeyEvent;
+	const bool with_ctrl = (key->dwControlKeyState & (LEFT_CTRL_PRESSED | RIGHT_CTRL_PRESSED)) != 0;
 
-	return record->EventType == KEY_EVENT && key->bKeyDown && key->wVirtualKeyCode == VK_RETURN;
+	return record->EventType == KEY_EVENT && key->bKeyDown &&
+	       (key->wVirtualKeyCode == VK_RETURN || (key->wVirtualKeyCode == 'C' && with_ctrl));
 }
 
 void winmain_console_hold(unsigned ms) {
 	const HANDLE input = GetStdHandle(STD_INPUT_HANDLE);
 	const ULONGLONG end = GetTickCount64() + ms;
 	INPUT_RECORD record = {.EventType = 0};
-	DWORD count;
+	DWORD count, mode;
 
-	if (!is_ours_alone(input))
+	if (!is_ours_alone(input, &mode))
 		return;
+	/* Ctrl-C as a key: the handler of a loop that ran stays, and takes it for itself. */
+	(void)SetConsoleMode(input, mode & ~(DWORD)ENABLE_PROCESSED_INPUT);
 	winmain_complain("press Enter to close this window; by itself it closes in a minute");
 	(void)FlushConsoleInputBuffer(input);
-	while (!is_enter(&record)) {
+	while (!is_end(&record)) {
 		const ULONGLONG now = GetTickCount64();
 		if (now >= end || WaitForSingleObject(input, (DWORD)(end - now)) != WAIT_OBJECT_0 ||
 		    !ReadConsoleInputW(input, &record, 1, &count))

@@ -17,6 +17,7 @@ static struct {
 	HANDLE input;             /* set: there is something to read */
 	KEY_EVENT_RECORD keys[4]; /* without a key: the mouse */
 	unsigned read, flushed;
+	DWORD mode;
 	char said[256];
 } console;
 
@@ -27,8 +28,14 @@ static HANDLE WINAPI fake_handle(DWORD which) {
 
 static BOOL WINAPI fake_mode(HANDLE handle, DWORD *mode) {
 	(void)handle;
-	*mode = 0;
+	*mode = console.mode;
 	return console.is_console;
+}
+
+static BOOL WINAPI fake_set_mode(HANDLE handle, DWORD mode) {
+	assert_ptr_equal(handle, console.input);
+	console.mode = mode;
+	return TRUE;
 }
 
 static DWORD WINAPI fake_list(DWORD *list, DWORD count) {
@@ -68,6 +75,7 @@ static BOOL WINAPI fake_write(HANDLE handle, const void *text, DWORD units, DWOR
 
 INSTEAD_OF(GetStdHandle, fake_handle);
 INSTEAD_OF(GetConsoleMode, fake_mode);
+INSTEAD_OF(SetConsoleMode, fake_set_mode);
 INSTEAD_OF(GetConsoleProcessList, fake_list);
 INSTEAD_OF(FlushConsoleInputBuffer, fake_flush);
 INSTEAD_OF(ReadConsoleInputW, fake_read);
@@ -103,6 +111,22 @@ static void test_alone_in_its_window(void **state) {
 	assert_true(GetTickCount64() - start < LONG_MS);
 }
 
+/* A client that has run takes Ctrl-C for itself, as its handler stays: here it is a key. */
+static void test_ctrl_c(void **state) {
+	(void)state;
+	console.mode = ENABLE_PROCESSED_INPUT | ENABLE_LINE_INPUT;
+	console.keys[0] = (KEY_EVENT_RECORD){.bKeyDown = TRUE, .wVirtualKeyCode = 'C'};
+	console.keys[1] =
+	    (KEY_EVENT_RECORD){.bKeyDown = TRUE, .wVirtualKeyCode = 'V', .dwControlKeyState = LEFT_CTRL_PRESSED};
+	console.keys[2] =
+	    (KEY_EVENT_RECORD){.bKeyDown = TRUE, .wVirtualKeyCode = 'C', .dwControlKeyState = LEFT_CTRL_PRESSED};
+	console.keys[3] = (KEY_EVENT_RECORD){.bKeyDown = TRUE, .wVirtualKeyCode = VK_RETURN};
+	(void)SetEvent(console.input);
+	winmain_console_hold(LONG_MS);
+	assert_int_equal(console.read, 3);
+	assert_int_equal(console.mode, ENABLE_LINE_INPUT);
+}
+
 static void test_nobody_is_there(void **state) {
 	const ULONGLONG start = GetTickCount64();
 
@@ -122,17 +146,20 @@ static void test_no_window_of_its_own(void **state) {
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		console.mode = ENABLE_PROCESSED_INPUT;
 		console.programs = cases[i].programs;
 		console.is_console = cases[i].is_console;
 		winmain_console_hold(LONG_MS);
 	}
 	assert_string_equal(console.said, "");
+	assert_int_equal(console.mode, ENABLE_PROCESSED_INPUT);
 	assert_true(GetTickCount64() - start < LONG_MS);
 }
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(test_alone_in_its_window, reset, close_input),
+	    cmocka_unit_test_setup_teardown(test_ctrl_c, reset, close_input),
 	    cmocka_unit_test_setup_teardown(test_nobody_is_there, reset, close_input),
 	    cmocka_unit_test_setup_teardown(test_no_window_of_its_own, reset, close_input),
 	};

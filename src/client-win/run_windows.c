@@ -69,6 +69,7 @@ static int recover(const struct program *program) {
 	int err = scope != NULL ? route_recover(scope, error) : BASE_E_NOMEM;
 	route_scope_free(scope);
 	obs_log_free(log);
+	winmain_release_instance(); /* the window may stay open for a while */
 	if (err == 0)
 		return CLIENT_EXIT_OK;
 	return fail(err == BASE_E_DENIED ? CLIENT_EXIT_PRIVILEGE : CLIENT_EXIT_FAILURE,

@@ -24,11 +24,10 @@ Unicode true
 ; How long a service that was just stopped may keep its file: 20 times 250 ms.
 !define BUSY_TRIES 20
 !define BUSY_WAIT_MS 250
-; Windows' numbers: rights, and states of a service.
+; Windows' numbers: rights, and the state of a service that does not run.
 !define SC_MANAGER_CONNECT 1
 !define SERVICE_QUERY_STATUS 4
-!define SERVICE_START_PENDING 2
-!define SERVICE_STOP_PENDING 3
+!define SERVICE_STOPPED 1
 
 Name "${NAME} ${VERSION}"
 OutFile "${OUTPUT}"
@@ -102,7 +101,7 @@ Var Stopped ; 1: the service ran, and was stopped here
 	System::Call 'advapi32::CloseServiceHandle(p r1)'
 !macroend
 
-; While it starts it takes no controls: it is told again.
+; While it starts it takes no controls, and when that is looked at it may run already: it is told again until it has stopped.
 !macro StopService
 	StrCpy $Stopped 0
 	StrCpy $4 0
@@ -116,10 +115,8 @@ Var Stopped ; 1: the service ran, and was stopped here
 			!insertmacro ServiceState
 			IntOp $4 $4 + 1
 			${If} $4 > ${BUSY_TRIES}
-				${ExitDo}
-			${EndIf}
-			${If} $0 != ${SERVICE_START_PENDING}
-			${AndIf} $0 != ${SERVICE_STOP_PENDING}
+			${OrIf} $0 == 0
+			${OrIf} $0 == ${SERVICE_STOPPED}
 				${ExitDo}
 			${EndIf}
 			Sleep ${BUSY_WAIT_MS}

@@ -332,7 +332,8 @@ static int check(struct route_scope *scope, bool anew, char error[static ROUTE_E
 
 	if (err != 0)
 		return err;
-	if (!anew)
+	/* After a refusal the pin may still be that of the relay's address before. */
+	if (!anew && base_addr_same_prefix(&scope->pin.dest, &scope->relay, base_addr_ip_bytes(&scope->relay) * 8))
 		verdict = route_pin_judge(&now.view, &scope->pin, scope->ours && scope->follows);
 	if (verdict == ROUTE_PIN_OVERRULED) {
 		base_text_copy(error, ROUTE_ERROR_BYTES, "another route to the relay is preferred over the pinned one");

@@ -413,6 +413,29 @@ static void test_check_repairs(void **state) {
 	assert_int_equal(route_check_pin(f->scope, f->error), 0);
 }
 
+/* The relay has a new address and the system says no for a while: what is there is no pin of this one. */
+static void test_refused_at_a_new_address(void **state) {
+	const struct base_addr relay = ip("203.0.113.5"), other = ip("203.0.113.6"), third = ip("203.0.113.7");
+	struct fixture *f = *state;
+	struct machine *m = &f->machine;
+
+	m->routes[m->count++] = route("203.0.113.5", 32, "192.0.2.1", HOME, 20); /* somebody's, by the usual way */
+	assert_int_equal(route_pin(f->scope, &relay, TAP, f->error), 0);
+	m->deny = "table";
+	assert_int_equal(route_pin(f->scope, &other, TAP, f->error), BASE_E_DENIED);
+	m->deny = NULL;
+	assert_int_equal(route_check_pin(f->scope, f->error), 0);
+	expect_calls(f, "add 100 1 [1]\n");
+	m->deny = "remove";
+	assert_int_equal(route_pin(f->scope, &third, TAP, f->error), BASE_E_DENIED);
+	assert_int_equal(route_check_pin(f->scope, f->error), BASE_E_DENIED);
+	assert_int_equal(route_pin_state(f->scope), OBS_NO);
+	m->deny = NULL;
+	assert_int_equal(route_check_pin(f->scope, f->error), 0);
+	expect_calls(f, "remove 100 1 [1]\nremove 100 1 [1]\nremove 100 1 [1]\nadd 100 1 [1]\n");
+	assert_int_equal(m->count, 3);
+}
+
 /* A DHCP server may name routes (RFC 3442), also one to the relay itself: the tunnel would run through itself. */
 static void test_host_routes_into_the_tunnel(void **state) {
 	const struct base_addr relay = ip("203.0.113.5"), other = ip("203.0.113.6");
@@ -497,6 +520,7 @@ int main(void) {
 	    cmocka_unit_test_setup_teardown(test_route_made_by_another_just_before, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_restore_goes_on_after_a_failure, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_check_repairs, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_refused_at_a_new_address, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_host_routes_into_the_tunnel, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_tuned_again_and_again, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_tuned_against_somebody, setup, teardown),

@@ -272,8 +272,8 @@ Section /o "Start with Windows (service)" SectionService
 	${If} $0 == 0
 		StrCpy $Stopped 0 ; it runs, with the new command line
 	${Else}
-		${Warn} "The service was not installed (status $0). Fill in $State\client.conf, then run as administrator: \
-			$\"$INSTDIR\${PROGRAM}$\" --service install --config $\"$State\client.conf$\""
+		${Warn} "The service was not installed (status $0). Fill in $State\client.conf, end a client that runs in a window, \
+			then run as administrator: $\"$INSTDIR\${PROGRAM}$\" --service install --config $\"$State\client.conf$\""
 	${EndIf}
 SectionEnd
 

@@ -9,8 +9,8 @@ void winmain_console_open(void);
 /* The console again as its other programs know it. */
 void winmain_console_close(void);
 
-/* A window goes with its last program: when that is this one, it waits for Enter, `ms` at most (nobody may be there),
- * so that what was said can be read. */
+/* A window goes with its last program: when that is this one, it waits for Enter or Ctrl-C, `ms` at most (nobody may
+ * be there), so that what was said can be read. For the end of the program: Ctrl-C stays a key. */
 void winmain_console_hold(unsigned ms);
 
 /* The class of the hidden window. */

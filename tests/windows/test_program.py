@@ -1,5 +1,9 @@
 """lanparty-client.exe as a command line: every end before the tunnel, with its message and exit status."""
-from winlab import CLIENT, WineCase, wine
+import os
+import subprocess
+import time
+
+from winlab import CLIENT, STATE, WineCase, windows_path, wine
 
 
 class TestCommandLine(WineCase):
@@ -28,3 +32,17 @@ class TestCommandLine(WineCase):
                 self.assertEqual(got[0], status, got[2])
                 for text, expected in ((got[1], out), (got[2], err)):
                     self.assertRegex(text, expected or r'\A\Z')
+
+    def test_a_failure_in_a_window(self):
+        """The window stays a while for who reads it; others need not wait for that."""
+        state = os.path.join(STATE, 'route-state.txt')
+        os.makedirs(STATE, 0o700, exist_ok=True)
+        with open(state, 'w', encoding='utf-8') as file:
+            file.write('damaged\n')
+        self.addCleanup(os.unlink, state)
+        wine('cmd', '/c', 'start', '', windows_path(CLIENT), '--recover-routes')
+        time.sleep(3)
+        status, _, err = wine(CLIENT, '--recover-routes')
+        self.assertEqual(status, 1, err)
+        self.assertIn('this is no route state file', err)
+        self.assertIn('lanparty-client.exe --recover-routes', subprocess.run(['ps', '-eo', 'args'], capture_output=True, text=True).stdout)

@@ -148,17 +148,18 @@ static void log_unresolved(struct client_session *session) {
 	obs_end(log);
 }
 
-/* No address is left. That a relay at one of them would not do for us tells more than the silence of the others. */
+/* No address is left. What the right relay said tells most, and it may say otherwise later. That another one would not
+ * do for us tells more than the silence of the rest. */
 static void end_attempt(struct client_session *session, enum client_exit status, bool hopeless, uint64_t now) {
-	bool remembered = !hopeless && session->hopeless_why[0] != '\0';
+	bool told = session->told_why[0] != '\0' && !(hopeless && session->told_hopeless);
 
-	if (remembered)
-		keep_why(session, session->hopeless_why);
-	retry_or_end(session, remembered ? session->hopeless_status : status, hopeless || remembered, now);
+	if (told)
+		keep_why(session, session->told_why);
+	retry_or_end(session, told ? session->told_status : status, told ? session->told_hopeless : hopeless, now);
 }
 
-/* The next address that the transport takes; the last failure when there is none. */
-static void connect_next(struct client_session *session, uint64_t now) {
+/* The next address that the transport takes; the last failure, of this status, when there is none. */
+static void connect_next(struct client_session *session, enum client_exit status, uint64_t now) {
 	int err = BASE_E_NOT_FOUND;
 
 	while (session->addr_next < session->addr_count) {
@@ -176,24 +177,33 @@ static void connect_next(struct client_session *session, uint64_t now) {
 	}
 	if (session->why[0] == '\0') /* what came of an address that was tried says more */
 		keep_why(session, base_error_text(err));
-	end_attempt(session, CLIENT_EXIT_UNREACHABLE, false, now);
+	end_attempt(session, status, false, now);
+}
+
+/* Of the addresses that were tried in this attempt nothing counts any more. */
+static void connect_afresh(struct client_session *session, uint64_t now) {
+	session->why[0] = session->told_why[0] = '\0';
+	connect_next(session, CLIENT_EXIT_UNREACHABLE, now);
 }
 
 static void connect_first(struct client_session *session, uint64_t now) {
 	session->addr_next = 0;
-	session->why[0] = session->hopeless_why[0] = '\0';
-	connect_next(session, now);
+	connect_afresh(session, now);
+}
+
+static void remember(struct client_session *session, enum client_exit status, bool hopeless) {
+	memcpy(session->told_why, session->why, sizeof(session->why));
+	session->told_status = status;
+	session->told_hopeless = hopeless;
 }
 
 /* The relay at this address is no good, or silent. A name may have the address of another machine beside the right
  * one. */
 static void try_next_address(struct client_session *session, enum client_exit status, bool hopeless, uint64_t now) {
 	log_attempt(session, "relay_attempt_failed", &session->addrs[session->addr_next - 1], session->why);
-	if (hopeless) {
-		session->hopeless_status = status;
-		memcpy(session->hopeless_why, session->why, sizeof(session->why));
-	}
-	connect_next(session, now);
+	if (hopeless && (session->told_why[0] == '\0' || session->told_hopeless))
+		remember(session, status, true);
+	connect_next(session, status, now);
 }
 
 /* A relay may have let us in long ago, and its answer be on the way still: we do not leave for good. */
@@ -230,9 +240,8 @@ static bool go_to_shard(struct client_session *session, const struct ctrl_reject
 	session->steer_byte = (uint8_t)reject->cid_byte;
 	close_connection(session, CLIENT_CLOSE_DONE, "rejected", now);
 	session->addr_next--;
-	session->why[0] = session->hopeless_why[0] = '\0'; /* this is the right relay */
 	log_attempt(session, "relay_shard_changed", &session->addrs[session->addr_next], NULL);
-	connect_next(session, now);
+	connect_afresh(session, now); /* this is the right relay */
 	return true;
 }
 
@@ -248,10 +257,12 @@ void client_session_rejected(struct client_session *session, const struct ctrl_r
 	keep_why(session, why);
 	close_connection(session, CLIENT_CLOSE_DONE, "rejected", now);
 	/* The way to another address may be wider, as IPv4's is beside an IPv6 tunnel. */
-	if (reject->code == CTRL_REJECT_MTU && session->addr_next < session->addr_count)
+	if (reject->code == CTRL_REJECT_MTU && session->addr_next < session->addr_count) {
+		remember(session, CLIENT_EXIT_REJECTED, false);
 		try_next_address(session, CLIENT_EXIT_REJECTED, false, now);
-	else
-		retry_or_end(session, CLIENT_EXIT_REJECTED, !ctrl_reject_is_transient(reject->code), now);
+		return;
+	}
+	retry_or_end(session, CLIENT_EXIT_REJECTED, !ctrl_reject_is_transient(reject->code), now);
 }
 
 static void say_hello(struct client_session *session, uint64_t now) {

@@ -62,9 +62,11 @@ struct client_session {
 	unsigned shards_tried; /* since the name was resolved */
 	struct client_backoff backoff;
 	char why[CLIENT_WHY_BYTES]; /* the text that events get */
-	/* Of an address in this attempt whose relay will never do: why, and the exit status. Empty: there was none. */
-	char hopeless_why[CLIENT_WHY_BYTES];
-	enum client_exit hopeless_status;
+	/* Of an address in this attempt whose relay said more than silence: why it did not do, the exit status, and whether
+	 * it never will. Empty: there was none. */
+	char told_why[CLIENT_WHY_BYTES];
+	enum client_exit told_status;
+	bool told_hopeless;
 
 	struct ctrl_stream stream;
 	struct ctrl_welcome welcome; /* while JOINED */

@@ -535,6 +535,60 @@ static void test_next_address_when_the_path_is_too_narrow(void **state) {
 	assert_int_equal(h.opens, 4);
 }
 
+static void assert_rejected(int retry) {
+	assert_state(retry == 1 ? CLIENT_WAITING : CLIENT_FAILED);
+	assert_true(harness_logged(&h, "session_attempt_failed error=\"rejected by the relay: mtu"));
+	assert_int_equal(h.status, retry == 1 ? 0 : CLIENT_EXIT_REJECTED);
+}
+
+/* What the relay said, to which another path may be wide enough later, is not lost behind an address that is no good:
+ * that one cannot be tried, is silent, or is another machine's. */
+static void test_too_narrow_a_path_and_a_bad_address(void **state) {
+	const struct ctrl_message narrow = {.type = CTRL_REJECT, .reject = {.code = CTRL_REJECT_MTU}};
+	static const enum client_loss bad[] = {CLIENT_LOSS_TIMEOUT, CLIENT_LOSS_TLS};
+
+	(void)state;
+	for (int retry = 0; retry < 2; retry++) {
+		harness_reset(&h);
+		h.config.retry = retry == 1;
+		harness_start(&h);
+		addresses(2);
+		client_session_connected(h.session, h.now);
+		h.open_result = BASE_E_UNREACHABLE;
+		harness_say(&h, &narrow);
+		assert_rejected(retry);
+		for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+			for (int before = 0; before < 2; before++) {
+				harness_reset(&h);
+				h.config.retry = retry == 1;
+				harness_start(&h);
+				addresses(3);
+				if (before == 1)
+					lose(bad[i]);
+				client_session_connected(h.session, h.now);
+				harness_say(&h, &narrow);
+				if (before == 0)
+					lose(bad[i]);
+				lose(bad[i]);
+				assert_rejected(retry);
+			}
+		}
+	}
+}
+
+/* The exit status goes with what is said. */
+static void test_status_of_the_address_that_was_tried(void **state) {
+	(void)state;
+	h.config.retry = false;
+	harness_start(&h);
+	addresses(2);
+	h.open_result = BASE_E_UNREACHABLE;
+	lose(CLIENT_LOSS_REFUSED);
+	assert_state(CLIENT_FAILED);
+	assert_string_equal(h.why, "test");
+	assert_int_equal(h.status, CLIENT_EXIT_REJECTED);
+}
+
 static void test_every_reject_code(void **state) {
 	(void)state;
 	for (int code = 0; code < CTRL_REJECT_CODE_COUNT; code++) {
@@ -814,6 +868,8 @@ int main(void) {
 	    TEST(test_hello_that_cannot_be_sent),
 	    TEST(test_another_shard),
 	    TEST(test_next_address_when_the_path_is_too_narrow),
+	    TEST(test_too_narrow_a_path_and_a_bad_address),
+	    TEST(test_status_of_the_address_that_was_tried),
 	    TEST(test_every_reject_code),
 	    TEST(test_lost_and_back),
 	    TEST(test_lost_without_retry_says_both),

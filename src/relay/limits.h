@@ -22,8 +22,8 @@
  * stand in for it. */
 #define RELAY_GATEWAY_HOLD_NS (30 * BASE_SECOND)
 /* How long the gateway of a room is refused because its path no longer carries the room's frames: a bad moment must not
- * cost everybody else theirs. Then the room gets the MTU that its path has. It tries some four times meanwhile; its seat
- * is kept for longer. */
+ * cost everybody else theirs. Then the room gets the MTU that its path has. It tries some four times meanwhile, once
+ * if another address is tried each time that is silent; its seat is kept for longer. */
 #define RELAY_NARROW_NS (10 * BASE_SECOND)
 /* ... without a longer pause: it waits up to 15 s between two tries, before each up to 30 s for the resolver, which has
  * lost its name server where the uplink is another one, and then for addresses that do not answer. */

@@ -22,9 +22,9 @@ struct link_driver {
 	struct link_transport *transport;
 	struct client_session *session;
 
-	struct udp_socket *socket; /* NULL: broken or not openable at the moment */
+	struct udp_socket *socket;  /* NULL: broken or not openable at the moment */
+	struct udp_socket *reading; /* its datagrams are at hand: it is closed when they no longer are */
 	uint8_t socket_family;
-	unsigned sockets_closed;
 	bool small_buffer_said;
 	uint64_t reopened_at;
 	struct loop_source socket_source;
@@ -50,9 +50,9 @@ static void log_error(struct link_driver *driver, const char *event, int err) {
 
 static void close_socket(struct link_driver *driver) {
 	loop_remove(driver->options.loop, &driver->socket_source);
-	udp_close(driver->socket);
+	if (driver->socket != driver->reading)
+		udp_close(driver->socket);
 	driver->socket = NULL;
-	driver->sockets_closed++;
 	driver->burst_next = driver->burst_count = 0; /* lost on the way, for QUIC */
 }
 
@@ -98,44 +98,51 @@ static int on_opening(void *user, const struct base_addr *remote, uint64_t now) 
 	return open_socket(driver, remote->family);
 }
 
-/* False when the socket is another one now, the chunks with it: an event may have ended the connection, and the next
- * address wanted the other family. */
+/* False when the socket is another one now: an event may have ended the connection, and the next address wanted the
+ * other family. */
 static bool receive_chunk(struct link_driver *driver, const struct udp_chunk *chunk, uint64_t now) {
-	unsigned closed_before = driver->sockets_closed;
 	struct slice rest = chunk->bytes;
 
 	while (rest.len > 0) {
 		size_t len = chunk->segment > 0 && chunk->segment < rest.len ? chunk->segment : rest.len;
 
 		link_transport_recv(driver->transport, &chunk->path, chunk->ecn, slice_of(rest.data, len), now);
-		if (driver->sockets_closed != closed_before)
+		if (driver->socket != driver->reading)
 			return false;
 		rest = slice_of(rest.data + len, rest.len - len);
 	}
 	return true;
 }
 
+/* Returns whether there may be more. */
+static bool receive_batch(struct link_driver *driver, uint64_t now) {
+	struct udp_chunk chunks[UDP_RX_CHUNKS_MAX];
+	struct udp_socket *socket = driver->socket;
+	int count = udp_recv(socket, chunks);
+	bool more = count == UDP_RX_CHUNKS_MAX;
+
+	if (count < 0) {
+		log_error(driver, "socket_failed", count);
+		reopen_socket(driver, now);
+		return false;
+	}
+	driver->reading = socket;
+	for (int i = 0; i < count && driver->socket == socket; i++)
+		more = receive_chunk(driver, &chunks[i], now) && more;
+	driver->reading = NULL;
+	if (driver->socket != socket)
+		udp_close(socket);
+	return more;
+}
+
 static void on_socket(void *user, unsigned events, uint64_t now) {
 	struct link_driver *driver = user;
-	struct udp_chunk chunks[UDP_RX_CHUNKS_MAX];
 
 	if ((events & (LOOP_READ | LOOP_GONE)) == 0)
 		return; /* writable: the end of the turn writes */
-	for (size_t round = 0; round < RECV_ROUNDS; round++) {
-		int count = udp_recv(driver->socket, chunks);
-
-		if (count < 0) {
-			log_error(driver, "socket_failed", count);
-			reopen_socket(driver, now);
+	for (size_t round = 0; round < RECV_ROUNDS; round++)
+		if (!receive_batch(driver, now))
 			return;
-		}
-		for (int i = 0; i < count; i++) {
-			if (!receive_chunk(driver, &chunks[i], now))
-				return;
-		}
-		if (count < UDP_RX_CHUNKS_MAX)
-			return;
-	}
 }
 
 /* --- writing --- */

@@ -2,6 +2,7 @@
 #include "link/driver.h"
 
 #include "base/error.h"
+#include "link/transport.h"
 #include "tests/link/owner.h"
 #include "tests/link/relay.h"
 #include "tests/unit.h"
@@ -22,12 +23,15 @@ struct site {
 	bool deaf;
 };
 
-/* The driver's socket fails or is full on demand: the driver under test calls these for udp_recv and
- * udp_send (meson.build). */
-static bool socket_breaks, socket_keeps_breaking, socket_full;
-static size_t sockets_broken;
+/* The driver's socket fails or is full on demand, and it is known when it is closed: the driver under test calls these
+ * for the functions of their names (meson.build). */
+static bool socket_breaks, socket_keeps_breaking, socket_full, reading;
+static size_t sockets_broken, sockets_closed, closed_while_reading;
 int fake_udp_recv(struct udp_socket *socket, struct udp_chunk chunks[static UDP_RX_CHUNKS_MAX]);
 size_t fake_udp_send(struct udp_socket *socket, const struct udp_burst *bursts, size_t count);
+void fake_udp_close(struct udp_socket *socket);
+void fake_link_transport_recv(struct link_transport *transport, const struct base_path *path, uint8_t ecn,
+                              struct slice datagram, uint64_t now);
 
 static struct site site;
 static struct loop *loop;
@@ -47,6 +51,19 @@ int fake_udp_recv(struct udp_socket *socket, struct udp_chunk chunks[static UDP_
 
 size_t fake_udp_send(struct udp_socket *socket, const struct udp_burst *bursts, size_t count) {
 	return socket_full ? 0 : udp_send(socket, bursts, count);
+}
+
+void fake_udp_close(struct udp_socket *socket) {
+	sockets_closed += socket != NULL ? 1 : 0;
+	closed_while_reading += socket != NULL && reading ? 1 : 0;
+	udp_close(socket);
+}
+
+void fake_link_transport_recv(struct link_transport *transport, const struct base_path *path, uint8_t ecn,
+                              struct slice datagram, uint64_t now) {
+	reading = true;
+	link_transport_recv(transport, path, ecn, datagram, now);
+	reading = false;
 }
 
 static void on_readable(void *user, unsigned events, uint64_t now) {
@@ -136,7 +153,7 @@ static int setup(void **state) {
 	assert_non_null(loop);
 	trust = relay_trust(&site.relay);
 	memset(&owner, 0, sizeof(owner));
-	turns = connects = connects_refused = sockets_broken = 0;
+	turns = connects = connects_refused = sockets_broken = sockets_closed = closed_while_reading = 0;
 	socket_breaks = socket_keeps_breaking = socket_full = false;
 	return 0;
 }
@@ -305,6 +322,25 @@ static void test_owner_refuses_an_address(void **state) {
 	assert_int_equal(connects, 3);
 }
 
+/* The relay's answer leads to an address of the other family, and so to another socket, while the datagram that it came
+ * in is still being read. */
+static void test_another_family_while_reading(void **state) {
+	struct ctrl_reject narrow = {.code = CTRL_REJECT_MTU};
+	struct base_addr addrs[2] = {{.family = BASE_FAMILY_V4, .ip = {127, 0, 0, 1}},
+	                             {.family = BASE_FAMILY_V6, .ip = {[15] = 1}}};
+
+	(void)state;
+	addrs[0].port = addrs[1].port = udp_local(site.socket).port;
+	site.relay.reject = &narrow;
+	start_driver("localhost");
+	client_session_addresses(link_driver_session(driver), addrs, 2, loop_now(loop));
+	sockets_closed = 0;
+	assert_true(run_until_count(&connects, 2));
+	assert_int_equal(connected_to.family, BASE_FAMILY_V6);
+	assert_int_equal(sockets_closed, 1);
+	assert_int_equal(closed_while_reading, 0);
+}
+
 static void test_relay_restarts(void **state) {
 	(void)state;
 	start_driver("127.0.0.1");
@@ -393,6 +429,7 @@ int main(void) {
 	    TEST(test_joins_echoes_leaves),
 	    TEST(test_resolves_a_name),
 	    TEST(test_owner_refuses_an_address),
+	    TEST(test_another_family_while_reading),
 	    TEST(test_relay_restarts),
 	    TEST(test_leaves_at_once),
 	    TEST(test_free_at_any_time),

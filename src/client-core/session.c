@@ -351,6 +351,11 @@ void client_session_start(struct client_session *session, uint64_t now) {
 		resolve(session, now);
 }
 
+void client_session_hurry(struct client_session *session, uint64_t now) {
+	if (session->state == CLIENT_WAITING)
+		resolve(session, now);
+}
+
 void client_session_addresses(struct client_session *session, const struct base_addr *addrs, size_t count,
                               uint64_t now) {
 	if (session->state != CLIENT_RESOLVING)

@@ -145,6 +145,8 @@ void client_session_free(struct client_session *session); /* accepts NULL */
 void client_session_start(struct client_session *session, uint64_t now);
 /* Sends `disconnect` (best effort), closes, then `ended` with CLIENT_EXIT_OK. */
 void client_session_leave(struct client_session *session, enum ctrl_leave_reason reason, uint64_t now);
+/* The way to the relay is open again: a session that waits for its next try tries at once. Else it does nothing. */
+void client_session_hurry(struct client_session *session, uint64_t now);
 uint64_t client_session_deadline(const struct client_session *session);
 void client_session_tick(struct client_session *session, uint64_t now);
 

@@ -197,8 +197,12 @@ static void look_at_routes(struct lintap *client, uint64_t when) {
 static void on_route_due(void *user, uint64_t now) {
 	struct lintap *client = user;
 
+	const bool was_out_of_reach = client->pin.state == OBS_NO;
+
 	keep_link(client); /* a DHCP client that sets routes sets more */
 	lintap_route_pin_check(&client->pin);
+	if (was_out_of_reach && client->pin.state == OBS_YES)
+		client_session_hurry(client->process.session, now);
 	look_at_routes(client, now + LINTAP_ROUTE_CHECK_NS);
 }
 

@@ -576,6 +576,22 @@ static void test_too_narrow_a_path_and_a_bad_address(void **state) {
 	}
 }
 
+/* Who knows that the way is open again need not wait; a session that does anything but wait goes on with that. */
+static void test_hurry(void **state) {
+	(void)state;
+	harness_start(&h);
+	client_session_hurry(h.session, h.now);
+	assert_int_equal(h.resolves, 1);
+	addresses(1);
+	client_session_hurry(h.session, h.now);
+	assert_state(CLIENT_CONNECTING);
+	lose(CLIENT_LOSS_UNREACHABLE);
+	assert_state(CLIENT_WAITING);
+	client_session_hurry(h.session, h.now);
+	assert_state(CLIENT_RESOLVING);
+	assert_int_equal(h.resolves, 2);
+}
+
 /* The exit status goes with what is said. */
 static void test_status_of_the_address_that_was_tried(void **state) {
 	(void)state;
@@ -869,6 +885,7 @@ int main(void) {
 	    TEST(test_another_shard),
 	    TEST(test_next_address_when_the_path_is_too_narrow),
 	    TEST(test_too_narrow_a_path_and_a_bad_address),
+	    TEST(test_hurry),
 	    TEST(test_status_of_the_address_that_was_tried),
 	    TEST(test_every_reject_code),
 	    TEST(test_lost_and_back),

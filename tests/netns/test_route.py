@@ -1,4 +1,5 @@
 """The relay stays reachable when the tunnel becomes the default route, and the pin is gone afterwards (LNX-1)."""
+import re
 import time
 import unittest
 
@@ -47,6 +48,20 @@ class TestRoute(unittest.TestCase):
             lab.ip('client1', 'route', 'replace', 'default', 'via', SECOND_ROUTER)
             wait_for(lambda: SECOND_ROUTER in lab.ip('client1', 'route', 'show', 'proto', PIN), 4, 'the pin')
             noise.kill()
+
+    def test_way_is_open_again(self):
+        """While only the tunnel leads to the relay nothing is tried, ever less often; when there is a way it is at once."""
+        with Lab() as lab:
+            party = Party(lab)
+            party.start_relay()
+            lab.ip('client1', 'link', 'set', 'up0', 'down')
+            client = party.start_client('client1')
+            client.wait_log('relay_connecting', 5)
+            lab.ip('client1', 'route', 'add', 'default', 'dev', TAP, 'metric', '50')
+            wait_for(lambda: re.search(r'no way leads there" retry_ms=([89]|1\d)\d{3}\.', client.log()), 60, 'a long pause')
+            lab.ip('client1', 'link', 'set', 'up0', 'up')
+            lab.ip('client1', 'route', 'add', 'default', 'via', UPLINKS['client1'][2], 'metric', '100')
+            client.wait_log('session_joined', 3)
 
     def test_relay_over_ipv6(self):
         with Lab() as lab:

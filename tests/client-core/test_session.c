@@ -506,8 +506,7 @@ static void test_next_address_when_the_path_is_too_narrow(void **state) {
 
 	(void)state;
 	for (int retry = 0; retry < 2; retry++) {
-		harness_done(&h);
-		harness_init(&h);
+		harness_reset(&h);
 		h.config.retry = retry == 1;
 		harness_start(&h);
 		addresses(3);

@@ -143,8 +143,7 @@ static void test_gateway_tells_of_its_lan(void **state) {
 	struct ctrl_message message;
 
 	(void)state;
-	harness_done(&h);
-	harness_init(&h);
+	harness_reset(&h);
 	h.config.role = CTRL_ROLE_GATEWAY;
 	harness_start(&h);
 	client_session_report_lan(h.session, false, h.now);

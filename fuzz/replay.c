@@ -1,5 +1,5 @@
-/* fuzz/replay.c: a main for fuzz targets without libFuzzer: runs every file of the folders and files named on the command
- * line through the target once, plus the empty input and each proper prefix of every small file. */
+/* fuzz/replay.c: a main for fuzz targets without libFuzzer: runs every file of the folders and files named on the
+ * command line through the target once, plus the empty input and each proper prefix of every small file. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -10,18 +10,18 @@
 
 #include <cmocka.h>
 
-#define unit_assert_int(actual, expected, label)                                                                       \
-	do {                                                                                                               \
-		long long unit_actual_ = (long long)(actual);                                                                  \
-		long long unit_expected_ = (long long)(expected);                                                              \
-		if (unit_actual_ != unit_expected_)                                                                            \
-			fail_msg("%s: got %lld, expected %lld", (label), unit_actual_, unit_expected_);                            \
+#define unit_assert_int(actual, expected, label)                                            \
+	do {                                                                                    \
+		long long unit_actual_ = (long long)(actual);                                       \
+		long long unit_expected_ = (long long)(expected);                                   \
+		if (unit_actual_ != unit_expected_)                                                 \
+			fail_msg("%s: got %lld, expected %lld", (label), unit_actual_, unit_expected_); \
 	} while (0)
 
-#define unit_assert_true(condition, label)                                                                             \
-	do {                                                                                                               \
-		if (!(condition))                                                                                              \
-			fail_msg("%s: %s is false", (label), #condition);                                                          \
+#define unit_assert_true(condition, label)                    \
+	do {                                                      \
+		if (!(condition))                                     \
+			fail_msg("%s: %s is false", (label), #condition); \
 	} while (0)
 
 #endif

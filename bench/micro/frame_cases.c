@@ -37,7 +37,7 @@ static void ip_header(uint8_t *ip, size_t len, uint8_t protocol, unsigned number
 	ip[0] = 0x45;
 	base_put_u16(ip + 2, (uint16_t)len);
 	base_put_u16(ip + 4, (uint16_t)number); /* segments of one packet count up */
-	ip[6] = 0x40; /* don't fragment */
+	ip[6] = 0x40;                           /* don't fragment */
 	ip[8] = 64;
 	ip[9] = protocol;
 	memcpy(ip + 12, addresses, 8);

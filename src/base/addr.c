@@ -146,8 +146,8 @@ static int parse_v4(const char *text, size_t len, uint8_t ret[static 4]) {
 
 struct v6_parser {
 	uint8_t ip[16];
-	size_t filled;  /* bytes */
-	size_t gap;     /* where "::" was, or SIZE_MAX */
+	size_t filled; /* bytes */
+	size_t gap;    /* where "::" was, or SIZE_MAX */
 };
 
 /* One group of up to four hex digits, or the dotted quad that may end an address. Returns the characters taken, 0 for a

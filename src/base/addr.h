@@ -7,10 +7,10 @@
 enum base_family { BASE_FAMILY_NONE = 0, BASE_FAMILY_V4 = 4, BASE_FAMILY_V6 = 6 };
 
 struct base_addr {
-	uint8_t family;  /* enum base_family */
-	uint8_t ip[16];  /* network byte order; IPv4 uses the first four bytes, the rest is zero */
-	uint16_t port;   /* host byte order */
-	uint32_t scope;  /* IPv6 scope id, else 0 */
+	uint8_t family; /* enum base_family */
+	uint8_t ip[16]; /* network byte order; IPv4 uses the first four bytes, the rest is zero */
+	uint16_t port;  /* host byte order */
+	uint32_t scope; /* IPv6 scope id, else 0 */
 };
 
 struct base_path {

@@ -10,7 +10,7 @@
 struct base_heap_node {
 	uint64_t deadline; /* ns */
 	uint64_t order;    /* of being set, among equal deadlines */
-	size_t index; /* BASE_HEAP_OUT while in no heap */
+	size_t index;      /* BASE_HEAP_OUT while in no heap */
 };
 
 struct base_heap {

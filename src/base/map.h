@@ -29,7 +29,7 @@ struct base_map_node *base_map_find(const struct base_map *map, struct slice key
 int base_map_insert(struct base_map *map, struct base_map_node *node, struct slice key);
 /* The node must be in the map. */
 void base_map_remove(struct base_map *map, struct base_map_node *node);
-/* Iteration: pass NULL for the first. Removing the node just returned is allowed only after asking for its successor. */
+/* Iteration: pass NULL for the first. Before the node just returned is removed its successor must be asked for. */
 struct base_map_node *base_map_next(const struct base_map *map, const struct base_map_node *node);
 
 uint64_t base_siphash13(const uint64_t seed[static 2], struct slice bytes);

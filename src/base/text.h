@@ -5,8 +5,8 @@
 
 #include "base/slice.h"
 
-/* printf-like: argument `format_index` is the format, `first` the first to be formatted. The formats are C99's everywhere, which
- * gcc calls gnu_printf where the C library's own differ (Windows). */
+/* printf-like: argument `format_index` is the format, `first` the first to be formatted. The formats are C99's
+ * everywhere, which gcc calls gnu_printf where the C library's own differ (Windows). */
 #ifdef __clang__
 #define BASE_PRINTF(format_index, first) __attribute__((format(printf, format_index, first)))
 #else

@@ -12,7 +12,7 @@
 #define POOL_FRAMES 2048
 #define EGRESS_FRAMES 1024
 #define EGRESS_BYTES ((size_t)1 << 20)
-#define EGRESS_FLOWS 1024              /* all are of one peer, which gets half of them */
+#define EGRESS_FLOWS 1024             /* all are of one peer, which gets half of them */
 #define EGRESS_AGE_NS (200 * BASE_MS) /* an older game packet is worth nothing */
 
 _Static_assert(PROTO_OVERLAY_HEADER_BYTES + PROTO_ETHER_HEADER_BYTES + PROTO_ETHER_VLAN_TAG_BYTES + PROTO_TAP_MTU_MAX +

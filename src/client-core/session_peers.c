@@ -1,5 +1,5 @@
-/* The bounded table of the room's other peers, by id. Its memory is taken when the session is made; in a room with a key
- * each peer has some more of its own. */
+/* The bounded table of the room's other peers, by id. Its memory is taken when the session is made; in a room with a
+ * key each peer has some more of its own. */
 #include "base/bytes.h"
 #include "base/error.h"
 #include "client-core/session_internal.h"

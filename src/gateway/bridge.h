@@ -15,9 +15,9 @@ struct gateway_bridge {
 	struct gateway_remotes *remotes;
 	struct gateway_guard *guard; /* NULL: off */
 	struct obs_counters *counters;
-	struct obs_log *log; /* may be NULL */
-	const char *room;    /* for frame events; outlives the bridge */
-	uint16_t tap_mtu;    /* of the room; 0 while there is none */
+	struct obs_log *log;    /* may be NULL */
+	const char *room;       /* for frame events; outlives the bridge */
+	uint16_t tap_mtu;       /* of the room; 0 while there is none */
 	bool unsafe_no_filters; /* everything from the tunnel goes to the LAN: attack tests only */
 	/* Queues a frame for the relay: 0, or the enum obs_drop that says why not, already counted. */
 	int (*send)(void *user, struct slice frame, uint64_t now);

@@ -6,8 +6,8 @@
 
 #include <stdbool.h>
 
-/* Stops the loop that loop_watch_signals was called for, from any thread: a service's control handler. Called before the
- * process's first loop watches, it stops that one as soon as it does. */
+/* Stops the loop that loop_watch_signals was called for, from any thread: a service's control handler. Called before
+ * the process's first loop watches, it stops that one as soon as it does. */
 void loop_signals_stop(void);
 
 /* Everything is put back: when the window is closed, at logoff and at shutdown Windows ends the process as soon as our

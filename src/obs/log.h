@@ -57,7 +57,7 @@ static inline bool obs_on(const struct obs_log *log, enum obs_level level) {
 /* `event` is a string literal. A record of a level that is off takes no fields and prints nothing. A record that is
  * still open is finished first, marked as cut. */
 void obs_begin(struct obs_log *log, enum obs_level level, const char *event);
-void obs_str(struct obs_log *log, const char *name, const char *value); /* NULL: no field */
+void obs_str(struct obs_log *log, const char *name, const char *value);    /* NULL: no field */
 void obs_bytes(struct obs_log *log, const char *name, struct slice value); /* untrusted text: escaped */
 void obs_u64(struct obs_log *log, const char *name, uint64_t value);
 void obs_bool(struct obs_log *log, const char *name, bool value);

@@ -9,11 +9,12 @@
 
 #include "base/slice.h"
 
-#define OFFLOAD_VNET_HEADER_BYTES 10 /* the legacy header both TAP and PACKET_VNET_HDR use; little endian on the wire */
+/* The legacy header that both TAP and PACKET_VNET_HDR use; little endian on the wire. */
+#define OFFLOAD_VNET_HEADER_BYTES 10
 #define OFFLOAD_SUPER_FRAME_MAX 65550 /* 14 + 65535 and one byte to see an overrun */
 
-/* More segments are refused: a virtual machine or a container on the LAN chooses gso_size itself, and one frame of 64 KiB
- * would be 65,000. What Linux sends has at least 36 bytes in each (tcp_min_snd_mss 48, with time stamps). */
+/* More segments are refused: a virtual machine or a container on the LAN chooses gso_size itself, and one frame of 64
+ * KiB would be 65,000. What Linux sends has at least 36 bytes in each (tcp_min_snd_mss 48, with time stamps). */
 #define OFFLOAD_SEGMENTS_MAX 2048
 #define OFFLOAD_IP_HEADERS_MAX 4 /* a tunnel's, and of what it carries; GRO goes no deeper */
 
@@ -21,15 +22,15 @@ enum offload_gso { OFFLOAD_GSO_NONE, OFFLOAD_GSO_TCP4, OFFLOAD_GSO_TCP6, OFFLOAD
 
 struct offload_vnet {
 	bool needs_csum;
-	bool ecn;              /* VIRTIO_NET_HDR_GSO_ECN */
+	bool ecn; /* VIRTIO_NET_HDR_GSO_ECN */
 	enum offload_gso gso;
-	uint16_t hdr_len;      /* a hint of the kernel; never trusted */
-	uint16_t gso_size;     /* payload bytes per segment */
-	uint16_t csum_start;   /* bytes from the start of the frame */
-	uint16_t csum_offset;  /* from csum_start */
+	uint16_t hdr_len;     /* a hint of the kernel; never trusted */
+	uint16_t gso_size;    /* payload bytes per segment */
+	uint16_t csum_start;  /* bytes from the start of the frame */
+	uint16_t csum_offset; /* from csum_start */
 };
 
-/* 0, BASE_E_SHORT, or BASE_E_UNSUPPORTED for a gso type we did not ask for (the old UDP fragmentation UFO among them). */
+/* 0, BASE_E_SHORT, or BASE_E_UNSUPPORTED for a gso type we did not ask for (the old UDP fragmentation UFO, too). */
 int offload_vnet_decode(struct slice bytes, struct offload_vnet *ret);
 void offload_vnet_encode(const struct offload_vnet *vnet, uint8_t out[static OFFLOAD_VNET_HEADER_BYTES]);
 
@@ -41,9 +42,9 @@ struct offload_splitter {
 	struct offload_vnet vnet;
 	size_t l3_offsets[OFFLOAD_IP_HEADERS_MAX], l3_count; /* outermost first: tunnels have several */
 	size_t l4_offset, header_len;                        /* header_len: all up to the payload */
-	size_t next_payload;                     /* offset of the next segment's payload */
+	size_t next_payload;                                 /* offset of the next segment's payload */
 	uint16_t segment_index;
-	uint16_t pseudo_sum;                     /* see offload.c */
+	uint16_t pseudo_sum; /* see offload.c */
 	bool done;
 };
 

@@ -26,13 +26,13 @@ enum proto_ethertype {
 
 struct proto_ether {
 	struct proto_mac dst, src;
-	uint8_t vlan_tags;      /* number of tags walked over */
-	uint16_t vlan_id;       /* VID of the outermost tag, 0 without one */
-	uint16_t vlan_ids_or;   /* the VIDs of all tags or-ed: 0 without tags or with priority tags only */
-	uint16_t type;          /* type or length field behind the tags, host byte order */
-	bool is_length;         /* type is an 802.3 length (<= 1500) */
-	size_t payload_offset;  /* bytes from the start of the frame to what follows `type` */
-	struct slice payload;   /* the bytes behind `type`; for 802.3 cut to the length field when padding follows */
+	uint8_t vlan_tags;     /* number of tags walked over */
+	uint16_t vlan_id;      /* VID of the outermost tag, 0 without one */
+	uint16_t vlan_ids_or;  /* the VIDs of all tags or-ed: 0 without tags or with priority tags only */
+	uint16_t type;         /* type or length field behind the tags, host byte order */
+	bool is_length;        /* type is an 802.3 length (<= 1500) */
+	size_t payload_offset; /* bytes from the start of the frame to what follows `type` */
+	struct slice payload;  /* the bytes behind `type`; for 802.3 cut to the length field when padding follows */
 };
 
 /* Reads headers, never past the frame. 0; BASE_E_RUNT under 14 bytes; BASE_E_SHORT when a tag is cut off;

@@ -10,9 +10,9 @@
 
 #include "base/slice.h"
 
-#define PROTO_TAP_MTU_MIN 576    /* RFC 1122 section 3.3.3: what every IPv4 host must take */
-#define PROTO_TAP_MTU_IPV6 1280  /* RFC 8200 section 5 */
-#define PROTO_TAP_MTU_MAX 1500   /* Ethernet */
+#define PROTO_TAP_MTU_MIN 576   /* RFC 1122 section 3.3.3: what every IPv4 host must take */
+#define PROTO_TAP_MTU_IPV6 1280 /* RFC 8200 section 5 */
+#define PROTO_TAP_MTU_MAX 1500  /* Ethernet */
 #define PROTO_MTU_HEADROOM 12
 #define PROTO_BUDGET_MIN (PROTO_TAP_MTU_MIN + 22)
 #define PROTO_BUDGET_MAX 65535
@@ -25,8 +25,8 @@ size_t proto_budget_for_tap_mtu(uint16_t tap_mtu);
 bool proto_tap_mtu_carries_ipv6(uint16_t tap_mtu);
 /* Largest untagged frame (bytes with Ethernet header) for a TAP MTU. */
 size_t proto_frame_bytes_max(uint16_t tap_mtu);
-/* Whether a frame is within the TAP MTU. One with a VLAN tag may be PROTO_ETHER_VLAN_TAG_BYTES longer, as on any switch;
- * the datagram budget must still carry that. Reads nothing behind the Ethernet header. */
+/* Whether a frame is within the TAP MTU. One with a VLAN tag may be PROTO_ETHER_VLAN_TAG_BYTES longer, as on any
+ * switch; the datagram budget must still carry that. Reads nothing behind the Ethernet header. */
 bool proto_frame_fits(struct slice frame, uint16_t tap_mtu);
 
 #endif

@@ -91,8 +91,8 @@ struct queue_egress {
 	struct source *free_sources;
 	uint32_t fresh_flows, fresh_sources, fresh_entries, free_entries;
 	uint32_t known_sources; /* whose spare_parts are in use, or zeros again */
-	uint32_t shared_flows; /* in use */
-	struct entry *entries; /* behind the slots: frames_max, and one for a frame that makes room for itself */
+	uint32_t shared_flows;  /* in use */
+	struct entry *entries;  /* behind the slots: frames_max, and one for a frame that makes room for itself */
 	struct source source_slots[SOURCES_MAX];
 	uint32_t spare_parts[SOURCES_MAX][PARTS]; /* how many frames of each part wait in the source's spare flow */
 	struct flow flow_slots[];                 /* FLOWS_OWN for each source, and those that are shared */
@@ -199,7 +199,8 @@ static uint32_t *spare_part(struct queue_egress *queue, const struct source *sou
 
 /* Beyond its own, a source may hold no more slots than are left to all. */
 static bool has_slot(const struct queue_egress *queue, const struct source *source) {
-	return source->flows < FLOWS_OWN || source->flows - FLOWS_OWN < queue->limits.flows_shared_max - queue->shared_flows;
+	return source->flows < FLOWS_OWN ||
+	       source->flows - FLOWS_OWN < queue->limits.flows_shared_max - queue->shared_flows;
 }
 
 /* The flow of a frame. A flow that still has frames in the spare flow goes on there, to stay in order; so does, now and
@@ -218,8 +219,7 @@ static struct flow *flow_of(struct queue_egress *queue, uint32_t peer, uint64_t 
 	    *spare_part(queue, source, (uint8_t)hash) > 0)
 		return &source->spare;
 	source = source_of(queue, peer);
-	if ((source->spare.frames > 0 && *spare_part(queue, source, (uint8_t)hash) > 0) ||
-	    !has_slot(queue, source))
+	if ((source->spare.frames > 0 && *spare_part(queue, source, (uint8_t)hash) > 0) || !has_slot(queue, source))
 		return &source->spare;
 	flow = queue->free_flows;
 	if (flow != NULL)

@@ -245,8 +245,7 @@ static int on_datagram_lost(ngtcp2_conn *ng, uint64_t len, void *user) {
 
 	(void)ng;
 	if (len > QUIC_DATAGRAM_ALWAYS && quic_narrowing_lost(&conn->narrowing, (size_t)len, conn->now))
-		quic_close_application(conn, QUIC_CLOSED_NARROWED, QUIC_APP_PATH,
-		                       "the path carries no large packets any more");
+		quic_close_application(conn, QUIC_CLOSED_NARROWED, QUIC_APP_PATH, "the path carries no large packets any more");
 	return 0;
 }
 

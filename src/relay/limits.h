@@ -94,7 +94,8 @@ struct relay_limits {
 	                                  * and of the returns to one seat, counted apart */
 };
 
-/* clang-format off: each limit with its reason, on lines of their own */
+/* Each limit with its reason, on lines of their own. */
+/* clang-format off */
 #define RELAY_LIMITS_DEFAULT {                                                                                         \
 	/* 50 KiB each before the hello, most of it QUIC's and TLS's: 200 MiB; the same number as in quic/server.h */      \
 	.peers_max = 4096,                                                                                                 \

@@ -15,7 +15,7 @@
 #define ROUNDS 600000 /* of PBKDF2: what OWASP's password storage guide asks for with SHA-256 */
 #define ROOM_BYTES_MAX 64
 #define PAST_PEERS_FIRST 64
-#define PAST_PEERS_MAX 16384      /* 512 KB: a hundred players, each here anew 160 times */
+#define PAST_PEERS_MAX 16384 /* 512 KB: a hundred players, each here anew 160 times */
 #define SENDER_BYTES (1 + PROTO_MAC_BYTES + ROOMKEY_SALT_BYTES)
 #ifndef ROOMKEY_EPOCH_FRAMES_LOG2 /* tests turn keys sooner */
 /* After so many frames a sender's key changes, long before AES-GCM would tell its packets from noise (RFC 9001 appendix

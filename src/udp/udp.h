@@ -31,8 +31,8 @@ struct udp_features {
 	bool small_buffer; /* for receiving: the system gave less than was asked for */
 };
 /* What to tell of that. */
-#define UDP_SMALL_BUFFER_TEXT                                                                                          \
-	"the system gives sockets less memory than wanted: packets may be lost while this machine is busy; "               \
+#define UDP_SMALL_BUFFER_TEXT                                                                            \
+	"the system gives sockets less memory than wanted: packets may be lost while this machine is busy; " \
 	"let net.core.rmem_max and wmem_max be 4194304"
 
 struct udp_chunk {

@@ -10,38 +10,38 @@ struct addr_case {
 };
 
 static const struct addr_case cases[] = {
-	{"192.0.2.1", "192.0.2.1:7"},
-	{"0.0.0.0", "0.0.0.0:7"},
-	{"255.255.255.255", "255.255.255.255:7"},
-	{"::", "[::]:7"},
-	{"::1", "[::1]:7"},
-	{"1::", "[1::]:7"},
-	{"2001:db8::1", "[2001:db8::1]:7"},
-	{"2001:DB8:0:0:1:0:0:1", "[2001:db8::1:0:0:1]:7"},
-	{"2001:db8:0:1:1:1:1:1", "[2001:db8:0:1:1:1:1:1]:7"},
-	{"::ffff:192.0.2.1", "[::ffff:c000:201]:7"},
-	{"1:2:3:4:5:6:7:8", "[1:2:3:4:5:6:7:8]:7"},
-	{"1:2:3:4:5:6:192.0.2.1", "[1:2:3:4:5:6:c000:201]:7"},
-	{"0:0:0:0:0:0:0:8", "[::8]:7"},
-	{"fe80:0:0:0:1:0:0:0", "[fe80::1:0:0:0]:7"},
-	{"", NULL},
-	{":", NULL},
-	{":::", NULL},
-	{"1:2:3:4:5:6:7", NULL},
-	{"1:2:3:4:5:6:7:8:9", NULL},
-	{"1::2::3", NULL},
-	{"1:2:3:4:5:6:7::8", NULL},
-	{"12345::", NULL},
-	{"g::", NULL},
-	{"1:", NULL},
-	{":1", NULL},
-	{"192.0.2", NULL},
-	{"192.0.2.256", NULL},
-	{"192.0.2.01", NULL},
-	{"192.0.2.1.1", NULL},
-	{"192.0.2.1 ", NULL},
-	{"::192.0.2.1:1", NULL},
-	{"1:2:3:4:5:6:7:192.0.2.1", NULL},
+    {"192.0.2.1", "192.0.2.1:7"},
+    {"0.0.0.0", "0.0.0.0:7"},
+    {"255.255.255.255", "255.255.255.255:7"},
+    {"::", "[::]:7"},
+    {"::1", "[::1]:7"},
+    {"1::", "[1::]:7"},
+    {"2001:db8::1", "[2001:db8::1]:7"},
+    {"2001:DB8:0:0:1:0:0:1", "[2001:db8::1:0:0:1]:7"},
+    {"2001:db8:0:1:1:1:1:1", "[2001:db8:0:1:1:1:1:1]:7"},
+    {"::ffff:192.0.2.1", "[::ffff:c000:201]:7"},
+    {"1:2:3:4:5:6:7:8", "[1:2:3:4:5:6:7:8]:7"},
+    {"1:2:3:4:5:6:192.0.2.1", "[1:2:3:4:5:6:c000:201]:7"},
+    {"0:0:0:0:0:0:0:8", "[::8]:7"},
+    {"fe80:0:0:0:1:0:0:0", "[fe80::1:0:0:0]:7"},
+    {"", NULL},
+    {":", NULL},
+    {":::", NULL},
+    {"1:2:3:4:5:6:7", NULL},
+    {"1:2:3:4:5:6:7:8:9", NULL},
+    {"1::2::3", NULL},
+    {"1:2:3:4:5:6:7::8", NULL},
+    {"12345::", NULL},
+    {"g::", NULL},
+    {"1:", NULL},
+    {":1", NULL},
+    {"192.0.2", NULL},
+    {"192.0.2.256", NULL},
+    {"192.0.2.01", NULL},
+    {"192.0.2.1.1", NULL},
+    {"192.0.2.1 ", NULL},
+    {"::192.0.2.1:1", NULL},
+    {"1:2:3:4:5:6:7:192.0.2.1", NULL},
 };
 
 static void test_parse_and_print(void **state) {
@@ -104,19 +104,19 @@ static void test_same_prefix(void **state) {
 		size_t bits;
 		bool same;
 	} prefixes[] = {
-		{"192.0.2.1", "203.0.113.9", 0, true},
-		{"192.0.2.1", "192.0.3.1", 23, true},
-		{"192.0.2.1", "192.0.3.1", 24, false},
-		{"192.0.2.1", "192.0.2.128", 24, true},
-		{"192.0.2.1", "192.0.2.128", 25, false},
-		{"192.0.2.1", "192.0.2.1", 32, true},
-		{"192.0.2.1", "192.0.2.0", 32, false},
-		{"192.0.2.1", "192.0.2.1", 33, false},
-		{"2001:db8::1", "2001:db8::2", 126, true},
-		{"2001:db8::1", "2001:db8::2", 127, false},
-		{"2001:db8::1", "2001:db8::1", 128, true},
-		{"2001:db8::1", "2001:db8::1", 129, false},
-		{"0.0.0.0", "::", 0, false},
+	    {"192.0.2.1", "203.0.113.9", 0, true},
+	    {"192.0.2.1", "192.0.3.1", 23, true},
+	    {"192.0.2.1", "192.0.3.1", 24, false},
+	    {"192.0.2.1", "192.0.2.128", 24, true},
+	    {"192.0.2.1", "192.0.2.128", 25, false},
+	    {"192.0.2.1", "192.0.2.1", 32, true},
+	    {"192.0.2.1", "192.0.2.0", 32, false},
+	    {"192.0.2.1", "192.0.2.1", 33, false},
+	    {"2001:db8::1", "2001:db8::2", 126, true},
+	    {"2001:db8::1", "2001:db8::2", 127, false},
+	    {"2001:db8::1", "2001:db8::1", 128, true},
+	    {"2001:db8::1", "2001:db8::1", 129, false},
+	    {"0.0.0.0", "::", 0, false},
 	};
 
 	(void)state;
@@ -133,12 +133,15 @@ static void test_kinds(void **state) {
 		const char *text;
 		bool link_local, loopback;
 	} kinds[] = {
-		{"169.254.0.1", true, false}, {"169.254.255.254", true, false}, {"169.253.0.1", false, false},
-		{"169.255.0.1", false, false}, {"168.254.0.1", false, false}, {"127.0.0.1", false, true},
-		{"127.255.0.1", false, true}, {"126.0.0.1", false, false}, {"128.0.0.1", false, false},
-		{"fe80::1", true, false}, {"febf::1", true, false}, {"fec0::1", false, false}, {"fe00::1", false, false},
-		{"::1", false, true}, {"::", false, false}, {"::2", false, false}, {"a9fe::", false, false},
-		{"7f00::", false, false},
+	    {"169.254.0.1", true, false},  {"169.254.255.254", true, false},
+	    {"169.253.0.1", false, false}, {"169.255.0.1", false, false},
+	    {"168.254.0.1", false, false}, {"127.0.0.1", false, true},
+	    {"127.255.0.1", false, true},  {"126.0.0.1", false, false},
+	    {"128.0.0.1", false, false},   {"fe80::1", true, false},
+	    {"febf::1", true, false},      {"fec0::1", false, false},
+	    {"fe00::1", false, false},     {"::1", false, true},
+	    {"::", false, false},          {"::2", false, false},
+	    {"a9fe::", false, false},      {"7f00::", false, false},
 	};
 	const struct base_addr none = {.family = BASE_FAMILY_NONE};
 
@@ -166,12 +169,8 @@ static void test_network(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_parse_and_print),
-		cmocka_unit_test(test_scope_and_none),
-		cmocka_unit_test(test_equal),
-		cmocka_unit_test(test_same_prefix),
-		cmocka_unit_test(test_kinds),
-		cmocka_unit_test(test_network),
+	    cmocka_unit_test(test_parse_and_print), cmocka_unit_test(test_scope_and_none), cmocka_unit_test(test_equal),
+	    cmocka_unit_test(test_same_prefix),     cmocka_unit_test(test_kinds),          cmocka_unit_test(test_network),
 	};
 
 	return cmocka_run_group_tests_name("base/addr", tests, NULL, NULL);

@@ -70,9 +70,9 @@ static void test_never_removes(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_order),
-		cmocka_unit_test(test_equal_deadlines_in_order),
-		cmocka_unit_test(test_never_removes),
+	    cmocka_unit_test(test_order),
+	    cmocka_unit_test(test_equal_deadlines_in_order),
+	    cmocka_unit_test(test_never_removes),
 	};
 
 	return cmocka_run_group_tests_name("base/heap", tests, NULL, NULL);

@@ -66,10 +66,10 @@ static void test_is_zero(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_reads_and_fails_closed),
-		cmocka_unit_test(test_byte_order),
-		cmocka_unit_test(test_equal),
-		cmocka_unit_test(test_is_zero),
+	    cmocka_unit_test(test_reads_and_fails_closed),
+	    cmocka_unit_test(test_byte_order),
+	    cmocka_unit_test(test_equal),
+	    cmocka_unit_test(test_is_zero),
 	};
 
 	return cmocka_run_group_tests_name("base/slice", tests, NULL, NULL);

@@ -52,16 +52,16 @@ static void test_parse_u64(void **state) {
 		int err;
 		uint64_t value;
 	} cases[] = {
-		{"0", 10, 0, 0},
-		{"10", 10, 0, 10},
-		{"11", 10, BASE_E_RANGE, 0},
-		{"18446744073709551615", UINT64_MAX, 0, UINT64_MAX},
-		{"18446744073709551616", UINT64_MAX, BASE_E_RANGE, 0},
-		{"99999999999999999999999", UINT64_MAX, BASE_E_RANGE, 0},
-		{"", 10, BASE_E_SYNTAX, 0},
-		{"-1", 10, BASE_E_SYNTAX, 0},
-		{"1 ", 10, BASE_E_SYNTAX, 0},
-		{"0x1", 10, BASE_E_SYNTAX, 0},
+	    {"0", 10, 0, 0},
+	    {"10", 10, 0, 10},
+	    {"11", 10, BASE_E_RANGE, 0},
+	    {"18446744073709551615", UINT64_MAX, 0, UINT64_MAX},
+	    {"18446744073709551616", UINT64_MAX, BASE_E_RANGE, 0},
+	    {"99999999999999999999999", UINT64_MAX, BASE_E_RANGE, 0},
+	    {"", 10, BASE_E_SYNTAX, 0},
+	    {"-1", 10, BASE_E_SYNTAX, 0},
+	    {"1 ", 10, BASE_E_SYNTAX, 0},
+	    {"0x1", 10, BASE_E_SYNTAX, 0},
 	};
 
 	(void)state;
@@ -88,11 +88,11 @@ static void test_parse_hex(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_builds_and_truncates),
-		cmocka_unit_test(test_printable),
-		cmocka_unit_test(test_copy),
-		cmocka_unit_test(test_parse_u64),
-		cmocka_unit_test(test_parse_hex),
+	    cmocka_unit_test(test_builds_and_truncates),
+	    cmocka_unit_test(test_printable),
+	    cmocka_unit_test(test_copy),
+	    cmocka_unit_test(test_parse_u64),
+	    cmocka_unit_test(test_parse_hex),
 	};
 
 	return cmocka_run_group_tests_name("base/text", tests, NULL, NULL);

@@ -322,8 +322,7 @@ static void test_zeros_are_not_printed(void **state) {
 	len = ctrl_message_print(&message, buf, sizeof(buf) - 1, error);
 	assert_true(len > 0);
 	buf[len] = '\0';
-	assert_string_equal((char *)buf + 4,
-	                    "{\"type\":\"stats\",\"counters\":{},\"drops\":{\"arp\":3}}");
+	assert_string_equal((char *)buf + 4, "{\"type\":\"stats\",\"counters\":{},\"drops\":{\"arp\":3}}");
 }
 
 static void test_hostile_bytes(void **state) {

@@ -98,10 +98,8 @@ static void test_crc32c(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_known_sums),
-	    cmocka_unit_test(test_against_definition),
-	    cmocka_unit_test(test_in_pieces),
-	    cmocka_unit_test(test_largest),
+	    cmocka_unit_test(test_known_sums), cmocka_unit_test(test_against_definition),
+	    cmocka_unit_test(test_in_pieces),  cmocka_unit_test(test_largest),
 	    cmocka_unit_test(test_crc32c),
 	};
 

@@ -24,8 +24,8 @@ static void check_segments(const struct shape *shape, const struct frame *super,
 		unit_assert_true(out.data == buf && out.len == expected.len, shape->label);
 		for (size_t i = 0; i < expected.len; i++) {
 			if (buf[i] != expected.bytes[i])
-				fail_msg("%s: segment %u differs at byte %u (L3 at %u, L4 at %u)", shape->label, index, (unsigned)i, (unsigned)super->l3,
-				         (unsigned)super->l4);
+				fail_msg("%s: segment %u differs at byte %u (L3 at %u, L4 at %u)", shape->label, index, (unsigned)i,
+				         (unsigned)super->l3, (unsigned)super->l4);
 		}
 		free(expected.bytes);
 		first += payload;

@@ -6,7 +6,6 @@
 #include "tests/queue/frames.h"
 #include "tests/unit.h"
 
-
 #define ONE_PEERS_FLOWS 132
 #define MARK_AT (QUEUE_FRAME_BYTES_MAX - 4) /* behind every frame here: tells them apart */
 
@@ -599,8 +598,8 @@ static void test_no_room_at_all(void **state) {
 	assert_null(queue_egress_new(&(struct queue_egress_limits){1, 100, 1, UINT32_MAX}, test_seed));
 }
 
-/* A flow of a peer that came when all places were in use waits in that of another, and stays there when there is a place
- * again: its frames are in order. */
+/* A flow of a peer that came when all places were in use waits in that of another, and stays there when there is a
+ * place again: its frames are in order. */
 static void test_order_of_a_guest(void **state) {
 	enum { PEERS = 64, GUEST = 2 * PEERS, HOST = PEERS };
 	struct queued queued;

@@ -100,8 +100,8 @@ static void test_gateway(void **state) {
 }
 
 /* The parts of a reserve of 64 buffers: half of it is for frames to one peer, a quarter of that for each of four peers,
- * half of that for each of a room of two; and as much as for one peer is for broadcasts, a quarter for each. The other half
- * of the pool, which goes by thresholds, is in use. */
+ * half of that for each of a room of two; and as much as for one peer is for broadcasts, a quarter for each. The other
+ * half of the pool, which goes by thresholds, is in use. */
 static void test_parts(void **state) {
 	struct relay_limits limits = RELAY_LIMITS_DEFAULT;
 	struct party *party;

@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-#define MADE_AT (UINT64_C(1800000000) * BASE_SECOND) /* 2027-01-15 08:00:00; valid an hour before, and 30 days after \
-	                                                  */
+/* 2027-01-15 08:00:00; valid an hour before, and 30 days after */
+#define MADE_AT (UINT64_C(1800000000) * BASE_SECOND)
 #define HOUR (3600 * BASE_SECOND)
 #define DAY (24 * HOUR)
 

@@ -75,8 +75,8 @@ struct sim_member {
 	uint32_t ip;
 	uint8_t seat_key[CTRL_SEAT_KEY_BYTES];
 	struct roomkey *room_key; /* NULL: none; one for all its lives */
-	bool hostile;  /* its own filters are off; of a gateway: towards the tunnel */
-	bool no_retry; /* the first refusal ends the process */
+	bool hostile;             /* its own filters are off; of a gateway: towards the tunnel */
+	bool no_retry;            /* the first refusal ends the process */
 	/* The network brings the first packets of its next connection to a wrong shard: those with this connection ID, once
 	 * it has been seen. */
 	bool stray;

@@ -54,8 +54,7 @@ static bool start(SC_HANDLE service) {
 		if (code == ERROR_SERVICE_ALREADY_RUNNING)
 			return true;
 		/* Wine is still starting services of its own; in a new prefix a driver may fail outright until they run. */
-		if (code != ERROR_SERVICE_DATABASE_LOCKED && code != ERROR_SERVICE_REQUEST_TIMEOUT &&
-		    code != ERROR_GEN_FAILURE)
+		if (code != ERROR_SERVICE_DATABASE_LOCKED && code != ERROR_SERVICE_REQUEST_TIMEOUT && code != ERROR_GEN_FAILURE)
 			break;
 		Sleep(250);
 	}

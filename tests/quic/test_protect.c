@@ -522,6 +522,18 @@ static int early_key_new(const struct seal_backend *backend, enum seal_suite sui
 	return 0;
 }
 
+/* A network whose server says `frames` with the first packet that can hold them. The backend must outlive it. */
+static void init_early(struct net *net, struct seal_backend *backend, const uint8_t *frames, size_t len) {
+	*backend = *seal_gnutls();
+	backend->key_new = early_key_new;
+	net_init(net);
+	net->settings.seal = backend;
+	net_server_restart(net);
+	net->settings.seal = NULL; /* clients have the usual one */
+	early = frames;
+	early_len = len;
+}
+
 /* Its packet reaches the client together with the handshake's, before the client's last message is written. */
 static void test_too_early(void **state) {
 	static const struct {
@@ -532,20 +544,14 @@ static void test_too_early(void **state) {
 	    {"the handshake is done", 1, {0x1e}},
 	    {"another connection ID in place of the first", 28, {0x18, 1, 1, 8, 1, 2, 3, 4, 5, 6, 7, 8}},
 	};
-	struct seal_backend backend = *seal_gnutls();
+	struct seal_backend backend;
 
 	(void)state;
-	backend.key_new = early_key_new;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct net_peer *client;
 		struct net net;
 
-		net_init(&net);
-		net.settings.seal = &backend;
-		net_server_restart(&net);
-		net.settings.seal = NULL;
-		early = cases[i].frames;
-		early_len = cases[i].len;
+		init_early(&net, &backend, cases[i].frames, cases[i].len);
 		client = net_connect_pinned(&net);
 		net_run(&net, BASE_SECOND);
 		unit_assert_int(early_len, 0, cases[i].label);
@@ -622,7 +628,7 @@ static void test_too_early_for_the_window(void **state) {
 	const struct odd odd = {.decrypt = hear_no_acks};
 	static const uint8_t done[] = {0x1e};
 	static uint8_t out[QUIC_BURST_BYTES], kept[1500];
-	struct seal_backend backend = *seal_gnutls();
+	struct seal_backend backend;
 	struct net_peer *client;
 	struct quic_burst burst;
 	struct base_path path;
@@ -630,13 +636,7 @@ static void test_too_early_for_the_window(void **state) {
 	size_t kept_len = 0;
 
 	(void)state;
-	backend.key_new = early_key_new;
-	net_init(&net);
-	net.settings.seal = &backend;
-	net_server_restart(&net);
-	net.settings.seal = NULL;
-	early = done;
-	early_len = sizeof(done);
+	init_early(&net, &backend, done, sizeof(done));
 	client = odd_connect(&net, &odd);
 	path = net_path(&net, client);
 	assert_int_equal(gnutls_session_ext_register(client->conn->tls, "much", 0x5a5a, GNUTLS_EXT_TLS, ignore_extension,
@@ -762,17 +762,11 @@ static void be_deaf(struct quic_conn *conn) {
 
 static void test_server_without_parameters(void **state) {
 	static const uint8_t ack[] = {2, 0, 0, 0, 0};
-	struct seal_backend backend = *seal_gnutls();
+	struct seal_backend backend;
 	struct net net;
 
 	(void)state;
-	backend.key_new = early_key_new;
-	net_init(&net);
-	net.settings.seal = &backend;
-	net_server_restart(&net);
-	net.settings.seal = NULL;
-	early = ack;
-	early_len = sizeof(ack);
+	init_early(&net, &backend, ack, sizeof(ack));
 	be_deaf(net_connect_pinned(&net)->conn);
 	net_run(&net, BASE_SECOND);
 	assert_int_equal(early_len, 0);

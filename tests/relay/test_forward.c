@@ -419,16 +419,23 @@ static uint64_t broadcast_many(struct party *party, size_t number, unsigned coun
 	return relay_peer_forwarded(conn->peer) - before;
 }
 
-/* The members' copies together: who floods takes half of them and its own part of the other half, and no more. */
-static void test_room_broadcast_rate(void **state) {
+/* A gateway and clients in a room that may make so many copies of broadcasts. */
+static struct party *room_of_copies(unsigned peers, struct relay_rate copies) {
 	struct relay_limits limits = RELAY_LIMITS_DEFAULT;
 	struct party *party;
 
-	(void)state;
-	limits.room_broadcast = (struct relay_rate){1000, 2000};
+	limits.room_broadcast = copies;
 	party = party_new(&limits);
-	for (unsigned mac = 0; mac < 10; mac++)
+	for (unsigned mac = 0; mac < peers; mac++)
 		party_join(party, "R", mac, 0);
+	return party;
+}
+
+/* The members' copies together: who floods takes half of them and its own part of the other half, and no more. */
+static void test_room_broadcast_rate(void **state) {
+	struct party *party = room_of_copies(10, (struct relay_rate){1000, 2000});
+
+	(void)state;
 	assert_int_equal(broadcast_many(party, 1, 200), 11 + 111);
 	assert_int_equal(party_drops(&party->conns[1], OBS_DROP_RATE_ROOM_BROADCAST), 78);
 	for (size_t i = 2; i < 10; i++)
@@ -461,14 +468,9 @@ static void test_room_of_old_games(void **state) {
 
 /* Small rates let something through, now and then. */
 static void test_room_broadcast_rate_of_one(void **state) {
-	struct relay_limits limits = RELAY_LIMITS_DEFAULT;
-	struct party *party;
+	struct party *party = room_of_copies(5, (struct relay_rate){1, 2});
 
 	(void)state;
-	limits.room_broadcast = (struct relay_rate){1, 2};
-	party = party_new(&limits);
-	for (unsigned mac = 0; mac < 5; mac++)
-		party_join(party, "R", mac, 0);
 	assert_int_equal(broadcast_many(party, 1, 20), 2);
 	assert_int_equal(broadcast_many(party, 2, 20), 1);
 	party_run(party, 4 * BASE_SECOND);

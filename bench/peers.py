@@ -105,16 +105,16 @@ class Lanparty(System):
         wait_for(lambda: os.path.exists(self.cert), 10, "the relay's certificate")
         return relay
 
-    def peer(self, host, program, interface):
+    def peer(self, host, program, interface, *options):
         self.run(host, f"lanparty-{program[0]}", os.path.join(self.binaries, program[1]), "--relay", f"{RELAY}:4433",
                  "--server-name", "localhost", "--relay-ca-cert", self.cert, "--room", "BENCH", "--interface", interface,
-                 "--identity", self.lab.path(f"{host}.json"), *self.extra, *self.peer_extra)
+                 "--identity", self.lab.path(f"{host}.json"), *options, *self.extra, *self.peer_extra)
 
     def start_gateway(self):
         self.peer("gateway", ("gateway", "gateway/lanparty-gateway"), "eth0")
 
     def start_client(self, host):
-        self.peer(host, ("client", "client-linux/lanparty-client"), TUNNEL)
+        self.peer(host, ("client", "client-linux/lanparty-client"), TUNNEL, "--no-dhcp")
 
 
 class LanpartyRealtime(Lanparty):

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "client-core/bridge.h"
+#include "client-linux/address.h"
 #include "client-linux/limits.h"
 #include "client-linux/link_keep.h"
 #include "client-linux/options.h"
@@ -29,6 +30,7 @@ struct lintap {
 	bool pin_routes;
 	struct loop_source route_source; /* news about routes */
 	struct lintap_route_pin pin;
+	struct lintap_address address;
 	struct loop_timer route_timer, diagnostics_timer, carrier_timer;
 	uint64_t route_due; /* when route_timer looks */
 };
@@ -112,6 +114,28 @@ static void deliver_from_tap(void *user, struct slice frame, uint64_t now) {
 	(void)client_bridge_from_device(&client->bridge, frame, NULL, now);
 }
 
+static void diagnose_soon(void *user) {
+	struct lintap *client = user;
+
+	(void)loop_timer_set(client->process.loop, &client->diagnostics_timer, link_process_diagnose_due(&client->process));
+}
+
+static void start_address(struct lintap *client) {
+	const struct client_config *session = &client->process.setup.driver.session;
+	const struct lintap_address_options options = {.loop = client->process.loop,
+	                                               .rtnl = client->rtnl,
+	                                               .log = client->process.log,
+	                                               .ifindex = lintap_tap_ifindex(client->tap),
+	                                               .interface = cli_text(client->process.setup.values, "interface"),
+	                                               .mac = session->mac,
+	                                               .seed = session->seed,
+	                                               .send = deliver_from_tap,
+	                                               .changed = diagnose_soon,
+	                                               .user = client};
+
+	lintap_address_init(&client->address, &options);
+}
+
 /* The device with its MAC, up but without carrier. */
 static bool make_tap(struct lintap *client) {
 	char error[LINTAP_ERROR_BYTES];
@@ -120,6 +144,8 @@ static bool make_tap(struct lintap *client) {
 	if (err < 0)
 		return fail(client, exit_of_device(err), error, "");
 	lintap_route_pin_init(&client->pin, client->rtnl, lintap_tap_ifindex(client->tap), client->process.log);
+	if (!cli_flag(client->process.setup.values, "no-dhcp"))
+		start_address(client);
 	const struct netlink_link link = {
 	    .ifindex = lintap_tap_ifindex(client->tap), .mac = &client->process.setup.driver.session.mac, .up = true};
 	err = rtnl_set_link(client->rtnl, &link);
@@ -239,30 +265,29 @@ static void on_joined(void *user, const struct ctrl_welcome *welcome, uint64_t n
 	struct lintap *client = user;
 	const struct netlink_link link = {.ifindex = lintap_tap_ifindex(client->tap), .mtu = welcome->mtu};
 
-	(void)now;
 	int err = rtnl_set_link(client->rtnl, &link);
 	if (err < 0)
 		note_errno(client, OBS_ERROR, "mtu", err);
 	(void)loop_timer_set(client->process.loop, &client->carrier_timer, BASE_NEVER);
 	set_carrier(client, true);
+	lintap_address_lan(&client->address, welcome->gateway, now);
 	diagnose(client);
 }
 
-static void on_peer_change(struct lintap *client, const struct client_peer *peer) {
-	if (peer->role == CTRL_ROLE_GATEWAY)
-		(void)loop_timer_set(client->process.loop, &client->diagnostics_timer,
-		                     link_process_diagnose_due(&client->process));
+static void on_peer_change(struct lintap *client, const struct client_peer *peer, bool here, uint64_t now) {
+	if (peer->role != CTRL_ROLE_GATEWAY)
+		return;
+	lintap_address_lan(&client->address, here, now);
+	diagnose_soon(client);
 }
 
 static void on_peer_joined(void *user, const struct client_peer *peer, uint64_t now) {
-	(void)now;
-	on_peer_change(user, peer);
+	on_peer_change(user, peer, true, now);
 }
 
 static void on_peer_left(void *user, const struct client_peer *peer, enum ctrl_leave_reason reason, uint64_t now) {
 	(void)reason;
-	(void)now;
-	on_peer_change(user, peer);
+	on_peer_change(user, peer, false, now);
 }
 
 static void on_frame(void *user, uint32_t source_peer, struct slice frame, uint64_t now) {
@@ -270,7 +295,10 @@ static void on_frame(void *user, uint32_t source_peer, struct slice frame, uint6
 
 	if (!client_bridge_from_tunnel(&client->bridge, source_peer, frame, NULL, now))
 		return;
-	lintap_tap_write(client->tap, frame);
+	if (lintap_address_frame(&client->address, frame, now))
+		client_bridge_wrote(&client->bridge, 1, frame.len);
+	else
+		lintap_tap_write(client->tap, frame);
 }
 
 static void on_lost(void *user, const char *why, uint64_t now) {
@@ -278,6 +306,7 @@ static void on_lost(void *user, const char *why, uint64_t now) {
 
 	(void)why;
 	(void)loop_timer_set(client->process.loop, &client->carrier_timer, now + LINTAP_CARRIER_GRACE_NS);
+	lintap_address_lan(&client->address, false, now);
 	diagnose(client);
 }
 
@@ -286,6 +315,12 @@ static void on_ended(void *user, enum client_exit status, const char *why, uint6
 
 	(void)now;
 	link_process_ended(&client->process, status, why);
+}
+
+static void on_goodbye(void *user, uint64_t now) {
+	struct lintap *client = user;
+
+	lintap_address_release(&client->address, now);
 }
 
 static const struct client_events session_events = {
@@ -353,6 +388,7 @@ static bool start(struct lintap *client, int argc, const char *const *argv, bool
 	process->setup.driver.flush = flush_tap;
 	process->setup.driver.after_turn = after_turn;
 	process->setup.driver.connecting = on_connecting;
+	process->goodbye = on_goodbye;
 	if (!link_process_open_driver(process, &session_events, client) || !open_tap(client))
 		return false;
 	if (host_drop_privileges(HOST_CAP_NET_ADMIN, cli_text(process->setup.values, "user"), error) < 0)

@@ -1,6 +1,7 @@
 /* client-linux/netlink.c: struct nlmsghdr and friends only ever through memcpy: nothing is assumed about alignment. */
 #include "client-linux/netlink.h"
 
+#include "base/bytes.h"
 #include "base/error.h"
 
 #include <assert.h>
@@ -74,9 +75,9 @@ void netlink_get_link(struct netlink_request *request, uint32_t seq, unsigned if
 	finish(request);
 }
 
-void netlink_change_route(struct netlink_request *request, uint32_t seq, enum netlink_route_action action,
+void netlink_change_route(struct netlink_request *request, uint32_t seq, enum netlink_change change,
                           const struct netlink_route *route) {
-	const bool add = action == NETLINK_ROUTE_ADD;
+	const bool add = change == NETLINK_ADD;
 	const bool on_link = route->gateway.family == BASE_FAMILY_NONE;
 	const struct rtmsg info = {.rtm_family = os_family(route->dest.family),
 	                           .rtm_dst_len = route->prefix,
@@ -96,6 +97,27 @@ void netlink_change_route(struct netlink_request *request, uint32_t seq, enum ne
 	attribute(request, RTA_OIF, &ifindex, sizeof(ifindex));
 	if (route->metric != 0)
 		attribute(request, RTA_PRIORITY, &route->metric, sizeof(route->metric));
+	finish(request);
+}
+
+void netlink_change_address(struct netlink_request *request, uint32_t seq, enum netlink_change change,
+                            const struct netlink_address *address, uint32_t seconds) {
+	const bool add = change == NETLINK_ADD;
+	const struct ifaddrmsg info = {
+	    .ifa_family = AF_INET, .ifa_prefixlen = address->prefix, .ifa_index = address->ifindex};
+	const struct ifa_cacheinfo times = {.ifa_prefered = seconds, .ifa_valid = seconds};
+
+	begin(request, add ? RTM_NEWADDR : RTM_DELADDR, (uint16_t)(NLM_F_ACK | (add ? NLM_F_CREATE | NLM_F_REPLACE : 0)),
+	      seq, &info, sizeof(info));
+	attribute(request, IFA_LOCAL, address->addr.ip, 4);
+	attribute(request, IFA_ADDRESS, address->addr.ip, 4);
+	if (add) {
+		const uint32_t hosts = address->prefix < 32 ? UINT32_MAX >> address->prefix : 0;
+		uint8_t broadcast[4];
+		base_put_u32(broadcast, base_get_u32(address->addr.ip) | hosts);
+		attribute(request, IFA_BROADCAST, broadcast, sizeof(broadcast));
+		attribute(request, IFA_CACHEINFO, &times, sizeof(times));
+	}
 	finish(request);
 }
 

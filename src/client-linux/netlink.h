@@ -53,13 +53,17 @@ struct netlink_link_state {
 	bool up; /* not set down */
 };
 
-enum netlink_route_action { NETLINK_ROUTE_ADD /* fails when there is one */, NETLINK_ROUTE_DELETE };
+enum netlink_change { NETLINK_ADD, NETLINK_DELETE };
 
 void netlink_set_link(struct netlink_request *request, uint32_t seq, const struct netlink_link *link);
 void netlink_get_link(struct netlink_request *request, uint32_t seq, unsigned ifindex);
-/* Of the main table. What is added is ours; metric 0: the kernel's default. Protocol 0 deletes anybody's. */
-void netlink_change_route(struct netlink_request *request, uint32_t seq, enum netlink_route_action action,
+/* Of the main table. What is added is ours, and must not be there yet; metric 0: the kernel's default. Protocol 0
+ * deletes anybody's. */
+void netlink_change_route(struct netlink_request *request, uint32_t seq, enum netlink_change change,
                           const struct netlink_route *route);
+/* An IPv4 address of an interface, for so long; one that is there already gets the new time. UINT32_MAX: for good. */
+void netlink_change_address(struct netlink_request *request, uint32_t seq, enum netlink_change change,
+                            const struct netlink_address *address, uint32_t seconds);
 /* Which way the kernel would go. With `matched` it answers with the routing table's entry instead of the result. */
 void netlink_get_route(struct netlink_request *request, uint32_t seq, const struct base_addr *dest, bool matched);
 void netlink_dump_routes(struct netlink_request *request, uint32_t seq, uint8_t family);

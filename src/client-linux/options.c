@@ -9,19 +9,20 @@ static const struct cli_option options[] = {
      .kind = CLI_TEXT,
      .value = "MAC",
      .help = "use this MAC address instead of the one in the identity file"},
+    {.name = "no-dhcp",
+     .kind = CLI_FLAG,
+     .help = "leave the interface's addresses, and which routes lead there, to this machine"},
     {.name = "no-route-pin", .kind = CLI_FLAG, .help = "do not keep a host route to the relay outside of the tunnel"},
 };
 
 const struct cli_table lintap_options = {
     .program = "lanparty-client",
     .summary = "Makes this machine a station of a remote LAN.",
-    .epilog =
-        "The interface gets its address like any other: with the system's network manager, or with\n"
-        "'dhclient lanparty0' once the client says that it joined, and 'dhclient -x lanparty0' when the party\n"
-        "is over. That takes default route and name servers from the LAN, too; operations.md says how to use the\n"
-        "LAN for the game alone. Several clients on one machine each need their own --interface and "
-        "--identity.\n\n" LINK_SETUP_EXIT_STATUS "\nExample:\n"
-        "  lanparty-client --relay relay.example --relay-ca-cert relay-cert.der --room ROOM1\n",
+    .epilog = "The interface gets its address from the LAN's DHCP server, and this machine uses the LAN for the game\n"
+              "alone: no default route and no name servers are taken. Several clients on one machine each need their "
+              "own --interface and "
+              "--identity.\n\n" LINK_SETUP_EXIT_STATUS "\nExample:\n"
+              "  lanparty-client --relay relay.example --relay-ca-cert relay-cert.der --room ROOM1\n",
     .options = options,
     .count = sizeof(options) / sizeof(options[0]),
 };

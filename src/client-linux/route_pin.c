@@ -95,7 +95,7 @@ static bool has_moved(const struct lintap_route_pin *pin) {
 
 static void take_out(struct lintap_route_pin *pin) {
 	if (pin->ours)
-		(void)rtnl_change_route(pin->rtnl, NETLINK_ROUTE_DELETE, &pin->route); /* gone with its interface? fine */
+		(void)rtnl_change_route(pin->rtnl, NETLINK_DELETE, &pin->route); /* gone with its interface? fine */
 	pin->ours = false;
 }
 
@@ -114,7 +114,7 @@ static bool find_host_route(struct lintap_route_pin *pin, struct netlink_route *
 		const bool into_tunnel = ret->ifindex == pin->tap_ifindex;
 		if (!into_tunnel && (ret->protocol != NETLINK_ROUTE_PROTOCOL || !is_left_behind(ret)))
 			return true;
-		if (rtnl_change_route(pin->rtnl, NETLINK_ROUTE_DELETE, ret) < 0)
+		if (rtnl_change_route(pin->rtnl, NETLINK_DELETE, ret) < 0)
 			return false;
 		if (into_tunnel)
 			say_removed(pin);
@@ -146,7 +146,7 @@ static int add_pin(struct lintap_route_pin *pin, bool found, bool moved) {
 	                                     .ifindex = way.ifindex,
 	                                     .metric = pin->tap_ifindex,
 	                                     .protocol = NETLINK_ROUTE_PROTOCOL};
-	err = rtnl_change_route(pin->rtnl, NETLINK_ROUTE_ADD, &wanted);
+	err = rtnl_change_route(pin->rtnl, NETLINK_ADD, &wanted);
 	if (err == -EEXIST && pin->ours && !found)
 		pin->follows = followed; /* there, and overruled by rules of another VPN: it is needed when they go */
 	else

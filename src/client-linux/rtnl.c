@@ -116,10 +116,18 @@ int rtnl_get_link(struct rtnl *rtnl, unsigned ifindex, struct netlink_link_state
 	return err;
 }
 
-int rtnl_change_route(struct rtnl *rtnl, enum netlink_route_action action, const struct netlink_route *route) {
+int rtnl_change_route(struct rtnl *rtnl, enum netlink_change change, const struct netlink_route *route) {
 	struct netlink_request request;
 
-	netlink_change_route(&request, ++rtnl->seq, action, route);
+	netlink_change_route(&request, ++rtnl->seq, change, route);
+	return ask(rtnl, &request, false, NULL, NULL);
+}
+
+int rtnl_change_address(struct rtnl *rtnl, enum netlink_change change, const struct netlink_address *address,
+                        uint32_t seconds) {
+	struct netlink_request request;
+
+	netlink_change_address(&request, ++rtnl->seq, change, address, seconds);
 	return ask(rtnl, &request, false, NULL, NULL);
 }
 

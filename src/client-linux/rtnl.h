@@ -14,7 +14,9 @@ void rtnl_free(struct rtnl *rtnl); /* accepts NULL */
 /* Each returns 0 or a negative errno, as the kernel said. */
 int rtnl_set_link(struct rtnl *rtnl, const struct netlink_link *link);
 int rtnl_get_link(struct rtnl *rtnl, unsigned ifindex, struct netlink_link_state *ret);
-int rtnl_change_route(struct rtnl *rtnl, enum netlink_route_action action, const struct netlink_route *route);
+int rtnl_change_route(struct rtnl *rtnl, enum netlink_change change, const struct netlink_route *route);
+int rtnl_change_address(struct rtnl *rtnl, enum netlink_change change, const struct netlink_address *address,
+                        uint32_t seconds);
 int rtnl_get_route(struct rtnl *rtnl, const struct base_addr *dest, bool matched, struct netlink_route *ret);
 
 /* The main table's best way to `dest` that uses neither a client's tunnel, our own being `tap_ifindex`, nor a client's

@@ -104,6 +104,12 @@ uint64_t link_process_diagnose_due(const struct link_process *process) {
 static void leave(struct link_process *process) {
 	const uint64_t give_up = loop_now(process->loop) + LINK_PROCESS_LEAVE_NS_MAX;
 
+	if (process->goodbye != NULL) {
+		process->goodbye(process->setup.driver.user, loop_now(process->loop));
+		(void)loop_run_once(process->loop, 0);
+	}
+	if (process->ended)
+		return;
 	client_session_leave(process->session, CTRL_LEAVE_QUIT, loop_now(process->loop));
 	while (!process->ended && loop_now(process->loop) < give_up)
 		if (loop_run_once(process->loop, LEAVE_STEP_NS) < 0)

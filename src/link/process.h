@@ -22,6 +22,8 @@ struct link_process { /* all zero at first; the owner reads what it needs */
 	struct link_driver *driver;
 	struct client_session *session; /* the driver's */
 	const char *program;
+	/* Called before it leaves, with the user of the driver's events: the last frames. May be NULL. */
+	void (*goodbye)(void *user, uint64_t now);
 	bool ended;              /* the session is over */
 	enum client_exit status; /* what the process will end with */
 	uint64_t diagnosed_at;   /* 0: not yet */

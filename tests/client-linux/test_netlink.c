@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "tests/unit.h"
 
+#include <linux/if_addr.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
@@ -50,7 +51,7 @@ static void test_route_there_and_back(void **state) {
 		route.protocol = RTPROT_DHCP;
 		struct netlink_request request;
 		struct netlink_route back;
-		netlink_change_route(&request, 42, NETLINK_ROUTE_ADD, &route);
+		netlink_change_route(&request, 42, NETLINK_ADD, &route);
 		struct slice payload =
 		    payload_of(&request, RTM_NEWROUTE, NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
 		assert_int_equal(netlink_parse_route(payload, &back), 0);
@@ -63,7 +64,7 @@ static void test_route_there_and_back(void **state) {
 		assert_int_equal(back.table, RT_TABLE_MAIN);
 		assert_false(back.dead);
 
-		netlink_change_route(&request, 42, NETLINK_ROUTE_DELETE, &route);
+		netlink_change_route(&request, 42, NETLINK_DELETE, &route);
 		payload = payload_of(&request, RTM_DELROUTE, NLM_F_REQUEST | NLM_F_ACK);
 		assert_int_equal(netlink_parse_route(payload, &back), 0);
 		assert_int_equal(back.protocol, RTPROT_DHCP);
@@ -72,6 +73,49 @@ static void test_route_there_and_back(void **state) {
 		payload = payload_of(&request, RTM_GETROUTE, NLM_F_REQUEST);
 		assert_int_equal(netlink_parse_route(payload, &back), 0);
 		assert_true(base_addr_equal(&back.dest, &route.dest));
+	}
+}
+
+static bool has(struct slice payload, const void *bytes, size_t len) {
+	for (size_t at = 0; at + len <= payload.len; at++)
+		if (memcmp(payload.data + at, bytes, len) == 0)
+			return true;
+	return false;
+}
+
+static void test_address_there_and_back(void **state) {
+	static const struct {
+		uint8_t prefix;
+		const char *broadcast;
+	} cases[] = {{24, "192.168.77.255"}, {20, "192.168.79.255"}, {1, "255.255.255.255"}, {32, "192.168.77.9"}};
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct netlink_address address = {
+		    .ifindex = IFINDEX, .addr = ip("192.168.77.9"), .prefix = cases[i].prefix};
+		const struct base_addr broadcast = ip(cases[i].broadcast);
+		const struct {
+			struct rtattr header;
+			struct ifa_cacheinfo times;
+		} times = {{sizeof(times), IFA_CACHEINFO}, {.ifa_prefered = 3600, .ifa_valid = 3600}};
+		struct netlink_request request;
+		struct netlink_address back;
+
+		netlink_change_address(&request, 42, NETLINK_ADD, &address, 3600);
+		struct slice payload =
+		    payload_of(&request, RTM_NEWADDR, NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE);
+		assert_int_equal(netlink_parse_address(payload, &back), 0);
+		assert_int_equal(back.ifindex, IFINDEX);
+		assert_int_equal(back.prefix, cases[i].prefix);
+		assert_int_equal(back.scope, RT_SCOPE_UNIVERSE);
+		assert_true(base_addr_equal(&back.addr, &address.addr));
+		assert_true(has(payload, broadcast.ip, 4));
+		assert_true(has(payload, &times, sizeof(times)));
+
+		netlink_change_address(&request, 42, NETLINK_DELETE, &address, 0);
+		payload = payload_of(&request, RTM_DELADDR, NLM_F_REQUEST | NLM_F_ACK);
+		assert_int_equal(netlink_parse_address(payload, &back), 0);
+		assert_true(base_addr_equal(&back.addr, &address.addr));
+		assert_false(has(payload, &times.times, sizeof(times.times)));
 	}
 }
 
@@ -349,6 +393,7 @@ static void test_choice(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_route_there_and_back),
+	    cmocka_unit_test(test_address_there_and_back),
 	    cmocka_unit_test(test_set_link),
 	    cmocka_unit_test(test_parse_link),
 	    cmocka_unit_test(test_parse_route),

@@ -114,6 +114,15 @@ static void stop_loop(void *user, uint64_t now) {
 	loop_stop(process.loop);
 }
 
+static unsigned goodbyes;
+
+static void on_goodbye(void *user, uint64_t now) {
+	(void)now;
+	assert_ptr_equal(user, &process);
+	assert_false(process.ended);
+	goodbyes++;
+}
+
 /* The session's end is the process's, with its reason; a signal's (here: a stop) lets it say goodbye first. */
 static void test_how_it_ends(void **state) {
 	static const struct {
@@ -129,6 +138,7 @@ static void test_how_it_ends(void **state) {
 		catch_output(STDERR_FILENO);
 		bool started = start("--log-level=error");
 		assert_true(started);
+		process.goodbye = on_goodbye;
 		loop_timer_init(&timer, cases[i].due, NULL);
 		(void)loop_timer_set(process.loop, &timer, loop_now(process.loop));
 		int status = link_process_run(&process, started);
@@ -138,6 +148,7 @@ static void test_how_it_ends(void **state) {
 		assert_int_equal(status, cases[i].status);
 	}
 	assert_int_equal(turns, 1);
+	assert_int_equal(goodbyes, 1);
 }
 
 /* A status that a device failure has set is not undone by the session's clean end. */

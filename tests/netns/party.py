@@ -33,8 +33,9 @@ def binary(name, build=None):
 
 
 class Party:
-    def __init__(self, lab, room='ROOM1', build=None, relay_options=(), log_level='info', room_key=None):
-        self.lab, self.room, self.build, self.room_key = lab, room, build or BUILD, room_key
+    def __init__(self, lab, room='ROOM1', build=None, relay_options=(), log_level='info', room_key=None, dhcp=False):
+        """`dhcp`: clients ask for their addresses themselves."""
+        self.lab, self.room, self.build, self.room_key, self.dhcp = lab, room, build or BUILD, room_key, dhcp
         self.relay_options, self.log_level = list(relay_options), log_level
         self.certificate = lab.path('relay-cert.der')
         self.status_path = lab.path('relay.status')
@@ -61,7 +62,7 @@ class Party:
 
     def client_command(self, host, *options, unsafe=False, **changes):
         return self.peer_command('lanparty-client-unsafe' if unsafe else 'lanparty-client', host, TAP, '--virtual-mac',
-                                 CLIENT_MACS[host], *options, **changes)
+                                 CLIENT_MACS[host], *([] if self.dhcp else ['--no-dhcp']), *options, **changes)
 
     # Starting and waiting
 

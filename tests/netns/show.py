@@ -7,7 +7,7 @@ import sys
 import time
 
 from game import PORT
-from lab import HERE, HOST_ADDRESS, ROUTER_ADDRESS, UPLINKS, Lab, LabError, end_on_signals
+from lab import HERE, HOST_ADDRESS, ROUTER_ADDRESS, UPLINKS, Lab, LabError, end_on_signals, wait_for
 from party import TAP, Party
 
 PICTURE = f'''
@@ -67,7 +67,7 @@ def promises(lab, party):
     addresses = {}
     for host in ('client1', 'client2'):
         with Step(f'{host}: DHCP lease from the LAN through the tunnel') as step:
-            step.result = addresses[host] = lab.lease(host, TAP)
+            step.result = addresses[host] = wait_for(lambda host=host: lab.addresses(host, TAP), 20, 'an address')[0]
     for host in ('client1', 'client2'):
         with Step(f'{host}: broadcast "who plays?" (UDP {PORT})') as step:
             run = lab.run(host, sys.executable, '-B', os.path.join(HERE, 'game.py'), 'query', TAP, '8')
@@ -125,7 +125,7 @@ def live(party, deadline):
 def show(seconds):
     deadline = None if seconds is None else time.monotonic() + seconds
     with Lab() as lab:
-        party = Party(lab)
+        party = Party(lab, dhcp=True)
         say(PICTURE)
         start(lab, party)
         promises(lab, party)

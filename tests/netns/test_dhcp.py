@@ -1,13 +1,104 @@
-"""The LAN's own DHCP server (dnsmasq) serves remote clients (ISC dhclient): lease, renewal, return with the same one."""
+"""The LAN's own DHCP server (dnsmasq) serves remote clients: those that ask for themselves, and those whose machine
+does (ISC dhclient): lease, renewal, return with the same one."""
 import unittest
 
-from lab import HOST_ADDRESS, Lab, wait_for
+from lab import HOST_ADDRESS, ROUTER_ADDRESS, Lab, wait_for
 from party import CLIENT_ADDRESSES, CLIENT_MACS, TAP, Party
 
 HOME_ADDRESS = '192.168.77.200'
 
 
+class TestOwnClient(unittest.TestCase):
+    """What lanparty-client does by itself."""
+
+    def wait_address(self, lab, host='client1', seconds=20):
+        return wait_for(lambda: lab.addresses(host, TAP), seconds, f'{host}: an address')[0]
+
+    def test_a_party_evening(self):
+        with Lab() as lab:
+            before = lab.ip('client1', 'route', 'show')
+            dnsmasq = lab.start_dnsmasq(options=['--dhcp-option=option:T1,4', f'--dhcp-option=option:router,{ROUTER_ADDRESS}'])
+            party = Party(lab, dhcp=True).start(['client1'])
+            client = party.clients['client1']
+            address = self.wait_address(lab)
+            client.wait_log(f'dhcp_lease address={address}', 5)
+            client.wait_log(rf'address: {address} \(from DHCP\)', 5)
+            self.assertRegex(dnsmasq.log(), rf'DHCPACK\(eth0\) {address} {CLIENT_MACS["client1"]}')
+            self.assertIn('brd 192.168.77.255', lab.ip('client1', 'addr', 'show', TAP))
+            lab.ping('client1', HOST_ADDRESS)
+            lab.ping('host', address)
+
+            # The LAN is for the game: the default route stays, broadcasts and multicasts go there.
+            self.assertIn('dev up0', lab.ip('client1', 'route', 'get', '8.8.8.8'))
+            for group in ('255.255.255.255', '224.0.2.60', '239.255.255.250'):
+                self.assertIn(f'dev {TAP}', lab.ip('client1', 'route', 'get', group))
+
+            acks = rf'DHCPACK\(eth0\) {address}'
+            dnsmasq.wait_log(acks, 20, count=2)  # at T1, by unicast to the server
+            self.assertGreater(lab.ip_json('client1', 'addr', 'show', 'dev', TAP, 'scope', 'global')[0]['addr_info'][0][
+                'valid_life_time'], 114, 'the lease is longer now')
+            self.assertEqual(client.log().count('dhcp_lease '), 1)
+
+            party.stop()
+            dnsmasq.wait_log(rf'DHCPRELEASE\(eth0\) {address}', 5)
+            self.assertEqual(lab.ip('client1', 'route', 'show'), before)
+
+    def test_the_gateway_comes_back(self):
+        """The lease stays meanwhile, and the server is asked whether it holds."""
+        with Lab() as lab:
+            dnsmasq = lab.start_dnsmasq()
+            party = Party(lab, dhcp=True).start(['client1'])
+            address = self.wait_address(lab)
+            party.gateway.stop()
+            party.clients['client1'].wait_log('gateway: not connected', 10)
+            self.assertEqual(lab.addresses('client1', TAP), [address])
+            party.start_gateway()
+            dnsmasq.wait_log(rf'DHCPACK\(eth0\) {address}', 20, count=2)
+            self.assertEqual(dnsmasq.log().count('DHCPDISCOVER'), 1)
+            lab.ping('client1', HOST_ADDRESS)
+
+    def test_another_lan_behind_the_gateway(self):
+        with Lab() as lab:
+            dnsmasq = lab.start_dnsmasq()
+            party = Party(lab, dhcp=True).start(['client1'])
+            address = self.wait_address(lab)
+            party.gateway.stop()
+            dnsmasq.stop()
+            lab.ip('router', 'addr', 'flush', 'dev', 'eth0')
+            lab.ip('router', 'addr', 'add', '10.99.0.1/16', 'dev', 'eth0')
+            lab.start_dnsmasq(options=['--dhcp-range=10.99.1.1,10.99.1.9,2m'])
+            party.start_gateway()
+            party.clients['client1'].wait_log(f'dhcp_lease_lost address={address}', 20)
+            wait_for(lambda: lab.addresses('client1', TAP) and lab.addresses('client1', TAP)[0].startswith('10.99.1.'), 20,
+                     'an address of the other LAN')
+            self.assertEqual(len(lab.addresses('client1', TAP)), 1)
+            lab.ping('client1', '10.99.0.1')
+
+    def test_an_address_that_somebody_has(self):
+        with Lab() as lab:
+            taken = '192.168.77.120'
+            dnsmasq = lab.start_dnsmasq(options=[f'--dhcp-host={CLIENT_MACS["client1"]},{taken}'])
+            lab.ip('host', 'addr', 'add', f'{taken}/24', 'dev', 'eth0')
+            client = Party(lab, dhcp=True).start(['client1']).clients['client1']
+            client.wait_log(f'dhcp_declined address={taken}', 20)
+            dnsmasq.wait_log('DHCPDECLINE', 5)
+            self.assertNotEqual(self.wait_address(lab, seconds=30), taken)
+            lab.ping('client1', HOST_ADDRESS)
+
+    def test_no_router_of_the_lan(self):
+        """An IPv6 router of the LAN gives the interface an address, and nothing else to this machine."""
+        with Lab() as lab:
+            lab.ip('router', 'addr', 'add', '2001:db8:77::1/64', 'dev', 'eth0', 'nodad')
+            lab.start_dnsmasq(options=['--enable-ra', '--dhcp-range=2001:db8:77::,ra-only', '--ra-param=eth0,high,4,1800'])
+            Party(lab, dhcp=True).start(['client1'])
+            wait_for(lambda: any(address.startswith('2001:db8:77:') for address in lab.addresses('client1', TAP, 'inet6')),
+                     20, 'an address of the router\'s prefix')
+            self.assertNotIn(TAP, lab.ip('client1', '-6', 'route', 'show', 'default'))
+
+
 class TestDhcp(unittest.TestCase):
+    """Clients with --no-dhcp: this machine looks after the interface."""
+
     def test_lease_renew_and_return(self):
         with Lab() as lab:
             dnsmasq = lab.start_dnsmasq(options=['--dhcp-option=option:T1,4'])

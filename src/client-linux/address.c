@@ -1,0 +1,158 @@
+#include "client-linux/address.h"
+
+#include "base/bytes.h"
+#include "base/text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct base_addr ipv4(uint32_t address) {
+	struct base_addr addr = {.family = BASE_FAMILY_V4};
+
+	base_put_u32(addr.ip, address);
+	return addr;
+}
+
+static void say(const struct lintap_address *address, enum obs_level level, const char *event, uint32_t ip,
+                const char *message) {
+	struct obs_log *log = address->options.log;
+
+	if (!obs_on(log, level))
+		return;
+	const struct base_addr addr = ipv4(ip);
+	obs_begin(log, level, event);
+	obs_ip(log, "address", &addr);
+	obs_str(log, "message", message);
+	obs_end(log);
+}
+
+/* ---- the interface ---- */
+
+static void refuse_routers(const struct lintap_address *address) {
+	char path[128];
+	struct base_text text;
+
+	base_text_init(&text, path, sizeof(path));
+	base_text_addf(&text, "/proc/sys/net/ipv6/conf/%s/accept_ra_defrtr", address->options.interface);
+	const int fd = open(path, O_WRONLY | O_CLOEXEC);
+	const bool done = fd >= 0 && write(fd, "0", 1) == 1;
+	const int err = errno;
+	if (fd >= 0)
+		(void)close(fd);
+	if (!done && err != ENOENT) /* a machine without IPv6 */
+		obs_note(address->options.log, OBS_WARN, "ipv6_routers_accepted", strerror(err));
+}
+
+/* Without these routes they would leave by the default route. The kernel removes them with the last address. */
+static void turn_broadcasts(const struct lintap_address *address) {
+	static const struct {
+		uint32_t dest;
+		uint8_t prefix;
+	} turned[] = {{UINT32_MAX, 32}, {UINT32_C(0xe0000000), 4}};
+
+	for (size_t i = 0; i < sizeof(turned) / sizeof(turned[0]); i++) {
+		const struct netlink_route route = {.dest = ipv4(turned[i].dest),
+		                                    .prefix = turned[i].prefix,
+		                                    .ifindex = address->options.ifindex,
+		                                    .metric = address->options.ifindex}; /* as that of a pin (route_pin.h) */
+		const int err = rtnl_change_route(address->options.rtnl, NETLINK_ADD, &route);
+		if (err < 0 && err != -EEXIST)
+			obs_note(address->options.log, OBS_WARN, "broadcasts_not_turned", strerror(-err));
+	}
+}
+
+static void take_away(struct lintap_address *address) {
+	if (address->held.addr.family != BASE_FAMILY_NONE)
+		(void)rtnl_change_address(address->options.rtnl, NETLINK_DELETE, &address->held, 0);
+	address->held.addr.family = BASE_FAMILY_NONE;
+}
+
+/* ---- the lease ---- */
+
+static void on_send(void *user, struct slice frame, uint64_t now) {
+	struct lintap_address *address = user;
+
+	address->options.send(address->options.user, frame, now);
+}
+
+static void on_leased(void *user, const struct dhcp_lease *lease, uint64_t now) {
+	struct lintap_address *address = user;
+	const struct netlink_address wanted = {
+	    .ifindex = address->options.ifindex, .addr = ipv4(lease->address), .prefix = lease->prefix};
+	const bool same = base_addr_equal(&address->held.addr, &wanted.addr) && address->held.prefix == wanted.prefix;
+	const uint32_t seconds =
+	    lease->expires_at == BASE_NEVER ? UINT32_MAX : (uint32_t)((lease->expires_at - now) / BASE_SECOND);
+
+	if (!same)
+		take_away(address); /* first: a second one of the network would go with it */
+	const int err = rtnl_change_address(address->options.rtnl, NETLINK_ADD, &wanted, seconds);
+	if (err < 0) {
+		say(address, OBS_ERROR, "address_not_set", lease->address, strerror(-err));
+		return;
+	}
+	address->held = wanted;
+	turn_broadcasts(address);
+	say(address, same ? OBS_DEBUG : OBS_INFO, "dhcp_lease", lease->address, NULL);
+	if (!same)
+		address->options.changed(address->options.user);
+}
+
+static void on_lost(void *user, const char *why, uint64_t now) {
+	struct lintap_address *address = user;
+
+	(void)now;
+	say(address, OBS_WARN, "dhcp_lease_lost", address->dhcp.lease.address, why);
+	take_away(address);
+	address->options.changed(address->options.user);
+}
+
+static void on_declined(void *user, uint32_t ip, uint64_t now) {
+	(void)now;
+	say(user, OBS_WARN, "dhcp_declined", ip, "another machine of the LAN has the address that its DHCP server offers");
+}
+
+static const struct dhcp_events dhcp_events = {
+    .send = on_send, .leased = on_leased, .lost = on_lost, .declined = on_declined};
+
+/* ---- what the client calls ---- */
+
+static void set_timer(struct lintap_address *address) {
+	(void)loop_timer_set(address->options.loop, &address->timer, dhcp_client_deadline(&address->dhcp));
+}
+
+static void on_due(void *user, uint64_t now) {
+	struct lintap_address *address = user;
+
+	dhcp_client_tick(&address->dhcp, now);
+	set_timer(address);
+}
+
+void lintap_address_init(struct lintap_address *address, const struct lintap_address_options *options) {
+	*address = (struct lintap_address){.options = *options};
+	dhcp_client_init(&address->dhcp, options->mac, options->seed, &dhcp_events, address);
+	loop_timer_init(&address->timer, on_due, address);
+	refuse_routers(address);
+}
+
+void lintap_address_lan(struct lintap_address *address, bool there, uint64_t now) {
+	if (address->options.loop == NULL || there == (address->dhcp.state != DHCP_STOPPED))
+		return;
+	if (there)
+		dhcp_client_start(&address->dhcp, now);
+	else
+		dhcp_client_stop(&address->dhcp);
+	set_timer(address);
+}
+
+bool lintap_address_frame(struct lintap_address *address, struct slice frame, uint64_t now) {
+	if (!dhcp_client_frame(&address->dhcp, frame, now))
+		return false;
+	set_timer(address);
+	return true;
+}
+
+void lintap_address_release(struct lintap_address *address, uint64_t now) {
+	dhcp_client_release(&address->dhcp, now);
+}

@@ -249,12 +249,11 @@ static void renew(struct dhcp_client *client, uint64_t now) {
 
 static void do_what_is_due(struct dhcp_client *client, uint64_t now) {
 	switch (client->state) {
+	case DHCP_SELECTING:
 	case DHCP_REQUESTING:
 	case DHCP_REBOOTING:
-		if (client->tries == REQUESTS_MAX)
+		if (client->state != DHCP_SELECTING && client->tries == REQUESTS_MAX)
 			begin_exchange(client, DHCP_SELECTING, 0, now);
-		/* fallthrough */
-	case DHCP_SELECTING:
 		ask(client, now);
 		client->at = now + backoff(client);
 		break;

@@ -35,7 +35,7 @@ struct loop_timer {
 struct loop *loop_new(void);       /* NULL when the system refuses */
 void loop_free(struct loop *loop); /* accepts NULL */
 
-/* The clock of this turn: monotonic ns. */
+/* The clock of this turn: monotonic ns, with those in which the machine slept. */
 uint64_t loop_now(const struct loop *loop);
 /* Wall clock, ns since 1970, for log lines only. */
 uint64_t loop_wall_clock(void);

@@ -15,7 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BATCH 64 /* more are ready: epoll hands them out in turn, none starves */
+#define CLOCK CLOCK_BOOTTIME /* goes on while the machine sleeps, as the relay does */
+#define BATCH 64             /* more are ready: epoll hands them out in turn, none starves */
 #define LONG_RUN_NS (100 * BASE_US)
 #define SLEEP_NS (20 * BASE_US) /* what waits so long has slept */
 
@@ -59,7 +60,7 @@ static bool open_alarm(struct loop *loop) {
 
 	loop->bell = (struct loop_source){.ready = alarm_rang, .user = loop};
 	loop->alarm.at = BASE_NEVER;
-	loop->bell.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	loop->bell.fd = timerfd_create(CLOCK, TFD_CLOEXEC | TFD_NONBLOCK);
 	return loop->bell.fd >= 0 && epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, loop->bell.fd, &event) == 0;
 }
 
@@ -82,7 +83,7 @@ struct loop *loop_new(void) {
 		free(loop);
 		return NULL;
 	}
-	loop->running_since = read_clock(CLOCK_MONOTONIC);
+	loop->running_since = read_clock(CLOCK);
 	loop_turn_init(&loop->turn, loop->running_since);
 	return loop;
 }
@@ -220,7 +221,7 @@ static int set_alarm(struct loop *loop, uint64_t now, uint64_t deadline) {
 
 /* What epoll_wait returns. */
 static int wait_ready(struct loop *loop, uint64_t wait_ns) {
-	uint64_t now = read_clock(CLOCK_MONOTONIC);
+	uint64_t now = read_clock(CLOCK);
 
 	loop->waiting_since = now;
 	wait_ns = loop_turn_wait(&loop->turn, now, wait_ns);
@@ -252,14 +253,14 @@ static void run_sources(struct loop *loop, int count) {
 /* Who has worked for long without a sleep lets those go first that wait for this processor. Else the kernel sees to it
  * only at its next tick, some milliseconds later, and the frames of everybody on the way wait for that. */
 static uint64_t give_way(struct loop *loop) {
-	uint64_t now = read_clock(CLOCK_MONOTONIC);
+	uint64_t now = read_clock(CLOCK);
 
 	if (now - loop->waiting_since >= SLEEP_NS)
 		loop->running_since = now;
 	if (now - loop->running_since < LONG_RUN_NS)
 		return now;
 	sched_yield();
-	return loop->running_since = read_clock(CLOCK_MONOTONIC);
+	return loop->running_since = read_clock(CLOCK);
 }
 
 int loop_run_once(struct loop *loop, uint64_t wait_ns) {

@@ -1,11 +1,17 @@
 /* What only the Linux loop has: hang-ups, descriptors to write to, more sources than a batch, fine timers, signals. */
 #include "tests/loop/fixture.h"
 
+#include <sched.h>
 #include <signal.h>
+#include <stdio.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #define PIPES_MAX 100
+#ifndef CLONE_NEWTIME /* headers before Linux 5.6 */
+#define CLONE_NEWTIME 0x80
+#endif
 
 struct test_source {
 	struct loop_source source;
@@ -103,13 +109,17 @@ int __wrap_sched_yield(void) {
 	return __real_sched_yield();
 }
 
-static void on_due_work(void *user, uint64_t now) {
+static uint64_t boot_clock(void) {
 	struct timespec time;
 
+	clock_gettime(CLOCK_BOOTTIME, &time);
+	return (uint64_t)time.tv_sec * BASE_SECOND + (uint64_t)time.tv_nsec;
+}
+
+static void on_due_work(void *user, uint64_t now) {
 	(void)user;
-	do
-		clock_gettime(CLOCK_MONOTONIC, &time);
-	while ((uint64_t)time.tv_sec * BASE_SECOND + (uint64_t)time.tv_nsec < now + 200 * BASE_US);
+	while (boot_clock() < now + 200 * BASE_US)
+		continue;
 }
 
 /* The processor is offered to others after a turn that took long, and not after each. */
@@ -158,6 +168,34 @@ static void test_timer_precision(void **state) {
 		best = base_time_min(best, loop_now(loop) - deadline);
 	}
 	assert_true(best < 500 * BASE_US);
+}
+
+static void wait_after_sleep(void) {
+	struct loop *loop = loop_new();
+	struct loop_timer timer;
+	int calls = 0;
+
+	alarm(5);
+	loop_timer_init(&timer, on_due, &calls);
+	loop_timer_set(loop, &timer, boot_clock() + BASE_MS);
+	_exit(loop_run_once(loop, BASE_NEVER) == 0 && calls == 1 && boot_clock() - loop_now(loop) < BASE_SECOND ? 0 : 1);
+}
+
+/* What is due while the machine sleeps, such as the end of a connection that the relay has given up, is due when it
+ * wakes. A process whose boot clock is ahead stands in for a machine that has slept. */
+static void test_sleep_counts(void **state) {
+	FILE *offsets = unshare(CLONE_NEWTIME) == 0 ? fopen("/proc/self/timens_offsets", "w") : NULL;
+	int status = -1;
+	pid_t child;
+
+	(void)state;
+	if (offsets == NULL || fputs("boottime 3600 0", offsets) < 0 || fclose(offsets) != 0)
+		skip(); /* needs root */
+	child = fork();
+	if (child == 0)
+		wait_after_sleep();
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
 }
 
 /* One turn that ends because something is ready, so that the loop has waited with what `timer` said. */
@@ -263,15 +301,11 @@ static void test_hangup_without_a_use(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_hangup_of_a_source),
-	    TEST(test_writable),
-	    TEST(test_many_sources),
-	    TEST(test_long_turns_give_way),
-	    TEST(test_timer_precision),
-	    TEST(test_deadline_that_moves),
-	    TEST(test_signal_nobody_reads),
-	    TEST(test_hangup_without_a_use),
-	    TEST(test_signals),
+	    TEST(test_hangup_of_a_source),   TEST(test_writable),
+	    TEST(test_many_sources),         TEST(test_long_turns_give_way),
+	    TEST(test_timer_precision),      TEST(test_sleep_counts),
+	    TEST(test_deadline_that_moves),  TEST(test_signal_nobody_reads),
+	    TEST(test_hangup_without_a_use), TEST(test_signals),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -86,12 +86,11 @@ static void close_connection(struct client_session *session, enum client_close_c
 	session->transport->close(session->transport_user, code, text, now);
 }
 
-/* Right after a loss the name server may be one of the LAN's, behind the tunnel that is down: the system's resolver
- * would wait for it many seconds. */
+/* After a loss the name server may be one of the LAN's, behind the tunnel that is down: the system's resolver would
+ * wait for it many seconds. */
 static void resolve(struct client_session *session, uint64_t now) {
-	uint64_t limit = session->joined_since ? CLIENT_RESOLVE_BACK_NS : CLIENT_RESOLVE_NS;
+	uint64_t limit = session->addrs_good ? CLIENT_RESOLVE_BACK_NS : CLIENT_RESOLVE_NS;
 
-	session->joined_since = false;
 	session->steer_byte = proto_steer_byte(session->config.room);
 	session->shards_tried = 0;
 	change_state(session, CLIENT_RESOLVING, now + limit, now);
@@ -170,8 +169,10 @@ static void connect_next(struct client_session *session, enum client_exit status
 		log_attempt(session, "relay_connecting", addr, NULL);
 		session->connection_open = true;
 		err = session->transport->open(session->transport_user, addr, session->steer_byte, now);
-		if (err == 0)
+		if (err == 0) {
+			session->addrs_good = false;
 			return;
+		}
 		session->connection_open = false;
 		log_attempt(session, "relay_not_tried", addr, base_error_text(err));
 	}
@@ -320,7 +321,7 @@ void client_session_joined(struct client_session *session, const struct ctrl_wel
 
 	change_state(session, CLIENT_JOINED, BASE_NEVER, now);
 	session->welcome = *welcome;
-	session->ever_joined = session->joined_since = true;
+	session->ever_joined = session->addrs_good = true;
 	session->joined_at = now;
 	session->stats_at = now + (interval > 0 ? interval : CLIENT_STATS_NS);
 	remember_gateway(session, welcome);
@@ -358,7 +359,7 @@ void client_session_hurry(struct client_session *session, uint64_t now) {
 
 void client_session_addresses(struct client_session *session, const struct base_addr *addrs, size_t count,
                               uint64_t now) {
-	if (session->state != CLIENT_RESOLVING)
+	if (session->state != CLIENT_RESOLVING && session->state != CLIENT_WAITING)
 		return;
 	if (count == 0) {
 		client_session_resolve_failed(session, "the relay's name has no address", now);
@@ -366,7 +367,8 @@ void client_session_addresses(struct client_session *session, const struct base_
 	}
 	session->addr_count = count < CLIENT_ADDRS_MAX ? count : CLIENT_ADDRS_MAX;
 	memcpy(session->addrs, addrs, session->addr_count * sizeof(*addrs));
-	connect_first(session, now);
+	if (session->state == CLIENT_RESOLVING)
+		connect_first(session, now);
 }
 
 void client_session_resolve_failed(struct client_session *session, const char *why, uint64_t now) {

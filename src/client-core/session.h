@@ -150,7 +150,7 @@ void client_session_hurry(struct client_session *session, uint64_t now);
 uint64_t client_session_deadline(const struct client_session *session);
 void client_session_tick(struct client_session *session, uint64_t now);
 
-/* From the transport. */
+/* From the transport. An answer that comes too late, while the session waits for its next try, is good for that. */
 void client_session_addresses(struct client_session *session, const struct base_addr *addrs, size_t count,
                               uint64_t now);
 void client_session_resolve_failed(struct client_session *session, const char *why, uint64_t now);

@@ -14,7 +14,7 @@
 #define CLIENT_WHY_BYTES 320
 
 #define CLIENT_RESOLVE_NS (30 * BASE_SECOND)     /* the system's resolver gives up earlier */
-#define CLIENT_RESOLVE_BACK_NS BASE_SECOND       /* right after the room was lost: the old addresses were good */
+#define CLIENT_RESOLVE_BACK_NS BASE_SECOND       /* while the old addresses are good, as far as we know */
 #define CLIENT_CONNECT_MORE_NS (2 * BASE_SECOND) /* while other addresses are left (RFC 8305 section 8 allows 2 s) */
 #define CLIENT_CONNECT_LAST_NS (10 * BASE_SECOND)
 #define CLIENT_SETTLE_NS (1500 * BASE_MS)
@@ -55,7 +55,7 @@ struct client_session {
 	uint64_t stats_at, joined_at;
 	bool connection_open; /* the transport has one and has not reported its loss */
 	bool ever_joined;
-	bool joined_since; /* joined since the name was last resolved */
+	bool addrs_good; /* joined by one of `addrs`, and none was tried since */
 	struct base_addr addrs[CLIENT_ADDRS_MAX];
 	size_t addr_count, addr_next;
 	uint8_t steer_byte;    /* of the room; another one when the relay said so */

@@ -207,22 +207,44 @@ static void test_old_addresses_when_the_name_is_not_found(void **state) {
 		assert_state(CLIENT_JOINED);
 		harness_run(&h, 6 * BASE_SECOND);
 	}
-	/* A resolver that says nothing at all is the same, and is not waited for. */
+	/* A resolver that says nothing at all is the same, and is not waited for, however long no address can be tried. */
 	lose(CLIENT_LOSS_TIMEOUT);
 	harness_run(&h, 600 * BASE_MS);
-	assert_state(CLIENT_RESOLVING);
-	harness_run(&h, CLIENT_RESOLVE_BACK_NS);
+	for (int round = 0; round < 3; round++) {
+		h.open_result = round < 2 ? BASE_E_UNREACHABLE : 0;
+		assert_state(CLIENT_RESOLVING);
+		harness_run(&h, CLIENT_RESOLVE_BACK_NS);
+		client_session_hurry(h.session, h.now);
+	}
 	assert_state(CLIENT_CONNECTING);
 	/* When the old addresses are no good, a slow one is. */
 	lose(CLIENT_LOSS_UNREACHABLE);
 	lose(CLIENT_LOSS_UNREACHABLE);
 	assert_state(CLIENT_WAITING);
-	harness_run(&h, BASE_SECOND);
-	assert_state(CLIENT_RESOLVING);
-	harness_run(&h, CLIENT_RESOLVE_NS - BASE_SECOND);
+	client_session_hurry(h.session, h.now);
+	harness_run(&h, CLIENT_RESOLVE_NS - 1);
 	assert_state(CLIENT_RESOLVING);
 	addresses(1);
 	assert_state(CLIENT_CONNECTING);
+}
+
+/* Else a name server that takes more than its second would never be heard while the old addresses cannot be tried. */
+static void test_late_answer_is_kept(void **state) {
+	(void)state;
+	harness_start(&h);
+	harness_join(&h);
+	lose(CLIENT_LOSS_TIMEOUT);
+	harness_run(&h, 600 * BASE_MS);
+	h.open_result = BASE_E_UNREACHABLE;
+	harness_run(&h, CLIENT_RESOLVE_BACK_NS);
+	assert_state(CLIENT_WAITING);
+	addresses(2);
+	addresses(0);
+	assert_state(CLIENT_WAITING);
+	client_session_hurry(h.session, h.now);
+	h.opens = 0;
+	harness_run(&h, CLIENT_RESOLVE_BACK_NS);
+	assert_int_equal(h.opens, 2);
 }
 
 static void test_more_addresses_than_remembered(void **state) {
@@ -867,6 +889,7 @@ int main(void) {
 	    TEST(test_tries_addresses_in_order),
 	    TEST(test_open_may_fail_at_once),
 	    TEST(test_old_addresses_when_the_name_is_not_found),
+	    TEST(test_late_answer_is_kept),
 	    TEST(test_more_addresses_than_remembered),
 	    TEST(test_resolution_fails),
 	    TEST(test_exit_statuses_without_retry),

@@ -257,8 +257,8 @@ static int on_connecting(void *user, const struct base_addr *relay, uint64_t now
 	if (!client->pin_routes)
 		return 0;
 	lintap_route_pin_set(&client->pin, relay);
-	/* Such as the relay's IPv6 address when only the LAN has IPv6. */
-	return lintap_route_pin_in_tunnel(&client->pin) ? BASE_E_UNREACHABLE : 0;
+	/* The relay's IPv6 address where only the LAN has IPv6, for instance, or any while this machine has no network. */
+	return lintap_route_pin_cut_off(&client->pin) ? BASE_E_UNREACHABLE : 0;
 }
 
 static void on_joined(void *user, const struct ctrl_welcome *welcome, uint64_t now) {

@@ -202,8 +202,11 @@ void lintap_route_pin_check(struct lintap_route_pin *pin) {
 	enter(pin, err == 0 ? OBS_YES : OBS_NO, err);
 }
 
-bool lintap_route_pin_in_tunnel(const struct lintap_route_pin *pin) {
-	return pin->state == OBS_NO && leads_into_tunnel(pin);
+bool lintap_route_pin_cut_off(const struct lintap_route_pin *pin) {
+	struct netlink_route now;
+
+	return pin->state == OBS_NO &&
+	       (leads_into_tunnel(pin) || rtnl_get_route(pin->rtnl, &pin->relay, false, &now) == -ENETUNREACH);
 }
 
 void lintap_route_pin_clear(struct lintap_route_pin *pin) {

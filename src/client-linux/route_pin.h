@@ -30,8 +30,8 @@ void lintap_route_pin_init(struct lintap_route_pin *pin, struct rtnl *rtnl, unsi
 void lintap_route_pin_set(struct lintap_route_pin *pin, const struct base_addr *relay);
 /* Puts back what somebody removed or overruled; follows the network to another interface or router. */
 void lintap_route_pin_check(struct lintap_route_pin *pin);
-/* True when the only way to the relay is the tunnel itself, as of the last of these two. */
-bool lintap_route_pin_in_tunnel(const struct lintap_route_pin *pin);
+/* True when no way leads to the relay, or only the tunnel itself, and none did at the last of these two. */
+bool lintap_route_pin_cut_off(const struct lintap_route_pin *pin);
 /* Takes our route out. */
 void lintap_route_pin_clear(struct lintap_route_pin *pin);
 

@@ -265,14 +265,16 @@ static void test_pin_comes_back(void **state) {
 	expect_way(fixture, "192.0.2.1", "home", true, "pin is back");
 	/* No way but the tunnel is left: said, not hidden; and mended when there is one. */
 	private_net_run("ip link set home down");
-	assert_false(lintap_route_pin_in_tunnel(&pin));
+	assert_false(lintap_route_pin_cut_off(&pin));
 	lintap_route_pin_check(&pin);
 	assert_int_equal(pin.state, OBS_NO);
-	assert_true(lintap_route_pin_in_tunnel(&pin));
+	assert_true(lintap_route_pin_cut_off(&pin));
+	private_net_run("ip addr flush dev lanparty0"); /* nor any other way */
+	assert_true(lintap_route_pin_cut_off(&pin));
 	private_net_run("ip link set home up && ip route add default via 10.9.0.1");
 	lintap_route_pin_check(&pin);
 	assert_int_equal(pin.state, OBS_YES);
-	assert_false(lintap_route_pin_in_tunnel(&pin));
+	assert_false(lintap_route_pin_cut_off(&pin));
 	lintap_route_pin_clear(&pin);
 }
 

@@ -211,7 +211,6 @@ static void on_diagnostics_due(void *user, uint64_t now) {
 
 	keep_link(client);
 	diagnose(client);
-	obs_log_tick(client->process.log, now);
 	(void)loop_timer_set(client->process.loop, &client->diagnostics_timer, now + LINTAP_DIAGNOSTICS_NS);
 }
 

@@ -247,7 +247,6 @@ static void on_check_due(void *user, uint64_t now) {
 	check_overruns(gateway, now);
 	check_port(gateway, now);
 	check_remotes(gateway, now);
-	obs_log_tick(gateway->process.log, now);
 	(void)loop_timer_set(gateway->process.loop, &gateway->check_timer, now + GATEWAY_PORT_CHECK_NS);
 }
 

@@ -229,8 +229,7 @@ static void on_timer(void *user, uint64_t now) {
 static void on_tick(void *user, uint64_t now) {
 	struct link_driver *driver = user;
 
-	if (driver->options.log != NULL)
-		obs_log_tick(driver->options.log, now);
+	obs_log_tick(driver->options.log, now);
 	if (driver->socket == NULL)
 		reopen_socket(driver, now);
 	loop_timer_set(driver->options.loop, &driver->tick, now + TICK_NS);

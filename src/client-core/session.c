@@ -337,12 +337,12 @@ void client_session_joined(struct client_session *session, const struct ctrl_wel
 			obs_u64(log, "gateway_peer", session->gateway_peer);
 		obs_end(log);
 	}
-	if (welcome->other_key && obs_on(log, OBS_WARN))
+	if (welcome->other_key)
 		obs_note(log, OBS_WARN, "other_room_key",
 		         session->config.cipher != NULL ? "a gateway is in this room with another room key, or without one: is "
 		                                          "--room-key the same at both?"
 		                                        : "a gateway is in this room with a room key: give it with --room-key");
-	if (budget < client_budget_needed(session, welcome->mtu) && obs_on(log, OBS_WARN))
+	if (budget < client_budget_needed(session, welcome->mtu))
 		obs_note(log, OBS_WARN, "budget_below_mtu", "frames as long as the room's MTU do not fit this path");
 	session->events->joined(session->events_user, &session->welcome, now);
 }

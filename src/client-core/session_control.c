@@ -363,7 +363,7 @@ void client_session_send_stats(struct client_session *session, uint64_t now) {
 	    .tap_ready = session->device_ready,
 	};
 	set_address(stats->tap_address, &session->device_address);
-	if (send_message(session, &message, error, now) != 0 && obs_on(session->config.log, OBS_WARN))
+	if (send_message(session, &message, error, now) != 0)
 		obs_note(session->config.log, OBS_WARN, "stats_not_sent", error);
 }
 

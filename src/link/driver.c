@@ -44,8 +44,7 @@ struct link_driver {
 /* --- socket --- */
 
 static void log_error(struct link_driver *driver, const char *event, int err) {
-	if (obs_on(driver->options.log, OBS_WARN))
-		obs_note(driver->options.log, OBS_WARN, event, base_error_text(err));
+	obs_note(driver->options.log, OBS_WARN, event, base_error_text(err));
 }
 
 static void close_socket(struct link_driver *driver) {

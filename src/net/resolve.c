@@ -44,14 +44,10 @@ static void release(struct net_resolver *resolver) {
 	free(resolver);
 }
 
-static void publish(struct net_resolver *resolver) {
-	atomic_store(&resolver->done, true);
-	net_bell_ring(&resolver->bell);
-}
-
 void net_resolver_look_up(struct net_resolver *resolver) {
 	net_lookup(&resolver->endpoint, &resolver->result, resolver->error);
-	publish(resolver);
+	atomic_store(&resolver->done, true);
+	net_bell_ring(&resolver->bell);
 	release(resolver);
 }
 
@@ -65,11 +61,8 @@ struct net_resolver *net_resolver_start(const struct net_endpoint *endpoint) {
 		return NULL;
 	}
 	resolver->endpoint = *endpoint;
-	atomic_store(&resolver->owners, endpoint->is_literal ? 1 : 2);
-	if (endpoint->is_literal) {
-		resolver->result = (struct net_resolved){.addrs = {endpoint->addr}, .count = 1};
-		publish(resolver);
-	} else if (!net_resolver_start_thread(resolver)) {
+	atomic_store(&resolver->owners, 2);
+	if (!net_resolver_start_thread(resolver)) {
 		atomic_store(&resolver->owners, 1);
 		release(resolver);
 		return NULL;

@@ -17,7 +17,7 @@ void net_resolve_interleave(struct net_resolved *addrs);
 
 struct net_resolver;
 
-/* Starts one lookup in a thread of its own. A literal endpoint answers at once. NULL when no thread can be had. */
+/* Starts one lookup in a thread of its own. NULL when no thread can be had. */
 struct net_resolver *net_resolver_start(const struct net_endpoint *endpoint);
 /* A descriptor for a loop (loop/loop.h) that becomes readable when the answer is there. */
 int net_resolver_fd(const struct net_resolver *resolver);

@@ -16,21 +16,6 @@ static struct net_resolver *start(const char *text) {
 	return resolver;
 }
 
-static void test_literal_answers_at_once(void **state) {
-	struct net_resolver *resolver = start("[2001:db8::1]:7");
-	struct net_resolved result;
-	char error[NET_ERROR_BYTES], buf[BASE_ADDR_TEXT_BYTES];
-	int fd = net_resolver_fd(resolver);
-
-	(void)state;
-	assert_true(system_wait(net_resolver_fd(resolver), 0));
-	assert_int_equal(net_resolver_result(resolver, &result, error), 0);
-	assert_int_equal(result.count, 1);
-	assert_string_equal(base_addr_text(&result.addrs[0], buf), "[2001:db8::1]:7");
-	net_resolver_free(resolver);
-	assert_false(system_wait(fd, 0)); /* closed */
-}
-
 static void test_localhost(void **state) {
 	struct net_resolver *resolver = start("localhost:4433");
 	struct net_resolved result = {0};
@@ -92,8 +77,9 @@ static void test_freed_while_running(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_literal_answers_at_once), cmocka_unit_test(test_localhost),
-	    cmocka_unit_test(test_failure_has_a_text),      cmocka_unit_test(test_mapped_answer_is_ipv4),
+	    cmocka_unit_test(test_localhost),
+	    cmocka_unit_test(test_failure_has_a_text),
+	    cmocka_unit_test(test_mapped_answer_is_ipv4),
 	    cmocka_unit_test(test_freed_while_running),
 	};
 

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define QUOTED_BYTES_MAX 64
+
 void base_text_init(struct base_text *text, char *buf, size_t cap) {
 	assert(cap > 0);
 	*text = (struct base_text){.buf = buf, .cap = cap};
@@ -43,6 +45,15 @@ void base_text_add_char(struct base_text *text, char c) {
 void base_text_add_printable(struct base_text *text, struct slice bytes) {
 	for (size_t i = 0; i < bytes.len; i++)
 		base_text_add_char(text, bytes.data[i] >= 0x20 && bytes.data[i] < 0x7f ? (char)bytes.data[i] : '?');
+}
+
+void base_text_add_quoted(struct base_text *text, struct slice bytes) {
+	size_t len = bytes.len < QUOTED_BYTES_MAX ? bytes.len : QUOTED_BYTES_MAX;
+
+	base_text_add_char(text, '\'');
+	for (size_t i = 0; i < len; i++)
+		base_text_add_char(text, bytes.data[i] < 0x20 || bytes.data[i] == 0x7f ? '?' : (char)bytes.data[i]);
+	base_text_add(text, len < bytes.len ? "...'" : "'");
 }
 
 void base_text_add_u64(struct base_text *text, uint64_t value) {

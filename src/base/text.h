@@ -26,6 +26,8 @@ void base_text_add_bytes(struct base_text *text, struct slice bytes);
 void base_text_add_char(struct base_text *text, char c);
 /* A stranger's bytes, made harmless for terminals and logs: each outside printable ASCII becomes '?'. */
 void base_text_add_printable(struct base_text *text, struct slice bytes);
+/* What a person wrote and is to recognise, UTF-8 too: in quotes, shortened, with '?' for control characters. */
+void base_text_add_quoted(struct base_text *text, struct slice bytes);
 void base_text_add_u64(struct base_text *text, uint64_t value);
 void base_text_add_hex(struct base_text *text, struct slice bytes); /* lower case, no separator */
 BASE_PRINTF(2, 3)

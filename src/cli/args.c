@@ -27,7 +27,7 @@ static int fail_unknown(const struct cli_table *table, struct slice name, char e
 	base_text_add_bytes(&text, cli_shown(table, name));
 	cli_error_begin(&text, error, command_line, slice_of_text(""));
 	base_text_add(&text, "unknown option ");
-	cli_error_quote(&text, slice_of_text(quoted));
+	base_text_add_quoted(&text, slice_of_text(quoted));
 	if (nearest != NULL)
 		base_text_addf(&text, "; did you mean --%s?", nearest->name);
 	return BASE_E_INVALID;
@@ -45,7 +45,7 @@ static int fail_positional(const struct cli_table *table, const char *argument, 
 	}
 	cli_error_begin(&text, error, command_line, slice_of_text(""));
 	base_text_add(&text, "unexpected argument ");
-	cli_error_quote(&text, cli_shown(table, slice_of_text(argument)));
+	base_text_add_quoted(&text, cli_shown(table, slice_of_text(argument)));
 	base_text_add(&text,
 	              argument[0] == '-' ? " (options are written --name)" : " (values follow an option: --name value)");
 	return BASE_E_INVALID;
@@ -71,7 +71,7 @@ static int take_value(const struct cli_option *option, struct cursor *cursor, co
 	base_text_addf(&text, "needs a value (%s)", option->value != NULL ? option->value : "VALUE");
 	if (next != NULL && !option->secret) {
 		base_text_add(&text, ", but ");
-		cli_error_quote(&text, slice_of_text(next));
+		base_text_add_quoted(&text, slice_of_text(next));
 		base_text_add(&text, " follows");
 	}
 	return BASE_E_MISSING;

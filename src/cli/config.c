@@ -73,7 +73,7 @@ static int fail_unknown(const struct cli_table *table, struct cli_place place, s
 
 	cli_error_begin(&text, error, place, slice_of_text(""));
 	base_text_add(&text, "unknown name ");
-	cli_error_quote(&text, cli_shown(table, name));
+	base_text_add_quoted(&text, cli_shown(table, name));
 	if (nearest != NULL)
 		base_text_addf(&text, "; did you mean '%s'?", nearest->name);
 	return BASE_E_INVALID;
@@ -86,7 +86,7 @@ static int check_flag(struct slice value, struct cli_place place, struct slice n
 	if (slice_equal(value, slice_of_text("yes")) || slice_equal(value, slice_of_text("no")))
 		return 0;
 	cli_error_begin(&text, error, place, name);
-	cli_error_quote(&text, value);
+	base_text_add_quoted(&text, value);
 	base_text_add(&text, " is neither yes nor no");
 	return BASE_E_INVALID;
 }
@@ -109,7 +109,7 @@ static int parse_line(struct cli_values *staged, struct slice line, struct cli_p
 		struct base_text text;
 
 		cli_error_begin(&text, error, place, slice_of_text(""));
-		cli_error_quote(&text, cli_shown(staged->table, line));
+		base_text_add_quoted(&text, cli_shown(staged->table, line));
 		base_text_add(&text, " is not \"name = value\"");
 		return BASE_E_SYNTAX;
 	}

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #define NAME_BYTES_MAX 48
-#define QUOTE_BYTES_MAX 64
 
 size_t cli_find(const struct cli_table *table, struct slice name) {
 	for (size_t i = 0; i < table->count; i++) {
@@ -88,15 +87,6 @@ struct slice cli_shown(const struct cli_table *table, struct slice text) {
 	return text;
 }
 
-void cli_error_quote(struct base_text *text, struct slice bytes) {
-	size_t len = bytes.len < QUOTE_BYTES_MAX ? bytes.len : QUOTE_BYTES_MAX;
-
-	base_text_add_char(text, '\'');
-	for (size_t i = 0; i < len; i++)
-		base_text_add_char(text, bytes.data[i] < 0x20 || bytes.data[i] == 0x7f ? '?' : (char)bytes.data[i]);
-	base_text_add(text, len < bytes.len ? "...'" : "'");
-}
-
 void cli_error_begin(struct base_text *text, char error[static CLI_ERROR_BYTES], struct cli_place place,
                      struct slice name) {
 	base_text_init(text, error, CLI_ERROR_BYTES);
@@ -140,7 +130,7 @@ static int check_value(const struct cli_option *option, struct slice text, struc
 	err = check_number(option, text, &number);
 	if (err == 0)
 		return 0;
-	cli_error_quote(reason, text);
+	base_text_add_quoted(reason, text);
 	if (err == BASE_E_SYNTAX)
 		base_text_add(reason, " is not a number");
 	else if (option->max > 0)

@@ -39,7 +39,5 @@ void cli_error_begin(struct base_text *text, char error[static CLI_ERROR_BYTES],
 /* What an error may show of `text`, which should have been a name: all of it, but nothing behind a word like a secret
  * option's name, for that may be the value. */
 struct slice cli_shown(const struct cli_table *table, struct slice text);
-/* Adds foreign text in quotes, shortened and without control characters. */
-void cli_error_quote(struct base_text *text, struct slice bytes);
 
 #endif

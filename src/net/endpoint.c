@@ -7,7 +7,6 @@
 #include <string.h>
 
 #define LABEL_BYTES_MAX 63 /* RFC 1035 section 2.3.4 */
-#define QUOTE_BYTES_MAX 48
 
 /* The parts of what was written, before anyone asks what they mean. */
 struct parts {
@@ -29,18 +28,14 @@ static size_t count_byte(struct slice text, uint8_t byte) {
 	return count;
 }
 
-/* "WHAT 'text' WHY" with the text shortened and control characters hidden. */
+/* "WHAT 'text' WHY" */
 static int fail(char error[static NET_ERROR_BYTES], int code, const char *what, struct slice text, const char *why) {
-	size_t len = text.len < QUOTE_BYTES_MAX ? text.len : QUOTE_BYTES_MAX;
 	struct base_text out;
 
 	base_text_init(&out, error, NET_ERROR_BYTES);
-	base_text_add(&out, what);
-	base_text_add(&out, " '");
-	for (size_t i = 0; i < len; i++)
-		base_text_add_char(&out, text.data[i] < 0x20 || text.data[i] == 0x7f ? '?' : (char)text.data[i]);
-	base_text_add(&out, len < text.len ? "...' " : "' ");
-	base_text_add(&out, why);
+	base_text_addf(&out, "%s ", what);
+	base_text_add_quoted(&out, text);
+	base_text_addf(&out, " %s", why);
 	return code;
 }
 

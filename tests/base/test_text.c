@@ -33,6 +33,23 @@ static void test_printable(void **state) {
 	assert_string_equal(buf, "?? ~???z");
 }
 
+static void test_quoted(void **state) {
+	char buf[80], long_one[65];
+	struct base_text text;
+
+	(void)state;
+	base_text_init(&text, buf, sizeof(buf));
+	base_text_add_quoted(&text, slice_of("a\n\x7f\xc3\xa4", 5));
+	assert_string_equal(buf, "'a??\xc3\xa4'");
+	memset(long_one, 'b', sizeof(long_one));
+	base_text_init(&text, buf, sizeof(buf));
+	base_text_add_quoted(&text, slice_of(long_one, 64));
+	assert_int_equal(text.len, 66);
+	base_text_init(&text, buf, sizeof(buf));
+	base_text_add_quoted(&text, slice_of(long_one, 65));
+	assert_string_equal(buf + 63, "bb...'");
+}
+
 static void test_copy(void **state) {
 	char buf[4] = "xyz";
 
@@ -90,6 +107,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_builds_and_truncates),
 	    cmocka_unit_test(test_printable),
+	    cmocka_unit_test(test_quoted),
 	    cmocka_unit_test(test_copy),
 	    cmocka_unit_test(test_parse_u64),
 	    cmocka_unit_test(test_parse_hex),

@@ -25,7 +25,6 @@
 	X(BASE_E_TYPE, -16, "wrong type")                                     \
 	X(BASE_E_MISSING, -17, "missing")                                     \
 	X(BASE_E_AGAIN, -18, "would block")                                   \
-	X(BASE_E_CLOSED, -19, "closed")                                       \
 	X(BASE_E_DENIED, -20, "permission denied")                            \
 	X(BASE_E_UNSUPPORTED, -21, "not supported")                           \
 	X(BASE_E_TIMEOUT, -22, "timed out")                                   \

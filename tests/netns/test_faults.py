@@ -7,7 +7,7 @@ import unittest
 from lab import HOST_ADDRESS, UPLINKS, Lab, wait_for
 from party import CLIENT_ADDRESSES, SERVER_NAME, TAP, Party
 
-BACK_SECONDS = 45  # idle timeout (30 s) plus backoff, for peers that only silence can tell
+BACK_SECONDS = 45  # idle timeout (20 s) plus backoff, for peers that only silence can tell
 
 
 class TestFaults(unittest.TestCase):

@@ -2,6 +2,7 @@
 #include "link/transport.h"
 
 #include "base/error.h"
+#include "quic/internal.h"
 #include "tests/link/owner.h"
 #include "tests/link/relay.h"
 #include "tests/unit.h"
@@ -38,6 +39,7 @@ static struct world {
 	struct quic_trust *trust;
 	uint64_t now;
 	bool cut;
+	bool no_datagram;   /* connections that begin know no DATAGRAM frames */
 	bool initials_only; /* of each datagram from the relay its first packet, if that is an Initial */
 	struct packet packets[PACKETS_MAX];
 	size_t packet_count;
@@ -296,6 +298,29 @@ static void test_certificate_not_trusted(void **state) {
 	assert_int_equal(world.relay.hellos, 0);
 }
 
+/* The linker puts this in front of what a new connection says of itself. */
+void __real_quic_settings_to_ng(const struct quic_settings *settings, uint64_t now, ngtcp2_settings *ret,
+                                ngtcp2_transport_params *ret_params);
+void __wrap_quic_settings_to_ng(const struct quic_settings *settings, uint64_t now, ngtcp2_settings *ret,
+                                ngtcp2_transport_params *ret_params);
+void __wrap_quic_settings_to_ng(const struct quic_settings *settings, uint64_t now, ngtcp2_settings *ret,
+                                ngtcp2_transport_params *ret_params) {
+	__real_quic_settings_to_ng(settings, now, ret, ret_params);
+	if (world.no_datagram)
+		ret_params->max_datagram_frame_size = 0;
+}
+
+static void test_relay_without_datagrams(void **state) {
+	struct client *client = start_one();
+
+	(void)state;
+	world.no_datagram = true;
+	assert_true(run_until_state(client, CLIENT_FAILED, 5 * BASE_SECOND));
+	assert_int_equal(client->owner.status, CLIENT_EXIT_NO_DATAGRAM);
+	assert_string_equal(client->owner.why, "the relay does not support QUIC DATAGRAM frames");
+	assert_int_equal(world.relay.hellos, 0);
+}
+
 static void test_relay_restarts(void **state) {
 	struct client *client = start_one();
 
@@ -544,6 +569,7 @@ int main(void) {
 	    TEST(test_rejected),
 	    TEST(test_full_room_is_tried_again),
 	    TEST(test_certificate_not_trusted),
+	    TEST(test_relay_without_datagrams),
 	    TEST(test_relay_restarts),
 	    TEST(test_relay_comes_back_with_another_certificate),
 	    TEST(test_network_goes_away),

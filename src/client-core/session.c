@@ -147,8 +147,8 @@ static void log_unresolved(struct client_session *session) {
 	obs_end(log);
 }
 
-/* No address is left. What the right relay said tells most, and it may say otherwise later. That another one would not
- * do for us tells more than the silence of the rest. */
+/* No address is left. What the right relay said tells most, and it may say otherwise later; that a wrong one answered
+ * tells more than the silence of the rest. */
 static void end_attempt(struct client_session *session, enum client_exit status, bool hopeless, uint64_t now) {
 	bool told = session->told_why[0] != '\0' && !(hopeless && session->told_hopeless);
 

@@ -62,8 +62,8 @@ struct client_session {
 	unsigned shards_tried; /* since the name was resolved */
 	struct client_backoff backoff;
 	char why[CLIENT_WHY_BYTES]; /* the text that events get */
-	/* Of an address in this attempt whose relay said more than silence: why it did not do, the exit status, and whether
-	 * it never will. Empty: there was none. */
+	/* From an address of this attempt that answered and still was no good: why, the exit status, and whether it never
+	 * will be. Empty: none answered. */
 	char told_why[CLIENT_WHY_BYTES];
 	enum client_exit told_status;
 	bool told_hopeless;

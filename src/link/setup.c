@@ -339,7 +339,7 @@ static bool open_seal(struct link_setup *setup, const struct link_setup_options 
 	return true;
 }
 
-/* Said once the log is there, and only of a passphrase that stands in the file. */
+/* Only when the passphrase is in the file; later than reading it, as the log has to be there. */
 static void warn_of_public_config(const struct link_setup *setup) {
 	const char *path = cli_text(setup->values, "config");
 

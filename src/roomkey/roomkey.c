@@ -33,8 +33,8 @@ struct stream {
 	struct seal_key *key; /* of the epoch */
 };
 
-/* A peer that is gone. Without this its frames could be sent again to whom it is announced anew. By all that its keys
- * come of: the salt alone is any member's to choose, who could count on in another's place. */
+/* A peer that is gone: when it is announced again, nobody may play its old frames to us. It is known by all that its
+ * keys are made from; by the salt alone another member, who may choose any, could use its counters up. */
 struct past {
 	uint8_t sender[SENDER_BYTES];
 	uint64_t highest;

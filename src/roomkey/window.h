@@ -1,7 +1,7 @@
 /* roomkey/window.h: which counters of a sender were seen, so that nobody can send its frames again (RFC 6479's ring of
- * words). Frames overtake each other in the queues on their way, a game's those of a download, and counters go on for
- * whatever the sender sends to anybody: the window holds what it can send, at 150,000 frames a second, while a frame is
- * as old as two queues let it get (200 ms each). */
+ * words). On their way frames overtake each other, a game's those of a download, and a sender counts its frames to
+ * anybody. So the window holds what it can send (150,000 frames a second) while a frame waits in two queues (200 ms
+ * each). */
 #ifndef ROOMKEY_WINDOW_H
 #define ROOMKEY_WINDOW_H
 

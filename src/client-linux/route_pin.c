@@ -188,10 +188,13 @@ static int install(struct lintap_route_pin *pin) {
 }
 
 void lintap_route_pin_set(struct lintap_route_pin *pin, const struct base_addr *relay) {
+	struct base_addr dest = *relay;
+
+	dest.port = 0;
 	take_out(pin);
-	pin->relay = *relay;
-	pin->relay.port = 0;
-	pin->state = OBS_UNKNOWN;
+	if (!base_addr_equal(&pin->relay, &dest))
+		pin->state = OBS_UNKNOWN; /* to be said */
+	pin->relay = dest;
 	lintap_route_pin_check(pin);
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "tests/obs/sink.h"
 #include "tests/policy/frames.h"
 #include "tests/private_net.h"
 
@@ -278,6 +279,28 @@ static void test_pin_comes_back(void **state) {
 	lintap_route_pin_clear(&pin);
 }
 
+/* And not again at each try while the relay does not answer. */
+static void test_pin_is_said_once(void **state) {
+	static struct sink sink;
+	struct fixture *fixture = *state;
+	struct obs_log *log = sink_log(&sink, OBS_INFO, OBS_FORMAT_TEXT);
+	struct lintap_route_pin pin;
+	const struct base_addr relay = ip("192.0.2.1"), other = ip("192.0.2.2");
+	lintap_route_pin_init(&pin, fixture->rtnl, lintap_tap_ifindex(fixture->tap), log);
+	for (int i = 0; i < 3; i++)
+		lintap_route_pin_set(&pin, &relay);
+	assert_int_equal(sink.lines, 1);
+	lintap_route_pin_set(&pin, &other);
+	assert_int_equal(sink.lines, 2);
+	private_net_run("ip link set home down");
+	for (int i = 0; i < 3; i++)
+		lintap_route_pin_set(&pin, &other);
+	assert_int_equal(sink.lines, 3);
+	assert_non_null(strstr(sink.last, "route_not_pinned"));
+	lintap_route_pin_clear(&pin);
+	obs_log_free(log);
+}
+
 static void test_pin_follows_the_network(void **state) {
 	struct fixture *fixture = *state;
 	struct lintap_route_pin pin;
@@ -457,6 +480,7 @@ int main(void) {
 	    IN_NAMESPACE(test_same_network),
 	    IN_NAMESPACE(test_pin),
 	    IN_NAMESPACE(test_pin_comes_back),
+	    IN_NAMESPACE(test_pin_is_said_once),
 	    IN_NAMESPACE(test_pin_follows_the_network),
 	    IN_NAMESPACE(test_pin_leaves_what_it_finds),
 	    IN_NAMESPACE(test_pin_under_other_rules),

@@ -37,23 +37,17 @@ static bool is_its_gateway(const struct relay_peer *peer, const struct relay_roo
 
 /* The budget beyond which knowing more would not change the decision. */
 static size_t budget_wanted(const struct relay_peer *peer, const struct relay_room *room) {
-	size_t best;
+	size_t best =
+	    room != NULL ? budget_needed(peer, room->mtu) : budget_needed(peer, mtu_max(peer)) + PROTO_MTU_HEADROOM;
 
-	if (room == NULL)
-		best = budget_needed(peer, mtu_max(peer)) + PROTO_MTU_HEADROOM;
-	else
-		best = budget_needed(peer, room->mtu);
-	if (room != NULL && !is_its_gateway(peer, room))
-		return best;
 	return peer->hello.budget < best ? peer->hello.budget : best;
 }
 
 static bool is_ready(const struct relay_peer *peer, uint64_t now) {
 	const struct relay_core *core = peer->core;
 	const struct relay_room *room = relay_room_find(core, &peer->hello);
-	size_t wanted = budget_wanted(peer, room);
 
-	return now >= peer->deadline || peer->hello.budget < wanted || own_budget(peer) >= wanted ||
+	return now >= peer->deadline || own_budget(peer) >= budget_wanted(peer, room) ||
 	       core->transport->budget_settled(core->transport_user, peer->conn, now);
 }
 
@@ -76,49 +70,37 @@ static void reject_mtu(struct relay_peer *peer, size_t budget, const char *who, 
 	relay_peer_reject(peer, CTRL_REJECT_MTU, buf);
 }
 
-/* Whether the room is to have the MTU of this peer, whose path is too narrow for what it has: clients can come again,
- * but without its gateway it is of no use to them. One that came by a wider path meanwhile is refused once more: it
- * tries our other address next. */
-static bool gives_way(const struct relay_peer *peer, struct relay_room *room, size_t budget, uint64_t now) {
-	bool widest;
+/* What the room's MTU is to be for this peer. Clients can come again, but without its gateway it is of no use to them:
+ * what is too narrow for the room gets IPv6's MTU at once, and that of every path in the end. */
+static uint16_t room_mtu(const struct relay_peer *peer, struct relay_room *room, size_t budget, uint64_t now) {
+	uint16_t always = PROTO_TAP_MTU_MIN;
 
-	if (!is_its_gateway(peer, room) || room->narrowings == RELAY_NARROWINGS_MAX)
-		return false;
-	if (room->narrow_since == 0 || now - room->narrow_last > RELAY_NARROW_PAUSE_NS) {
+	if (budget >= budget_needed(peer, room->mtu) || !is_its_gateway(peer, room))
+		return room->mtu;
+	if (budget >= budget_needed(peer, PROTO_TAP_MTU_IPV6))
+		return PROTO_TAP_MTU_IPV6;
+	if (room->narrow_since == 0)
 		room->narrow_since = now;
-		room->narrow_widest = 0;
-	}
-	room->narrow_last = now;
-	widest = budget >= room->narrow_widest;
-	if (now - room->narrow_since >= RELAY_NARROW_NS) {
-		room->narrow_widest = 0;
-		return widest;
-	}
-	if (widest)
-		room->narrow_widest = budget;
-	return false;
+	if (now - room->narrow_since < RELAY_NARROW_NS)
+		return room->mtu;
+	proto_tap_mtu_from_budget(RELAY_BUDGET_ALWAYS - overhead(peer), &always);
+	return always < room->mtu ? always : room->mtu;
 }
 
 /* The MTU of the room that is there, or of the one to be made, or to be made of it; false after a reject. */
 static bool find_mtu(struct relay_peer *peer, struct relay_room *room, size_t budget, uint64_t now, uint16_t *ret) {
-	size_t needed = budget_needed(peer, room != NULL ? room->mtu : PROTO_TAP_MTU_MIN);
+	uint16_t mtu = room != NULL ? room_mtu(peer, room, budget, now) : PROTO_TAP_MTU_MIN;
+	size_t needed = budget_needed(peer, mtu);
 
-	if (room != NULL && budget >= needed) {
-		*ret = room->mtu;
-		return true;
-	}
-	if (room != NULL && !gives_way(peer, room, budget, now)) {
-		reject_mtu(peer, budget, "this room", needed, room->mtu);
-		return false;
-	}
-	needed = budget_needed(peer, PROTO_TAP_MTU_MIN);
 	if (budget < needed) {
-		reject_mtu(peer, budget, "a room", needed, PROTO_TAP_MTU_MIN);
+		reject_mtu(peer, budget, room != NULL ? "this room" : "a room", needed, mtu);
 		return false;
 	}
-	proto_tap_mtu_from_budget(budget - overhead(peer), ret);
-	if (*ret > mtu_max(peer))
-		*ret = mtu_max(peer);
+	if (room == NULL) {
+		proto_tap_mtu_from_budget(budget - overhead(peer), &mtu);
+		mtu = mtu < mtu_max(peer) ? mtu : mtu_max(peer);
+	}
+	*ret = mtu;
 	return true;
 }
 

@@ -59,13 +59,11 @@ struct relay_room {
 	struct relay_stations *stations; /* made with the first gateway */
 	struct ctrl_hello stations_of;   /* the gateway on whose LAN they are */
 	uint16_t mtu;
-	uint64_t narrow_since, narrow_last; /* refusals of that gateway since it was in, for its path; 0: none */
-	size_t narrow_widest;               /* the largest budget among these */
-	unsigned narrowings;                /* how often they made the MTU smaller */
-	bool sealed;                        /* has a key */
-	uint32_t next_id;                   /* 0 when all were given out */
-	struct queue_holder held;           /* pool frames in the queues of this room */
-	struct base_list empty_link;        /* core->empty_rooms while nobody is in it */
+	uint64_t narrow_since;       /* that gateway has come by too narrow a path for this, and was not in since; 0: no */
+	bool sealed;                 /* has a key */
+	uint32_t next_id;            /* 0 when all were given out */
+	struct queue_holder held;    /* pool frames in the queues of this room */
+	struct base_list empty_link; /* core->empty_rooms while nobody is in it */
 	uint64_t empty_until;
 	uint64_t opened_at;
 	struct relay_bucket join_rate, broadcast_rate;

@@ -21,17 +21,12 @@
 /* How long the gateway's seat is kept for a gateway that lost its connection. No longer, since another one may have to
  * stand in for it. */
 #define RELAY_GATEWAY_HOLD_NS (30 * BASE_SECOND)
-/* How long the gateway of a room is refused because its path no longer carries the room's frames: a bad moment must not
- * cost everybody else theirs. Then the room gets the MTU that its path has. It tries some four times meanwhile, once
- * if another address is tried each time that is silent; its seat is kept for longer. */
+/* How long the gateway of a room is refused because its path does not even carry IPv6: a bad moment must not cost
+ * everybody else theirs, and it may have a wider path to another of our addresses. It tries some four times meanwhile;
+ * its seat is kept for longer. */
 #define RELAY_NARROW_NS (10 * BASE_SECOND)
-/* ... without a longer pause: it waits up to 15 s between two tries, before each up to 30 s for the resolver, which has
- * lost its name server where the uplink is another one, and then for addresses that do not answer. */
-#define RELAY_NARROW_PAUSE_NS (60 * BASE_SECOND)
-/* How often in its life a room becomes narrower. A path has one of the few widths that path MTU discovery tries; a
- * gateway that says it is a byte narrower every time would have everybody closed every 10 s, and who knows the code can
- * be the gateway of a room that has none. */
-#define RELAY_NARROWINGS_MAX 8
+/* The budget that every path has: UDP payloads of 1200 bytes (RFC 9000 section 14), less what QUIC takes. */
+#define RELAY_BUDGET_ALWAYS (QUIC_UDP_PAYLOAD_MIN - 32)
 /* How long a client's MAC is kept for it. A client that lost its connection may be out of reach for a while, and the
  * LAN's switches and neighbour tables point to its MAC for minutes; one that quit may be about to be started again. */
 #define RELAY_CLIENT_HOLD_NS (300 * BASE_SECOND)

@@ -347,5 +347,4 @@ void relay_room_narrow(struct relay_room *room, uint16_t mtu, uint64_t now) {
 		relay_peer_doom(peer, &end);
 	}
 	room->mtu = mtu;
-	room->narrowings++;
 }

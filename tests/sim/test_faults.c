@@ -336,7 +336,7 @@ static void run_narrower_gateway(const char *name, uint64_t seed) {
 	sim_settle(party, 40 * BASE_SECOND);
 	for (unsigned i = 0; i < 4; i++) {
 		assert_non_null(party->members[i]->seat);
-		assert_int_equal(party->members[i]->seat->mtu, 1178);
+		assert_int_equal(party->members[i]->seat->mtu, 1146);
 		assert_int_equal(party->members[i]->losses, 1);
 	}
 	assert_int_equal(sim_totals(party).rejected[CTRL_REJECT_DUPLICATE_MAC], 0);

@@ -4,7 +4,7 @@
 #include "bench/micro/micro.h"
 #include "proto/overlay.h"
 #include "queue/egress.h"
-#include "relay/core.h"
+#include "relay/internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -148,7 +148,7 @@ static void join(struct relay *relay, size_t index) {
 		micro_die("a peer cannot join");
 	relay_core_connected(relay->peers[index], relay->now);
 	relay_core_control(relay->peers[index], slice_of(bytes, (size_t)len), false, relay->now);
-	if (relay_peer_id(relay->peers[index]) == 0)
+	if (relay->peers[index]->id == 0)
 		micro_die("a peer did not join");
 }
 
@@ -173,8 +173,7 @@ static void *open_switch(const struct micro_case *self) {
 		if (self->variant > 1)
 			memset(frame, 0xff, 6);
 		memcpy(frame + 6, peer_mac(0).b, 6);
-		(void)proto_overlay_encode_header(relay->datagrams[i], relay_peer_id(relay->peers[0]), self->size,
-		                                  DATAGRAM_MAX);
+		(void)proto_overlay_encode_header(relay->datagrams[i], relay->peers[0]->id, self->size, DATAGRAM_MAX);
 	}
 	return relay;
 }

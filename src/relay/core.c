@@ -339,26 +339,6 @@ size_t relay_core_peer_count(const struct relay_core *core) {
 	return core->peer_count;
 }
 
-size_t relay_core_room_count(const struct relay_core *core) {
-	return core->rooms.len;
-}
-
-const struct relay_totals *relay_core_totals(const struct relay_core *core) {
-	return &core->totals;
-}
-
-uint32_t relay_peer_id(const struct relay_peer *peer) {
-	return peer->id;
-}
-
-const struct obs_counters *relay_peer_rx(const struct relay_peer *peer) {
-	return &peer->rx;
-}
-
-uint64_t relay_peer_forwarded(const struct relay_peer *peer) {
-	return peer->forwarded;
-}
-
 void relay_counters_add(struct obs_counters *sum, const struct obs_counters *more) {
 	for (size_t i = 0; i < OBS_COUNTER_COUNT; i++)
 		sum->value[i] += more->value[i];

@@ -102,17 +102,5 @@ void relay_core_taken(struct relay_peer *peer, bool sent, uint64_t now);
 void relay_core_closed(struct relay_peer *peer, enum ctrl_leave_reason reason, uint64_t now);
 
 size_t relay_core_peer_count(const struct relay_core *core); /* connections not yet closed */
-size_t relay_core_room_count(const struct relay_core *core); /* with those that are only remembered */
-const struct relay_totals *relay_core_totals(const struct relay_core *core);
-
-/* 0 while not joined. */
-uint32_t relay_peer_id(const struct relay_peer *peer);
-const struct obs_counters *relay_peer_rx(const struct relay_peer *peer);
-const struct obs_counters *relay_peer_tx(struct relay_peer *peer);
-uint64_t relay_peer_forwarded(const struct relay_peer *peer);
-size_t relay_peer_queued(const struct relay_peer *peer); /* frames that wait for it */
-
-/* relay/snapshot.h all at once, as text for free(); NULL when memory is out. */
-char *relay_core_snapshot(struct relay_core *core, uint64_t now);
 
 #endif

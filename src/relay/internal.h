@@ -202,6 +202,9 @@ bool relay_egress_offer(struct relay_peer *target, struct queue_frame *frame, ui
 void relay_egress_age(struct relay_peer *peer, uint64_t now);
 /* Books everything that waits as dropped and frees the queue. */
 void relay_egress_close(struct relay_peer *peer);
+/* peer->tx, with what its queue dropped. */
+const struct obs_counters *relay_peer_tx(struct relay_peer *peer);
+size_t relay_peer_queued(const struct relay_peer *peer); /* frames that wait for it */
 
 /* snapshot.c: said before it happens. */
 void relay_snapshot_peer_leaves(struct relay_peer *peer);

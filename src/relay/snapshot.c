@@ -274,17 +274,3 @@ json_t *relay_snapshot_finish(struct relay_snapshot *snapshot, const struct rela
 	relay_snapshot_free(snapshot);
 	return object;
 }
-
-char *relay_core_snapshot(struct relay_core *core, uint64_t now) {
-	struct relay_snapshot *snapshot = relay_snapshot_new(core);
-	json_t *object;
-	char *text;
-
-	if (snapshot == NULL)
-		return NULL;
-	relay_snapshot_step(snapshot, SIZE_MAX, now);
-	object = relay_snapshot_finish(snapshot, NULL, 0);
-	text = json_dumps(object, JSON_COMPACT);
-	json_decref(object);
-	return text;
-}

@@ -293,7 +293,7 @@ size_t party_sealed(uint8_t *buf, size_t cap, uint32_t source, struct proto_mac 
 
 void party_send(struct conn *conn, struct proto_mac dst, struct proto_mac src, size_t len) {
 	uint8_t buf[2048];
-	size_t total = party_datagram(buf, sizeof(buf), relay_peer_id(conn->peer), dst, src, len);
+	size_t total = party_datagram(buf, sizeof(buf), conn->peer->id, dst, src, len);
 
 	relay_core_datagram(conn->peer, slice_of(buf, total), conn->party->now);
 }
@@ -310,11 +310,11 @@ size_t party_drain(struct conn *conn) {
 }
 
 uint64_t party_drops(const struct conn *conn, enum obs_drop drop) {
-	return relay_peer_rx(conn->peer)->drop[drop];
+	return conn->peer->rx.drop[drop];
 }
 
 void party_assert_balance(struct party *party, const char *label) {
-	const struct relay_totals *totals = relay_core_totals(party->core);
+	const struct relay_totals *totals = &party->core->totals;
 	uint64_t copies = totals->rx.value[OBS_FORWARDED_COPIES];
 	uint64_t ended = totals->tx.value[OBS_TUNNEL_TX_DATAGRAMS] + obs_drops_total(&totals->tx);
 	size_t queued = 0;
@@ -325,9 +325,8 @@ void party_assert_balance(struct party *party, const char *label) {
 
 		if (peer == NULL || peer->state != RELAY_PEER_JOINED)
 			continue;
-		unit_assert_int(relay_peer_rx(peer)->value[OBS_TUNNEL_RX_DATAGRAMS],
-		                relay_peer_forwarded(peer) + obs_drops_total(relay_peer_rx(peer)), label);
-		copies += relay_peer_rx(peer)->value[OBS_FORWARDED_COPIES];
+		unit_assert_int(peer->rx.value[OBS_TUNNEL_RX_DATAGRAMS], peer->forwarded + obs_drops_total(&peer->rx), label);
+		copies += peer->rx.value[OBS_FORWARDED_COPIES];
 		ended += relay_peer_tx(peer)->value[OBS_TUNNEL_TX_DATAGRAMS] + obs_drops_total(relay_peer_tx(peer));
 		queued += relay_peer_queued(peer);
 	}

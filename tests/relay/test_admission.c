@@ -87,7 +87,7 @@ static void test_room_and_relay_full(void **state) {
 	assert_true(first->close_asked);
 	party_join(party, "B", 1, 0);
 	party_assert_rejected(party_join(party, "C", 1, 0), CTRL_REJECT_TOO_MANY_ROOMS, "third room");
-	assert_int_equal(relay_core_room_count(party->core), 2);
+	assert_int_equal(party->core->rooms.len, 2);
 	party_free(party);
 }
 
@@ -103,8 +103,8 @@ static void test_empty_room_gives_way(void **state) {
 	party_hang_up(party_join(party, "A", 1, 0), CTRL_LEAVE_TIMEOUT);
 	conn = party_join(party, "B", 1, 0);
 	assert_non_null(party_last(conn, CTRL_WELCOME));
-	assert_int_equal(relay_core_room_count(party->core), 1);
-	assert_int_equal(relay_core_totals(party->core)->rooms_evicted, 1);
+	assert_int_equal(party->core->rooms.len, 1);
+	assert_int_equal(party->core->totals.rooms_evicted, 1);
 	party_free(party);
 }
 
@@ -142,7 +142,7 @@ static void test_room_joins_are_limited(void **state) {
 	party_run(party, BASE_SECOND - RELAY_LINGER_NS);
 	assert_non_null(party_last(party_join(party, "R", 4, 4), CTRL_WELCOME));
 	party_assert_rejected(party_join(party, "R", 5, 5), CTRL_REJECT_RATE, "one a second");
-	assert_int_equal(relay_core_totals(party->core)->rejected[CTRL_REJECT_RATE], 2);
+	assert_int_equal(party->core->totals.rejected[CTRL_REJECT_RATE], 2);
 	party_free(party);
 }
 
@@ -168,7 +168,7 @@ static void test_address_joins_are_limited(void **state) {
 		assert_int_equal(heard->message.reject.code, CTRL_REJECT_RATE);
 		assert_string_equal(heard->message.reject.text, "too many peers joined from this address lately");
 	}
-	assert_int_equal(relay_core_room_count(party->core), 2); /* and opens none */
+	assert_int_equal(party->core->rooms.len, 2); /* and opens none */
 	party->one_address = false;
 	assert_non_null(party_last(party_join(party, "R", 11, 0), CTRL_WELCOME));
 	assert_non_null(party_last(party_join(party, "R", 12, 0), CTRL_WELCOME));
@@ -390,7 +390,7 @@ static void test_refused_guesses_are_limited(void **state) {
 		answers += party_last(conn, CTRL_REJECT)->message.reject.code != CTRL_REJECT_RATE;
 	}
 	assert_int_equal(answers, 10);
-	assert_int_equal(relay_core_totals(party->core)->rejected[CTRL_REJECT_RATE], 28);
+	assert_int_equal(party->core->totals.rejected[CTRL_REJECT_RATE], 28);
 	party_free(party);
 }
 
@@ -450,7 +450,7 @@ static void test_failed_takeover_leaves_the_seat(void **state) {
 	party_say(second, &hello);
 	party_assert_rejected(second, CTRL_REJECT_MTU, "small path");
 	assert_false(first->close_asked);
-	assert_int_equal(relay_peer_id(first->peer), 1);
+	assert_int_equal(first->peer->id, 1);
 	party_free(party);
 }
 
@@ -554,7 +554,7 @@ static void test_room_is_narrowed_for_its_gateway(void **state) {
 	party_assert_rejected(party_join(party, "R", 1, 9), CTRL_REJECT_DUPLICATE_MAC, "its seat is kept");
 	client = party_join(party, "R", 1, 11);
 	assert_int_equal(welcome_of(client, "client")->mtu, 1280);
-	assert_int_equal(welcome_of(client, "client")->gateway_peer, relay_peer_id(gateway->peer));
+	assert_int_equal(welcome_of(client, "client")->gateway_peer, gateway->peer->id);
 	party_send(client, party_broadcast, party_mac(1), 1280 + 14);
 	party_send(client, party_broadcast, party_mac(1), 1280 + 15);
 	assert_int_equal(party_drain(gateway), 1);
@@ -734,7 +734,7 @@ static void test_leaving_while_settling(void **state) {
 	party_say(conn, &hello);
 	party_hang_up(conn, CTRL_LEAVE_TIMEOUT);
 	party_run(party, 3 * BASE_SECOND);
-	assert_int_equal(relay_core_room_count(party->core), 0);
+	assert_int_equal(party->core->rooms.len, 0);
 	assert_int_equal(relay_core_peer_count(party->core), 0);
 	party_free(party);
 }
@@ -748,7 +748,7 @@ static void test_ids_run_out(void **state) {
 	party_room(party, "R")->next_id = UINT32_MAX;
 	assert_int_equal(welcome_of(party_join(party, "R", 2, 0), "last")->peer_id, UINT32_MAX);
 	party_assert_rejected(party_join(party, "R", 3, 0), CTRL_REJECT_INTERNAL, "wrapped");
-	assert_int_equal(relay_peer_id(conn->peer), 1);
+	assert_int_equal(conn->peer->id, 1);
 	party_free(party);
 }
 
@@ -960,11 +960,11 @@ static struct conn *come_again(struct party *party, struct conn *conn, unsigned 
 }
 
 static size_t broadcasts(struct conn *conn, unsigned mac) {
-	uint64_t before = relay_peer_forwarded(conn->peer);
+	uint64_t before = conn->peer->forwarded;
 
 	for (int i = 0; i < 50; i++)
 		party_send(conn, party_broadcast, party_mac(mac == 0 ? 0x0a00 : mac), 60);
-	return (size_t)(relay_peer_forwarded(conn->peer) - before);
+	return (size_t)(conn->peer->forwarded - before);
 }
 
 /* Who has used up its rates does not get them anew by coming again. */

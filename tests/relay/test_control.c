@@ -47,7 +47,7 @@ static void test_before_hello(void **state) {
 
 		party_say_json(conn, cases[i].json);
 		party_assert_rejected(conn, cases[i].code, cases[i].label);
-		assert_int_equal(relay_core_room_count(party->core), 0);
+		assert_int_equal(party->core->rooms.len, 0);
 		party_free(party);
 	}
 }
@@ -76,7 +76,7 @@ static void test_while_joined(void **state) {
 
 		party_say_json(conn, cases[i].json);
 		if (cases[i].stays) {
-			unit_assert_int(relay_peer_id(conn->peer), 2, cases[i].label);
+			unit_assert_int(conn->peer->id, 2, cases[i].label);
 			unit_assert_int(other->heard_count, 2, cases[i].label);
 		} else {
 			unit_assert_int(party_heard(other, 2, CTRL_PEER_LEFT)->peer_left.reason, CTRL_LEAVE_PROTOCOL_ERROR,
@@ -98,7 +98,7 @@ static void test_second_hello_while_settling(void **state) {
 	assert_int_equal(conn->heard_count, 0);
 	party_say_json(conn, HELLO);
 	party_assert_rejected(conn, CTRL_REJECT_BAD_HELLO, "second hello");
-	assert_int_equal(relay_core_totals(party->core)->joined, 0);
+	assert_int_equal(party->core->totals.joined, 0);
 	party_free(party);
 }
 
@@ -170,7 +170,7 @@ static void test_hello_deadline(void **state) {
 	assert_true(silent->close_asked && dribbling->close_asked);
 	assert_int_equal(silent->code, QUIC_APP_HELLO_TIMEOUT);
 	assert_int_equal(silent->heard_count, 0);
-	assert_int_equal(relay_core_totals(party->core)->hello_timeouts, 2);
+	assert_int_equal(party->core->totals.hello_timeouts, 2);
 	party_free(party);
 }
 
@@ -184,8 +184,8 @@ static void test_message_rate(void **state) {
 		party_say_json(conn, "{\"type\":\"x\"}");
 		party_run(party, 50 * BASE_MS);
 	}
-	assert_int_equal(relay_peer_id(conn->peer), 1);
-	assert_int_equal(relay_core_totals(party->core)->unknown_messages, 400);
+	assert_int_equal(conn->peer->id, 1);
+	assert_int_equal(party->core->totals.unknown_messages, 400);
 	assert_int_equal(conn->peer->unknown_messages, 400);
 	party_run(party, BASE_SECOND);
 	for (int i = 0; i < 50; i++)
@@ -193,7 +193,7 @@ static void test_message_rate(void **state) {
 	assert_int_equal(conn->heard_count, 1);
 	party_say_json(conn, "{\"type\":\"x\"}");
 	assert_disconnected(conn, CTRL_LEAVE_RATE, QUIC_APP_LIMIT, "flood");
-	assert_int_equal(relay_core_totals(party->core)->left[CTRL_LEAVE_RATE], 1);
+	assert_int_equal(party->core->totals.left[CTRL_LEAVE_RATE], 1);
 	party_free(party);
 }
 
@@ -207,7 +207,7 @@ static void test_flood_in_one_read(void **state) {
 	for (size_t i = 0; i < 100; i++)
 		memcpy(bytes + i * 16, "\0\0\0\x0c{\"type\":\"x\"}", 16);
 	party_say_bytes(conn, bytes, sizeof(bytes), false);
-	assert_int_equal(relay_core_totals(party->core)->unknown_messages, 49); /* the hello took one of the 50 */
+	assert_int_equal(party->core->totals.unknown_messages, 49); /* the hello took one of the 50 */
 	assert_disconnected(conn, CTRL_LEAVE_RATE, QUIC_APP_LIMIT, "flood");
 	party_free(party);
 }

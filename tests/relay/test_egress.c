@@ -24,7 +24,7 @@ static void test_budget_skip(void **state) {
 	assert_int_equal(tx_drops(b, OBS_DROP_DATAGRAM_BUDGET), 1);
 	assert_int_equal(party_drain(b), 1);
 	assert_int_equal(party_drain(c), 2);
-	assert_int_equal(relay_peer_forwarded(a->peer), 2);
+	assert_int_equal(a->peer->forwarded, 2);
 	line = strstr(party->log_text, "reason=datagram_budget");
 	assert_non_null(line);
 	assert_non_null(strstr(party->log_text, "peer=1 target=2"));
@@ -140,7 +140,7 @@ static void test_queue_bounds(void **state) {
 	for (int i = 0; i < 25; i++)
 		party_send(a, party_mac(2), party_mac(1), 100);
 	assert_int_equal(tx_drops(b, OBS_DROP_QUEUE_FULL), 15);
-	assert_int_equal(relay_peer_forwarded(a->peer), 25);
+	assert_int_equal(a->peer->forwarded, 25);
 	party_assert_balance(party, "full, waiting");
 	assert_int_equal(party_drain(b), 10);
 	party_assert_balance(party, "full, drained");
@@ -201,7 +201,7 @@ static void test_leaving_frees_the_queue(void **state) {
 		party_send(a, party_mac(2), party_mac(1), 100);
 	assert_true(relay_core_next(b->peer, &payload, party->now));
 	party_hang_up(b, CTRL_LEAVE_TIMEOUT);
-	assert_int_equal(relay_core_totals(party->core)->tx.drop[OBS_DROP_NOT_JOINED], 5);
+	assert_int_equal(party->core->totals.tx.drop[OBS_DROP_NOT_JOINED], 5);
 	assert_int_equal(party_room(party, "R")->held.frames, 0);
 	party_assert_balance(party, "left");
 	party_free(party);

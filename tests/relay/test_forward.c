@@ -74,13 +74,13 @@ static void test_switching_matrix(void **state) {
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct conn *from = scene.conns[cases[i].from];
-		uint64_t drops = obs_drops_total(relay_peer_rx(from->peer));
-		uint64_t forwarded = relay_peer_forwarded(from->peer);
+		uint64_t drops = obs_drops_total(&from->peer->rx);
+		uint64_t forwarded = from->peer->forwarded;
 
 		party_send(from, mac_of(cases[i].dst), mac_of(cases[i].src), 100);
 		assert_got(&scene, cases[i].expected, cases[i].label);
-		unit_assert_int(relay_peer_forwarded(from->peer) - forwarded, cases[i].drop < 0, cases[i].label);
-		unit_assert_int(obs_drops_total(relay_peer_rx(from->peer)) - drops, cases[i].drop >= 0, cases[i].label);
+		unit_assert_int(from->peer->forwarded - forwarded, cases[i].drop < 0, cases[i].label);
+		unit_assert_int(obs_drops_total(&from->peer->rx) - drops, cases[i].drop >= 0, cases[i].label);
 		if (cases[i].drop >= 0)
 			unit_assert_true(party_drops(from, (enum obs_drop)cases[i].drop) > 0, cases[i].label);
 		party_assert_balance(scene.party, cases[i].label);
@@ -155,16 +155,16 @@ static void test_policy(void **state) {
 			for (int role = G; role <= C1; role++) {
 				struct conn *from = scene.conns[role];
 				int drop = open ? -1 : role == G ? cases[i].from_gateway : cases[i].from_client;
-				uint64_t forwarded = relay_peer_forwarded(from->peer);
+				uint64_t forwarded = from->peer->forwarded;
 				uint8_t buf[512];
-				size_t len = party_datagram(buf, sizeof(buf), relay_peer_id(from->peer), party_broadcast,
+				size_t len = party_datagram(buf, sizeof(buf), from->peer->id, party_broadcast,
 				                            party_mac(role == G ? LAN_STATION : 1), cases[i].frame_len);
 
 				if (drop == -2)
 					continue;
 				memcpy(buf + 8 + 12, cases[i].bytes, cases[i].len);
 				relay_core_datagram(from->peer, slice_of(buf, len), party->now);
-				unit_assert_int(relay_peer_forwarded(from->peer) - forwarded, drop < 0, cases[i].label);
+				unit_assert_int(from->peer->forwarded - forwarded, drop < 0, cases[i].label);
 				if (drop >= 0)
 					unit_assert_true(party_drops(from, (enum obs_drop)drop) > 0, cases[i].label);
 			}
@@ -213,14 +213,14 @@ static void test_sizes(void **state) {
 		struct scene scene = make_scene(party_new(NULL));
 		struct conn *from = scene.conns[cases[i].from];
 		uint8_t buf[2048];
-		size_t len = party_datagram(buf, sizeof(buf), relay_peer_id(from->peer), party_mac(C2),
+		size_t len = party_datagram(buf, sizeof(buf), from->peer->id, party_mac(C2),
 		                            party_mac(cases[i].from == G ? LAN_STATION : C1), cases[i].len);
 
 		base_put_u16(buf + 20, cases[i].type);
 		base_put_u32(buf + 22, 0x8137); /* behind a tag of VLAN 0 */
 		from->peer->hello.budget = (uint16_t)cases[i].budget;
 		relay_core_datagram(from->peer, slice_of(buf, len), scene.party->now);
-		unit_assert_int(relay_peer_forwarded(from->peer), cases[i].drop < 0, cases[i].label);
+		unit_assert_int(from->peer->forwarded, cases[i].drop < 0, cases[i].label);
 		if (cases[i].drop >= 0)
 			unit_assert_int(party_drops(from, (enum obs_drop)cases[i].drop), 1, cases[i].label);
 		assert_got(&scene, cases[i].drop < 0 ? 1 << C2 : 0, cases[i].label);
@@ -278,12 +278,12 @@ static void test_sealed(void **state) {
 		struct scene scene = make_sealed_scene();
 		struct conn *from = scene.conns[cases[i].from];
 		uint8_t buf[2048];
-		size_t len = party_sealed(buf, sizeof(buf), relay_peer_id(from->peer), mac_of(cases[i].dst),
-		                          mac_of(cases[i].src), cases[i].len);
+		size_t len =
+		    party_sealed(buf, sizeof(buf), from->peer->id, mac_of(cases[i].dst), mac_of(cases[i].src), cases[i].len);
 
 		base_put_u16(buf + 20, cases[i].type);
 		relay_core_datagram(from->peer, slice_of(buf, len), scene.party->now);
-		unit_assert_int(relay_peer_forwarded(from->peer), cases[i].drop < 0, cases[i].label);
+		unit_assert_int(from->peer->forwarded, cases[i].drop < 0, cases[i].label);
 		if (cases[i].drop >= 0)
 			unit_assert_int(party_drops(from, (enum obs_drop)cases[i].drop), 1, cases[i].label);
 		assert_got(&scene, cases[i].expected, cases[i].label);
@@ -297,15 +297,15 @@ static void test_sealed_or_not(void **state) {
 	struct scene scene = make_sealed_scene();
 	struct conn *keyed = scene.conns[C1], *open = scene.conns[OTHER_ROOM];
 	uint8_t buf[512];
-	size_t len = party_datagram(buf, sizeof(buf), relay_peer_id(keyed->peer), party_broadcast, party_mac(1), 60);
+	size_t len = party_datagram(buf, sizeof(buf), keyed->peer->id, party_broadcast, party_mac(1), 60);
 
 	(void)state;
 	relay_core_datagram(keyed->peer, slice_of(buf, len), scene.party->now);
 	assert_int_equal(party_drops(keyed, OBS_DROP_BAD_DATAGRAM), 1);
-	len = party_sealed(buf, sizeof(buf), relay_peer_id(open->peer), party_broadcast, party_mac(2), 60);
+	len = party_sealed(buf, sizeof(buf), open->peer->id, party_broadcast, party_mac(2), 60);
 	relay_core_datagram(open->peer, slice_of(buf, len), scene.party->now);
 	assert_int_equal(party_drops(open, OBS_DROP_BAD_DATAGRAM), 1);
-	len = party_sealed(buf, sizeof(buf), relay_peer_id(scene.conns[C2]->peer), party_broadcast, party_mac(1), 60);
+	len = party_sealed(buf, sizeof(buf), scene.conns[C2]->peer->id, party_broadcast, party_mac(1), 60);
 	relay_core_datagram(keyed->peer, slice_of(buf, len), scene.party->now); /* under another's id */
 	assert_int_equal(party_drops(keyed, OBS_DROP_BAD_DATAGRAM), 2);
 	assert_got(&scene, 0, "nothing");
@@ -357,7 +357,7 @@ static void test_malformed(void **state) {
 	scene.party->now += 60 * BASE_SECOND;
 	for (int i = 0; i < 64; i++)
 		relay_core_datagram(conn->peer, slice_of(bad, len), scene.party->now);
-	assert_int_equal(relay_peer_id(conn->peer), 2);
+	assert_int_equal(conn->peer->id, 2);
 	assert_int_equal(conn->peer->state, RELAY_PEER_JOINED);
 	relay_core_datagram(conn->peer, slice_of(bad, len), scene.party->now);
 	assert_int_equal(party_last(conn, CTRL_DISCONNECT)->message.disconnect.reason, CTRL_LEAVE_MALFORMED);
@@ -371,14 +371,14 @@ static void test_malformed(void **state) {
 }
 
 static uint64_t send_many(struct scene *scene, enum who from, unsigned dst, unsigned src, unsigned count, size_t len) {
-	uint64_t before = relay_peer_forwarded(scene->conns[from]->peer);
+	uint64_t before = scene->conns[from]->peer->forwarded;
 
 	for (unsigned i = 0; i < count; i++) {
 		party_send(scene->conns[from], mac_of(dst), mac_of(src), len);
 		for (unsigned who = 0; who < WHO_COUNT; who++)
 			party_drain(scene->conns[who]);
 	}
-	return relay_peer_forwarded(scene->conns[from]->peer) - before;
+	return scene->conns[from]->peer->forwarded - before;
 }
 
 /* RLY-9 in virtual time: the burst, then the rate; known unicast and the other clients are not touched. */
@@ -409,14 +409,14 @@ static void test_rate_limits(void **state) {
 /* As many of `count` broadcasts of a member of the room as pass. */
 static uint64_t broadcast_many(struct party *party, size_t number, unsigned count) {
 	struct conn *conn = &party->conns[number];
-	uint64_t before = relay_peer_forwarded(conn->peer);
+	uint64_t before = conn->peer->forwarded;
 
 	for (unsigned i = 0; i < count; i++) {
 		party_send(conn, party_broadcast, party_mac(number == 0 ? 0x0a00 : (unsigned)number), 60);
 		for (size_t who = 0; who < party->conn_count; who++)
 			party_drain(&party->conns[who]);
 	}
-	return relay_peer_forwarded(conn->peer) - before;
+	return conn->peer->forwarded - before;
 }
 
 /* A gateway and clients in a room that may make so many copies of broadcasts. */
@@ -462,7 +462,7 @@ static void test_room_of_old_games(void **state) {
 			party_drain(&party->conns[i]);
 	}
 	for (size_t i = 0; i < 64; i++)
-		assert_int_equal(obs_drops_total(relay_peer_rx(party->conns[i].peer)), 0);
+		assert_int_equal(obs_drops_total(&party->conns[i].peer->rx), 0);
 	party_free(party);
 }
 

@@ -40,7 +40,7 @@ static void test_other_rooms(void **state) {
 
 		snprintf(room, sizeof(room), "G%zu", i);
 		greedy[i] = party_join(party, room, 1, 0);
-		assert_int_not_equal(relay_peer_id(party_join(party, room, 2, 0)->peer), 0);
+		assert_int_not_equal(party_join(party, room, 2, 0)->peer->id, 0);
 	}
 	for (unsigned tick = 0; tick < TICKS; tick++, party_run(party, TICK_NS)) {
 		for (size_t i = 0; i < 37; i++)

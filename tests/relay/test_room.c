@@ -71,7 +71,7 @@ static void test_takeover(void **state) {
 	assert_int_equal(party_drops(a, OBS_DROP_NOT_JOINED), 1);
 	party_hang_up(a, CTRL_LEAVE_TIMEOUT);
 	assert_int_equal(b->heard_count, 4);
-	assert_int_equal(relay_core_totals(party->core)->replaced, 1);
+	assert_int_equal(party->core->totals.replaced, 1);
 	party_free(party);
 }
 
@@ -123,13 +123,13 @@ static void test_empty_room_is_remembered(void **state) {
 		party_say(conn, &hello);
 		party_hang_up(conn, CTRL_LEAVE_CONNECTION_LOST);
 		party_run(party, cases[i].wait);
-		assert_int_equal(relay_core_room_count(party->core), i == 0);
+		assert_int_equal(party->core->rooms.len, i == 0);
 		conn = party_join(party, "R", 1, 0);
 		assert_int_equal(party_heard(conn, 0, CTRL_WELCOME)->welcome.peer_id, cases[i].id);
 		assert_int_equal(party_heard(conn, 0, CTRL_WELCOME)->welcome.mtu, cases[i].mtu);
 		/* Somebody is in it again: it stays. */
 		party_run(party, 2 * RELAY_ROOM_GRACE_NS);
-		assert_int_equal(relay_core_room_count(party->core), 1);
+		assert_int_equal(party->core->rooms.len, 1);
 		party_free(party);
 	}
 }
@@ -153,7 +153,7 @@ static void test_deaf_peers_go(void **state) {
 	assert_int_equal(party_heard(a, 5, CTRL_PEER_LEFT)->peer_left.reason, CTRL_LEAVE_CONNECTION_LOST);
 	/* The joiner saw them in the room and then leave. */
 	assert_int_equal(d->heard_count, 6);
-	assert_int_equal(relay_core_totals(party->core)->stuck_disconnects, 2);
+	assert_int_equal(party->core->totals.stuck_disconnects, 2);
 	party_free(party);
 }
 
@@ -198,7 +198,7 @@ static void test_no_memory_for_a_notice(void **state) {
 	d = party_join(party, "R", 4, 0);
 	assert_true(d->close_asked);
 	assert_int_equal(party_last(c, CTRL_PEER_LEFT)->message.peer_left.peer_id, 4);
-	assert_int_equal(relay_core_totals(party->core)->stuck_disconnects, 0);
+	assert_int_equal(party->core->totals.stuck_disconnects, 0);
 	party_free(party);
 }
 
@@ -222,7 +222,7 @@ static void test_linger(void **state) {
 	assert_false(dead->close_asked);
 	/* What it says now is not heard. */
 	party_say_json(dead, "{\"type\":\"hello\"");
-	assert_int_equal(relay_core_totals(party->core)->protocol_errors, 2);
+	assert_int_equal(party->core->totals.protocol_errors, 2);
 	party_run(party, RELAY_LINGER_NS);
 	assert_true(dead->close_asked);
 	party_free(party);

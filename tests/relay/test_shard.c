@@ -6,6 +6,7 @@
 #include "ctrl/stream.h"
 #include "proto/overlay.h"
 #include "quic/internal.h"
+#include "relay/internal.h"
 #include "tests/unit.h"
 
 #include <jansson.h>
@@ -303,7 +304,7 @@ static void test_close_of_quic_is_no_quit(void **state) {
 	run(wire, 100 * BASE_MS);
 	assert_int_equal(a->heard[2].type, CTRL_PEER_LEFT);
 	assert_int_equal(a->heard[2].peer_left.reason, CTRL_LEAVE_CONNECTION_LOST);
-	assert_int_equal(relay_core_totals(relay_shard_core(wire->shard))->left[CTRL_LEAVE_QUIT], 0);
+	assert_int_equal(relay_shard_core(wire->shard)->totals.left[CTRL_LEAVE_QUIT], 0);
 	wire_free(wire);
 }
 
@@ -346,7 +347,7 @@ static void test_vanished_peer_times_out(void **state) {
 
 	(void)state;
 	run(wire, 3 * BASE_SECOND);
-	assert_int_equal(relay_core_totals(relay_shard_core(wire->shard))->joined, 2);
+	assert_int_equal(relay_shard_core(wire->shard)->totals.joined, 2);
 	b->unplugged = true;
 	run(wire, 60 * BASE_SECOND);
 	assert_int_equal(a->heard[a->heard_count - 1].type, CTRL_PEER_LEFT);

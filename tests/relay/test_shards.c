@@ -54,8 +54,8 @@ static void test_every_room_has_one_shard(void **state) {
 				assert_int_not_equal(reject->message.reject.cid_byte, 0);
 				assert_int_equal(base_steer_group((uint8_t)reject->message.reject.cid_byte),
 				                 base_steer_group(proto_steer_byte(code)));
-				assert_int_equal(relay_core_room_count(party->core), 0);
-				assert_int_equal(relay_core_totals(party->core)->rejected[CTRL_REJECT_WRONG_SHARD], 1);
+				assert_int_equal(party->core->rooms.len, 0);
+				assert_int_equal(party->core->totals.rejected[CTRL_REJECT_WRONG_SHARD], 1);
 			} else {
 				party_heard(conn, 0, CTRL_WELCOME);
 				assert_int_equal(base_steer_shard(proto_steer_byte(code), SHARDS), shard);
@@ -124,8 +124,8 @@ static void test_rooms_of_all_shards(void **state) {
 	/* One more that rests is one too many of those: the oldest of b is forgotten. */
 	party_hang_up(conns[1], CTRL_LEAVE_QUIT);
 	assert_rooms(3, 1);
-	assert_int_equal(relay_core_totals(b->core)->rooms_evicted, 1);
-	assert_int_equal(relay_core_room_count(b->core), 2);
+	assert_int_equal(b->core->totals.rooms_evicted, 1);
+	assert_int_equal(b->core->rooms.len, 2);
 	party_heard(party_join(b, room_of(1, 1), 1, 0), 0, CTRL_WELCOME);
 	assert_rooms(4, 0);
 	party_free(a);
@@ -146,7 +146,7 @@ static void test_takeover_at_the_limit(void **state) {
 	party_join(a, room_of(0, 0), 1, 9);
 	again = party_join(a, room_of(0, 0), 1, 9);
 	party_heard(again, 0, CTRL_WELCOME);
-	assert_int_equal(relay_peer_id(again->peer), 2);
+	assert_int_equal(again->peer->id, 2);
 	assert_rooms(1, 0);
 	party_free(a);
 }

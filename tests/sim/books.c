@@ -50,7 +50,7 @@ static void check_in(const struct sim_net *net, const struct obs_counters *rx, u
 }
 
 static void check_shard(struct sim_party *party, struct relay_core *core) {
-	const struct relay_totals *totals = relay_core_totals(core);
+	const struct relay_totals *totals = &core->totals;
 	uint64_t copies = totals->rx.value[OBS_FORWARDED_COPIES];
 	uint64_t ended = totals->tx.value[OBS_TUNNEL_TX_DATAGRAMS] + obs_drops_total(&totals->tx);
 	size_t queued = 0;
@@ -58,11 +58,11 @@ static void check_shard(struct sim_party *party, struct relay_core *core) {
 	check_in(&party->net, &totals->rx, totals->forwarded, "those who left");
 	for (struct base_list *item = core->peers.next; item != &core->peers; item = item->next) {
 		struct relay_peer *peer = BASE_CONTAINER(item, struct relay_peer, link);
-		const struct obs_counters *rx = relay_peer_rx(peer), *tx = relay_peer_tx(peer);
+		const struct obs_counters *rx = &peer->rx, *tx = relay_peer_tx(peer);
 
 		if (peer->state != RELAY_PEER_JOINED)
 			continue;
-		check_in(&party->net, rx, relay_peer_forwarded(peer), peer->hello.name);
+		check_in(&party->net, rx, peer->forwarded, peer->hello.name);
 		copies += rx->value[OBS_FORWARDED_COPIES];
 		ended += tx->value[OBS_TUNNEL_TX_DATAGRAMS] + obs_drops_total(tx);
 		queued += relay_peer_queued(peer);
@@ -85,7 +85,7 @@ static void check_ends(const struct sim_member *member, struct relay_peer *peer)
 	const struct obs_counters *here = client_session_counters(member->session), *then = &member->at_join;
 	uint64_t up = here->value[OBS_TUNNEL_TX_DATAGRAMS] - then->value[OBS_TUNNEL_TX_DATAGRAMS];
 	uint64_t down = here->value[OBS_TUNNEL_RX_DATAGRAMS] - then->value[OBS_TUNNEL_RX_DATAGRAMS];
-	uint64_t up_there = relay_peer_rx(peer)->value[OBS_TUNNEL_RX_DATAGRAMS];
+	uint64_t up_there = peer->rx.value[OBS_TUNNEL_RX_DATAGRAMS];
 	uint64_t down_there = relay_peer_tx(peer)->value[OBS_TUNNEL_TX_DATAGRAMS];
 
 	sim_check(net, up_there <= up && down <= down_there, "%s: %llu up, %llu arrived; %llu down, %llu arrived",

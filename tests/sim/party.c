@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/steer.h"
 #include "link/room_key.h"
+#include "relay/internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -130,11 +131,11 @@ bool sim_relay_is_drained(const struct sim_party *party) {
 }
 
 struct relay_totals sim_totals(const struct sim_party *party) {
-	struct relay_totals sum = *relay_core_totals(sim_core(party, 0));
+	struct relay_totals sum = sim_core(party, 0)->totals;
 
 	_Static_assert(sizeof(sum) % sizeof(uint64_t) == 0, "totals are counters and nothing else");
 	for (unsigned i = 1; i < SIM_SHARDS; i++) {
-		const struct relay_totals *totals = relay_core_totals(sim_core(party, i));
+		const struct relay_totals *totals = &sim_core(party, i)->totals;
 
 		for (size_t at = 0; at < sizeof(sum) / sizeof(uint64_t); at++)
 			((uint64_t *)&sum)[at] += ((const uint64_t *)totals)[at];
@@ -467,7 +468,7 @@ static bool relay_is_empty(void *user) {
 	size_t left = 0;
 
 	for (unsigned i = 0; i < SIM_SHARDS; i++)
-		left += relay_core_peer_count(sim_core(party, i)) + relay_core_room_count(sim_core(party, i));
+		left += relay_core_peer_count(sim_core(party, i)) + sim_core(party, i)->rooms.len;
 	return left == 0;
 }
 

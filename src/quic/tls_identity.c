@@ -35,9 +35,11 @@ static struct quic_identity *identity_new(void) {
 	return identity;
 }
 
-/* GnuTLS's clock; what lies before 1970 or cannot be read counts as 1970. */
+/* GnuTLS's clock; what lies before 1970 or cannot be read counts as 1970, what our clock never reaches as its end. */
 static uint64_t to_ns(time_t seconds) {
-	return seconds > 0 ? (uint64_t)seconds * BASE_SECOND : 0;
+	if (seconds <= 0)
+		return 0;
+	return (uint64_t)seconds < UINT64_MAX / BASE_SECOND ? (uint64_t)seconds * BASE_SECOND : UINT64_MAX;
 }
 
 /* Once, since threads may ask for secrets at the same time, and GnuTLS does not promise that they may export a key. */

@@ -41,8 +41,23 @@ static void test_dates(void **state) {
 	quic_global_done();
 }
 
+/* Valid for longer than our clock goes, as one that "does not expire" is: it has not expired in 1970. */
+static void test_never_expires(void **state) {
+	const uint64_t late = UINT64_MAX - 20 * DAY;
+	const char *names[] = {"relay.test"};
+	char error[QUIC_ERROR_BYTES], text[RELAY_IDENTITY_ERROR_BYTES];
+	struct quic_identity *identity;
+
+	(void)state;
+	assert_int_equal(quic_global_init(), 0);
+	assert_int_equal(quic_identity_self_signed(names, 1, late, &identity, error), 0);
+	assert_false(relay_identity_dates(identity, late, text));
+	quic_identity_unref(identity);
+	quic_global_done();
+}
+
 int main(void) {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_dates)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_dates), cmocka_unit_test(test_never_expires)};
 
 	return cmocka_run_group_tests_name("relay/identity", tests, NULL, NULL);
 }

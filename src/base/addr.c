@@ -106,6 +106,17 @@ const char *base_addr_ip_text(const struct base_addr *addr, char buf[static BASE
 	return buf;
 }
 
+const char *base_addr_network_text(const struct base_addr *addr, char buf[static BASE_ADDR_TEXT_BYTES]) {
+	struct base_addr network = {.family = addr->family};
+	struct base_text text;
+
+	memcpy(network.ip, addr->ip, base_addr_network(addr).len);
+	base_text_init(&text, buf, BASE_ADDR_TEXT_BYTES);
+	add_ip(&text, &network);
+	base_text_add(&text, addr->family == BASE_FAMILY_V6 ? "/56" : "");
+	return buf;
+}
+
 const char *base_addr_text(const struct base_addr *addr, char buf[static BASE_ADDR_TEXT_BYTES]) {
 	const bool brackets = addr->family == BASE_FAMILY_V6;
 	struct base_text text;

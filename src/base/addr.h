@@ -35,6 +35,8 @@ bool base_addr_is_loopback(const struct base_addr *addr);
  * only the /56, since a household has one to choose its addresses from. Borrowed from `addr`. */
 #define BASE_ADDR_NETWORK_BYTES_MAX 7
 struct slice base_addr_network(const struct base_addr *addr);
+/* "192.0.2.1", "2001:db8:0:100::/56". Returns `buf`. */
+const char *base_addr_network_text(const struct base_addr *addr, char buf[static BASE_ADDR_TEXT_BYTES]);
 
 /* "192.0.2.1:443", "[2001:db8::1]:443" (RFC 5952); "-" for no family. Returns `buf`. */
 const char *base_addr_text(const struct base_addr *addr, char buf[static BASE_ADDR_TEXT_BYTES]);

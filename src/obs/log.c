@@ -173,6 +173,7 @@ void obs_ip(struct obs_log *log, const char *name, const struct base_addr *addr)
 
 /* Has its own line: the record that ended a window may be under construction. */
 static void write_summary(struct obs_log *log, const struct obs_flood *flood) {
+	char network[BASE_ADDR_TEXT_BYTES];
 	struct obs_line line;
 
 	if (obs_flood_swallowed(flood) == 0)
@@ -181,28 +182,39 @@ static void write_summary(struct obs_log *log, const struct obs_flood *flood) {
 	add_u64(&line, "count", obs_flood_swallowed(flood));
 	if (!flood->others && flood->room[0] != '\0')
 		obs_line_string(&line, "room", slice_of_text(flood->room));
-	if (!flood->others)
+	if (!flood->others && flood->addr.family != BASE_FAMILY_NONE)
+		obs_line_string(&line, "network", slice_of_text(base_addr_network_text(&flood->addr, network)));
+	else if (!flood->others)
 		add_u64(&line, "key", flood->key);
 	if (flood->reason != NULL)
 		obs_line_string(&line, "reason", slice_of_text(flood->reason));
 	log->sink(log->user, obs_line_end(&line));
 }
 
+/* Counts the open record, and lets it be if it is to be swallowed. */
+static void count(struct obs_log *log, struct obs_flood *flood, uint64_t now) {
+	struct obs_flood over;
+
+	flood->event = log->event;
+	flood->level = log->level;
+	log->open = obs_flood_count(&log->floods, flood, now, &over);
+	if (over.event != NULL)
+		write_summary(log, &over);
+}
+
 void obs_flood_room(struct obs_log *log, const char *room, uint64_t number, uint64_t key, const char *reason,
                     uint64_t now) {
-	struct obs_flood flood, over;
-	struct base_text text;
+	struct obs_flood flood = {.reason = reason, .key = key, .number = number};
 
 	if (log == NULL || !log->open)
 		return;
-	flood =
-	    (struct obs_flood){.event = log->event, .reason = reason, .key = key, .number = number, .level = log->level};
-	base_text_init(&text, flood.room, sizeof(flood.room));
-	if (room != NULL)
-		base_text_add(&text, room);
-	log->open = obs_flood_count(&log->floods, &flood, now, &over);
-	if (over.event != NULL)
-		write_summary(log, &over);
+	base_text_copy(flood.room, sizeof(flood.room), room != NULL ? room : "");
+	count(log, &flood, now);
+}
+
+void obs_flood_network(struct obs_log *log, const struct base_addr *addr, const char *reason, uint64_t now) {
+	if (log != NULL && log->open)
+		count(log, &(struct obs_flood){.reason = reason, .addr = *addr}, now);
 }
 
 void obs_flood_reason(struct obs_log *log, uint64_t key, const char *reason, uint64_t now) {

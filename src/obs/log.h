@@ -22,9 +22,9 @@ enum obs_level { OBS_ERROR, OBS_WARN, OBS_INFO, OBS_DEBUG, OBS_TRACE };
 enum obs_format { OBS_FORMAT_TEXT, OBS_FORMAT_JSON };
 
 /* Identical events beyond `OBS_FLOOD_LINES` in `OBS_FLOOD_NS` are swallowed and summed up in one line later, of the
- * same level: event "<event>_suppressed" with count, key and, if there are any, room and reason. Identical means: same
- * event name, and the same given to obs_flood_key(), obs_flood_reason() or obs_flood_room(). While OBS_FLOOD_KEYS are
- * being counted, further rooms and keys of an event and reason are counted together, and the sum has neither; the
+ * same level: event "<event>_suppressed" with count, key or network and, if there are any, room and reason. Identical
+ * means: same event name, and the same given to obs_flood_key() or one of its sisters. While OBS_FLOOD_KEYS are being
+ * counted, further rooms, keys and networks of an event and reason are counted together, and the sum has none; the
  * oldest is summed up early to make place for them. */
 #define OBS_FLOOD_LINES 5
 #define OBS_FLOOD_NS (UINT64_C(10) * 1000000000)
@@ -74,6 +74,8 @@ void obs_flood_reason(struct obs_log *log, uint64_t key, const char *reason, uin
  * tells rooms of the same name apart. NULL and 0: no room. `reason` may be NULL. */
 void obs_flood_room(struct obs_log *log, const char *room, uint64_t number, uint64_t key, const char *reason,
                     uint64_t now);
+/* The same under (event, network of the address, reason). */
+void obs_flood_network(struct obs_log *log, const struct base_addr *addr, const char *reason, uint64_t now);
 void obs_end(struct obs_log *log);
 /* Writes summaries of floods that are over. Call about once a second. */
 void obs_log_tick(struct obs_log *log, uint64_t now);

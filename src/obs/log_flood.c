@@ -13,7 +13,8 @@ static bool same_event(const struct obs_flood *slot, const struct obs_flood *flo
 }
 
 static bool same_kind(const struct obs_flood *slot, const struct obs_flood *flood) {
-	return slot->key == flood->key && slot->number == flood->number && !slot->others && same_event(slot, flood);
+	return slot->key == flood->key && slot->number == flood->number && !slot->others &&
+	       slice_equal(base_addr_network(&slot->addr), base_addr_network(&flood->addr)) && same_event(slot, flood);
 }
 
 static bool is_over(const struct obs_flood *slot, uint64_t now) {

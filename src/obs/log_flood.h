@@ -13,7 +13,8 @@ struct obs_flood {
 	uint64_t key;
 	uint64_t number; /* of the room that the key belongs to; 0: none */
 	char room[OBS_FLOOD_ROOM_BYTES];
-	bool others; /* counts every room and key that found no slot of its own; `key` is the first of them */
+	struct base_addr addr; /* in place of the key: somebody of the network that it is about; no family: none */
+	bool others;           /* counts every room, key and network that found no slot of its own */
 	enum obs_level level;
 	uint64_t start; /* of the window, ns */
 	uint64_t lines; /* seen in the window, swallowed ones included */
@@ -23,7 +24,7 @@ struct obs_flood_table {
 	struct obs_flood slots[OBS_FLOOD_KEYS];
 };
 
-/* Counts one event of the kind that `flood` says (event, reason, key, number, level). True: it may be printed.
+/* Counts one event of the kind that `flood` says (event, reason, key, number, addr, level). True: it may be printed.
  * *ret_over gets a window that ended to make place, with `event` NULL if none did. */
 bool obs_flood_count(struct obs_flood_table *table, const struct obs_flood *flood, uint64_t now,
                      struct obs_flood *ret_over);

@@ -139,16 +139,6 @@ void relay_peer_doom(struct relay_peer *peer, const struct relay_end *end) {
 	base_list_append(&peer->core->doomed, &peer->doomed_link);
 }
 
-/* As a number. */
-static uint64_t network_of(const struct base_addr *remote) {
-	struct slice network = base_addr_network(remote);
-	uint64_t number = 0;
-
-	for (size_t i = 0; i < network.len; i++)
-		number = number << 8 | network.data[i];
-	return number;
-}
-
 void relay_peer_reject(struct relay_peer *peer, enum ctrl_reject_code code, const char *text) {
 	struct relay_core *core = peer->core;
 	struct relay_end end = {
@@ -161,7 +151,7 @@ void relay_peer_reject(struct relay_peer *peer, enum ctrl_reject_code code, cons
 
 		obs_begin(core->log, OBS_INFO, "peer_rejected");
 		/* A stranger who is refused again and again must hide nobody's refusals but its own. */
-		obs_flood_reason(core->log, network_of(&peer->remote), ctrl_reject_name(code), peer->last_seen);
+		obs_flood_network(core->log, &peer->remote, ctrl_reject_name(code), peer->last_seen);
 		obs_str(core->log, "code", ctrl_reject_name(code));
 		obs_str(core->log, "remote", base_addr_text(&peer->remote, remote));
 		if (peer->state == RELAY_PEER_SETTLING)

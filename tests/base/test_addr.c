@@ -161,10 +161,13 @@ static void test_kinds(void **state) {
 static void test_network(void **state) {
 	struct base_addr v4 = {.family = BASE_FAMILY_V4, .ip = {192, 0, 2, 7}, .port = 1};
 	struct base_addr v6 = {.family = BASE_FAMILY_V6, .ip = {0x20, 1, 0x0d, 0xb8, 0, 5, 6, 7, 8}, .port = 1};
+	char text[BASE_ADDR_TEXT_BYTES];
 
 	(void)state;
 	assert_true(slice_equal(base_addr_network(&v4), slice_of((uint8_t[]){192, 0, 2, 7}, 4)));
 	assert_true(slice_equal(base_addr_network(&v6), slice_of((uint8_t[]){0x20, 1, 0x0d, 0xb8, 0, 5, 6}, 7)));
+	assert_string_equal(base_addr_network_text(&v4, text), "192.0.2.7");
+	assert_string_equal(base_addr_network_text(&v6, text), "2001:db8:5:600::/56");
 }
 
 int main(void) {

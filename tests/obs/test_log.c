@@ -401,6 +401,32 @@ static void test_flood_of_rooms(void **state) {
 	obs_log_free(log);
 }
 
+/* Of an address those of its network are, whatever their ports; the summary names it. */
+static void test_flood_of_networks(void **state) {
+	struct base_addr v4 = {.family = BASE_FAMILY_V4, .ip = {192, 0, 2, 1}}, other = v4;
+	struct base_addr v6 = {.family = BASE_FAMILY_V6, .ip = {0x20, 1, 0x0d, 0xb8, 0, 5, 6, 7, 8}};
+	const struct base_addr *const from[] = {&v4, &other, &v6};
+	struct sink sink;
+	struct obs_log *log = sink_log(&sink, OBS_INFO, OBS_FORMAT_TEXT);
+
+	(void)state;
+	other.ip[3] = 2;
+	for (int n = 0; n < 3 * (OBS_FLOOD_LINES + 2); n++) {
+		obs_begin(log, OBS_INFO, "bad");
+		obs_flood_network(log, from[n % 3], "rate", 0);
+		obs_end(log);
+		v4.port++;
+		v6.ip[7]++;
+	}
+	assert_int_equal(sink.lines, 3 * OBS_FLOOD_LINES);
+	obs_log_tick(log, OBS_FLOOD_NS);
+	assert_non_null(strstr(sink.all, " bad_suppressed count=2 network=192.0.2.1 reason=rate\n"));
+	assert_non_null(strstr(sink.all, " bad_suppressed count=2 network=192.0.2.2 reason=rate\n"));
+	assert_non_null(strstr(sink.all, " bad_suppressed count=2 network=2001:db8:5:600::/56 reason=rate\n"));
+	obs_flood_network(NULL, &v4, "rate", 0);
+	obs_log_free(log);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_formats),
@@ -418,6 +444,7 @@ int main(void) {
 	    cmocka_unit_test(test_flood_of_keys),
 	    cmocka_unit_test(test_flood_reason_and_level),
 	    cmocka_unit_test(test_flood_of_rooms),
+	    cmocka_unit_test(test_flood_of_networks),
 	};
 
 	return cmocka_run_group_tests_name("obs/log", tests, NULL, NULL);

@@ -266,6 +266,7 @@ static int open_worker(struct daemon *daemon, unsigned number) {
 	        },
 	    .socket = daemon->sockets[number],
 	    .control = daemon->inbox,
+	    .workers = daemon->workers,
 	    .log_level = config->log_level,
 	    .log_format = config->log_format,
 	    .log_sink = write_line,
@@ -295,8 +296,6 @@ static int open_workers(struct daemon *daemon) {
 }
 
 static int start_workers(struct daemon *daemon) {
-	for (unsigned i = 0; i < daemon->shards; i++)
-		relay_worker_meet(daemon->workers[i], daemon->workers);
 	while (daemon->started < daemon->shards) {
 		if (relay_worker_start(daemon->workers[daemon->started]) != 0)
 			return start_failed(daemon, RELAY_EXIT_FAILURE, "start", "the system allows no more threads");

@@ -281,6 +281,7 @@ int relay_worker_new(const struct relay_worker_options *options, struct relay_wo
 	worker->count = options->shard.shards;
 	worker->socket = options->socket;
 	worker->control = options->control;
+	worker->workers = options->workers;
 	worker->socket_source = (struct loop_source){.ready = socket_ready, .user = worker};
 	worker->inbox_source = (struct loop_source){.ready = inbox_ready, .user = worker};
 	worker->strays_source = (struct loop_source){.ready = strays_ready, .user = worker};
@@ -294,10 +295,6 @@ int relay_worker_new(const struct relay_worker_options *options, struct relay_wo
 	}
 	*ret = worker;
 	return 0;
-}
-
-void relay_worker_meet(struct relay_worker *worker, struct relay_worker *const *workers) {
-	worker->workers = workers;
 }
 
 static void run(void *user) {

@@ -26,6 +26,8 @@ struct relay_worker_options {
 	struct relay_shard_options shard; /* its log is the worker's own */
 	struct udp_socket *socket;        /* the worker's from here on, also after an error */
 	struct thread_mailbox *control;
+	/* All of the relay, by their numbers, before the first is started: to hand over what came to the wrong one. */
+	struct relay_worker *const *workers;
 	enum obs_level log_level;
 	enum obs_format log_format;
 	void (*log_sink)(void *user, struct slice line); /* any thread */
@@ -34,8 +36,6 @@ struct relay_worker_options {
 
 /* Allocates everything; nothing runs yet. 0, BASE_E_NOMEM, BASE_E_INVALID, BASE_E_TLS or BASE_E_IO. */
 int relay_worker_new(const struct relay_worker_options *options, struct relay_worker **ret);
-/* All workers of a relay, before any is started: a datagram that came to the wrong one is handed over. */
-void relay_worker_meet(struct relay_worker *worker, struct relay_worker *const *workers);
 int relay_worker_start(struct relay_worker *worker); /* as thread_start */
 /* Any thread. False when it is hopelessly behind. */
 bool relay_worker_post(struct relay_worker *worker, enum relay_order order, void *data);

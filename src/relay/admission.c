@@ -257,9 +257,7 @@ static void decide(struct relay_peer *peer, uint64_t now) {
 }
 
 void relay_admission_try(struct relay_peer *peer, uint64_t now) {
-	if (peer->core->shutting_down)
-		reject(peer, CTRL_REJECT_SHUTTING_DOWN);
-	else if (is_ready(peer, now))
+	if (is_ready(peer, now))
 		decide(peer, now);
 	else
 		relay_peer_set_timer(peer, base_time_min(now + RELAY_POLL_NS, peer->deadline));

@@ -438,6 +438,18 @@ static void test_mtu_with_room_key(void **state) {
 	}
 }
 
+/* Nor does the smallest limit that an operator may set get smaller than any MTU for that. */
+static void test_smallest_limit_with_room_key(void **state) {
+	struct relay_limits limits = RELAY_LIMITS_DEFAULT;
+	struct party *party;
+
+	(void)state;
+	limits.room_mtu_max = PROTO_TAP_MTU_MIN;
+	party = party_new(&limits);
+	assert_int_equal(welcome_of(join_keyed(party, CTRL_ROLE_CLIENT, 1, 1), "keyed")->mtu, PROTO_TAP_MTU_MIN);
+	party_free(party);
+}
+
 /* A hopeless joiner must not push out the peer whose seat it asks for. */
 static void test_failed_takeover_leaves_the_seat(void **state) {
 	struct party *party = party_new(NULL);
@@ -1093,6 +1105,7 @@ int main(void) {
 	    cmocka_unit_test(test_guesses_are_limited),
 	    cmocka_unit_test(test_refused_guesses_are_limited),
 	    cmocka_unit_test(test_mtu_with_room_key),
+	    cmocka_unit_test(test_smallest_limit_with_room_key),
 	    cmocka_unit_test(test_failed_takeover_leaves_the_seat),
 	    cmocka_unit_test(test_settling),
 	    cmocka_unit_test(test_hopeless_is_rejected_at_once),

@@ -119,6 +119,9 @@ static void test_copies_are_exact(void **state) {
 	assert_true(relay_core_next(scene.conns[C2]->peer, &payload, scene.party->now));
 	assert_int_equal(payload.len, len);
 	assert_memory_equal(payload.data, buf, len);
+	relay_core_taken(scene.conns[C2]->peer, true, scene.party->now);
+	assert_int_equal(scene.conns[C1]->peer->rx.value[OBS_TUNNEL_RX_BYTES], len);
+	assert_int_equal(relay_peer_tx(scene.conns[C2]->peer)->value[OBS_TUNNEL_TX_BYTES], len);
 	party_free(scene.party);
 }
 

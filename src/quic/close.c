@@ -57,8 +57,8 @@ void quic_close_transport(struct quic_conn *conn, enum quic_close_kind kind, uin
 		ngtcp2_ccerr_set_transport_error(&conn->wire, code, reason(conn), strlen(conn->why.text));
 }
 
-void quic_close_alert(struct quic_conn *conn, uint8_t alert, const char *text) {
-	if (begin(conn, QUIC_CLOSED_TLS, CRYPTO_ERROR_FIRST + (uint64_t)alert, text, QUIC_PHASE_CLOSE_PENDING))
+void quic_close_alert(struct quic_conn *conn, enum quic_close_kind kind, uint8_t alert, const char *text) {
+	if (begin(conn, kind, CRYPTO_ERROR_FIRST + (uint64_t)alert, text, QUIC_PHASE_CLOSE_PENDING))
 		ngtcp2_ccerr_set_tls_alert(&conn->wire, alert, reason(conn), strlen(conn->why.text));
 }
 
@@ -109,7 +109,6 @@ void quic_close_by_peer(struct quic_conn *conn) {
 	} else if (code >= CRYPTO_ERROR_FIRST && code <= CRYPTO_ERROR_LAST) {
 		const char *name = gnutls_alert_get_name((gnutls_alert_description_t)(code - CRYPTO_ERROR_FIRST));
 
-		kind = QUIC_CLOSED_TLS;
 		base_text_addf(&out, "the peer refused the TLS handshake (%s)", name != NULL ? name : "unknown alert");
 	} else {
 		base_text_addf(&out, "the peer gave up with QUIC error 0x%llx", (unsigned long long)code);

@@ -114,7 +114,7 @@ static int on_handshake_completed(ngtcp2_conn *ng, void *user) {
 	if (!is_open(conn))
 		return 0;
 	if (!quic_tls_alpn_agreed(conn)) {
-		quic_close_alert(conn, GNUTLS_A_NO_APPLICATION_PROTOCOL, "the peer does not speak " QUIC_ALPN);
+		quic_close_alert(conn, QUIC_CLOSED_TLS, GNUTLS_A_NO_APPLICATION_PROTOCOL, "the peer does not speak " QUIC_ALPN);
 		return 0;
 	}
 	if (params == NULL || params->max_datagram_frame_size == 0) {
@@ -393,6 +393,7 @@ int quic_conn_read(struct quic_conn *conn, const struct base_path *path, uint8_t
 }
 
 static void tls_failed(struct quic_conn *conn) {
+	const bool refused = conn->tls_text[0] != 0;
 	uint8_t alert = ngtcp2_conn_get_tls_alert(conn->ng);
 	struct base_text out;
 	const char *name;
@@ -400,15 +401,14 @@ static void tls_failed(struct quic_conn *conn) {
 	if (alert == 0) /* refused before TLS could say why */
 		alert = GNUTLS_A_INTERNAL_ERROR;
 	name = gnutls_alert_get_name((gnutls_alert_description_t)alert);
-	if (alert == GNUTLS_A_NO_APPLICATION_PROTOCOL && conn->tls_text[0] == 0) {
-		quic_close_alert(conn, alert, "the peer does not speak " QUIC_ALPN);
-		return;
-	}
-	if (conn->tls_text[0] == 0) {
+	if (!refused) {
 		base_text_init(&out, conn->tls_text, sizeof(conn->tls_text));
-		base_text_addf(&out, "TLS handshake failed: %s", name != NULL ? name : "unknown alert");
+		if (alert == GNUTLS_A_NO_APPLICATION_PROTOCOL)
+			base_text_add(&out, "the peer does not speak " QUIC_ALPN);
+		else
+			base_text_addf(&out, "TLS handshake failed: %s", name != NULL ? name : "unknown alert");
 	}
-	quic_close_alert(conn, alert, conn->tls_text);
+	quic_close_alert(conn, refused ? QUIC_CLOSED_TLS : QUIC_CLOSED_ERROR, alert, conn->tls_text);
 }
 
 /* The programmers' guide of ngtcp2, "Error handling in general". */

@@ -231,7 +231,7 @@ void quic_control_broken(struct quic_conn *conn); /* closes: the peer sends or r
 /* close.c: the first call wins. */
 void quic_close_application(struct quic_conn *conn, enum quic_close_kind kind, uint64_t code, const char *text);
 void quic_close_transport(struct quic_conn *conn, enum quic_close_kind kind, uint64_t code, const char *text);
-void quic_close_alert(struct quic_conn *conn, uint8_t alert, const char *text);
+void quic_close_alert(struct quic_conn *conn, enum quic_close_kind kind, uint8_t alert, const char *text);
 void quic_close_liberr(struct quic_conn *conn, int code);
 /* Nothing goes out: the peer closed (DRAINING), or there is nobody to tell (FINISHED). */
 void quic_close_silent(struct quic_conn *conn, enum quic_close_kind kind, uint64_t code, const char *text,

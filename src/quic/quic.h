@@ -39,11 +39,13 @@ enum quic_close_kind {
 	QUIC_CLOSED_IDLE,    /* nothing heard for the idle timeout */
 	QUIC_CLOSED_HANDSHAKE_TIMEOUT,
 	QUIC_CLOSED_RESET,       /* stateless reset: the relay forgot us */
-	QUIC_CLOSED_TLS,         /* certificate or handshake refused; `text` says why */
+	QUIC_CLOSED_TLS,         /* the peer showed that it is not who it should be; `text` says why */
 	QUIC_CLOSED_NO_DATAGRAM, /* the peer does not support DATAGRAM frames */
 	QUIC_CLOSED_NARROWED,    /* the path no longer carries packets as large as it did: a new connection measures it */
 	QUIC_CLOSED_UNSAID,      /* by the peer's QUIC without an error: its application had no say */
-	QUIC_CLOSED_ERROR        /* protocol violation or local failure; `code` is a QUIC transport error or 0 */
+	/* Protocol violation or local failure; `code` is a QUIC transport error or 0. Also a handshake that failed at
+	 * either end, or was refused: whoever sees it begin can forge that. */
+	QUIC_CLOSED_ERROR
 };
 
 /* Application error codes of CONNECTION_CLOSE (docs/protocol.md). */

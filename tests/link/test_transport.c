@@ -7,6 +7,7 @@
 #include "tests/link/relay.h"
 #include "tests/unit.h"
 
+#include <ngtcp2/ngtcp2_crypto.h>
 #include <string.h>
 
 #define STEP_NS BASE_MS
@@ -40,6 +41,7 @@ static struct world {
 	uint64_t now;
 	bool cut;
 	bool no_datagram;   /* connections that begin know no DATAGRAM frames */
+	bool refused;       /* somebody answers in the relay's place, in the first packet's keys, which all can know */
 	bool initials_only; /* of each datagram from the relay its first packet, if that is an Initial */
 	struct packet packets[PACKETS_MAX];
 	size_t packet_count;
@@ -169,13 +171,28 @@ static size_t initial_len(const struct packet *packet) {
 	return at + varint + len;
 }
 
+static void refuse(const struct packet *packet) {
+	struct base_path at_client = {.local = packet->client->addr, .remote = relay_addr};
+	ngtcp2_pkt_hd head;
+	uint8_t bytes[1500];
+	ngtcp2_ssize len;
+
+	assert_int_equal(ngtcp2_accept(&head, packet->bytes, packet->len), 0);
+	len = ngtcp2_crypto_write_connection_close(bytes, sizeof(bytes), head.version, &head.scid, &head.dcid,
+	                                           NGTCP2_CRYPTO_ERROR | 40, NULL, 0);
+	assert_true(len > 0);
+	link_transport_recv(packet->client->transport, &at_client, 0, slice_of(bytes, (size_t)len), world.now);
+}
+
 static void deliver(const struct packet *packet) {
 	size_t len = world.initials_only && !packet->to_relay ? initial_len(packet) : packet->len;
 	struct slice bytes = slice_of(packet->bytes, len);
 	struct base_path at_relay = {.local = relay_addr, .remote = packet->client->addr};
 	struct base_path at_client = {.local = packet->client->addr, .remote = relay_addr};
 
-	if (packet->to_relay)
+	if (packet->to_relay && world.refused)
+		refuse(packet);
+	else if (packet->to_relay)
 		quic_server_recv(world.relay.server, &at_relay, 0, bytes, world.now);
 	else
 		link_transport_recv(packet->client->transport, &at_client, 0, bytes, world.now);
@@ -319,6 +336,18 @@ static void test_relay_without_datagrams(void **state) {
 	assert_int_equal(client->owner.status, CLIENT_EXIT_NO_DATAGRAM);
 	assert_string_equal(client->owner.why, "the relay does not support QUIC DATAGRAM frames");
 	assert_int_equal(world.relay.hellos, 0);
+}
+
+/* Whoever sees the handshake begin can forge the answer that it is refused. */
+static void test_refusal_is_tried_again(void **state) {
+	struct client *client;
+
+	(void)state;
+	world.refused = true;
+	client = start_one();
+	assert_true(run_until_state(client, CLIENT_WAITING, 5 * BASE_SECOND));
+	world.refused = false;
+	assert_true(run_until_state(client, CLIENT_JOINED, 5 * BASE_SECOND));
 }
 
 static void test_relay_restarts(void **state) {
@@ -570,6 +599,7 @@ int main(void) {
 	    TEST(test_full_room_is_tried_again),
 	    TEST(test_certificate_not_trusted),
 	    TEST(test_relay_without_datagrams),
+	    TEST(test_refusal_is_tried_again),
 	    TEST(test_relay_restarts),
 	    TEST(test_relay_comes_back_with_another_certificate),
 	    TEST(test_network_goes_away),

@@ -150,7 +150,7 @@ static void test_tls_message(bool by_server, uint8_t type, bool has_body) {
 	net_run(&net, 2 * BASE_SECOND);
 	if (type == GNUTLS_HANDSHAKE_KEY_UPDATE) {
 		assert_int_equal(to->closed, 1);
-		assert_int_equal(to->why.kind, QUIC_CLOSED_TLS);
+		assert_int_equal(to->why.kind, QUIC_CLOSED_ERROR);
 		assert_int_equal(to->why.code, has_body ? 0x100 + GNUTLS_A_UNEXPECTED_MESSAGE : 0x100 + GNUTLS_A_DECODE_ERROR);
 	}
 	net_done(&net);
@@ -691,7 +691,7 @@ static int hide_parameters(uint8_t *dest, const ngtcp2_crypto_aead *aead, const 
 
 static void assert_refused(const struct net *net) {
 	assert_int_equal(net->client[0].closed, 1);
-	assert_int_equal(net->client[0].why.kind, QUIC_CLOSED_TLS);
+	assert_int_equal(net->client[0].why.kind, QUIC_CLOSED_ERROR);
 	assert_int_equal(net->client[0].why.code, 0x100 + GNUTLS_A_MISSING_EXTENSION);
 }
 

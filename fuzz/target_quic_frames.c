@@ -1,12 +1,14 @@
 /* fuzz/target_quic_frames.c: a client and a server that have made their handshake, and then say what they like: frames
  * in packets with good keys, which strangers cannot make and peers can. Input: one byte, bit 0 of which has the server
- * say the first record with its handshake, and then records of one option byte, one byte of length and the frames.
- * Options: bit 0, the server speaks; bits 1 and 2, the port from which the server sees the client; bits 3 and 4, time
- * passes before: none, 1 ms, 40 ms, 2 s; bit 5, what the other says to that is lost; bit 6, the client moves by itself.
+ * say the first record with its handshake and bit 1 leaves the client without a connection ID, and then records of one
+ * option byte, one byte of length and the frames. Options: bit 0, the server speaks; bits 1 and 2, the port from which
+ * the server sees the client; bits 3 and 4, time passes before: none, 1 ms, 40 ms, 2 s; bit 5, what the other says to
+ * that is lost; bit 6, the client moves by itself.
  */
 #include "quic/server.h"
 #include "seal/internal.h"
 
+#include <ngtcp2/ngtcp2.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,6 +57,27 @@ static int new_key(const struct seal_backend *backend, enum seal_suite suite, co
 	forging->key = (struct seal_key){.seal = forge_and_seal, .open = open_sealed, .free = free_key};
 	*ret = &forging->key;
 	return 0;
+}
+
+/* --- a client without a connection ID --- */
+
+static bool nameless;
+
+/* The linker's --wrap puts this before ngtcp2's own. */
+#define PARAMETERS                                                                                                \
+	ngtcp2_conn **ret, const ngtcp2_cid *dcid, const ngtcp2_cid *scid, const ngtcp2_path *path, uint32_t version, \
+	    int callbacks_version, const ngtcp2_callbacks *callbacks, int settings_version,                           \
+	    const ngtcp2_settings *settings, int params_version, const ngtcp2_transport_params *params,               \
+	    const ngtcp2_mem *mem, void *user
+int __real_ngtcp2_conn_client_new_versioned(PARAMETERS);
+int __wrap_ngtcp2_conn_client_new_versioned(PARAMETERS);
+
+int __wrap_ngtcp2_conn_client_new_versioned(PARAMETERS) {
+	static const ngtcp2_cid none;
+
+	return __real_ngtcp2_conn_client_new_versioned(ret, dcid, nameless ? &none : scid, path, version, callbacks_version,
+	                                               callbacks, settings_version, settings, params_version, params, mem,
+	                                               user);
 }
 
 /* --- both ends --- */
@@ -232,6 +255,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	char error[QUIC_ERROR_BYTES];
 
 	backend.key_new = new_key;
+	nameless = size > 0 && (data[0] & 2) != 0;
 	if (trust == NULL || quic_trust_add_certificate(trust, quic_identity_der(identity()), error) != 0)
 		abort();
 	const struct quic_settings settings = {.seal = &backend};

@@ -3,10 +3,10 @@
  * packets. So that all of it arrives, packets are not protected here: what is said is what is on the wire, behind it a
  * tag of zeros. TLS is as always.
  *
- * Input: one byte, bit 0 of which makes the server ask for a Retry, bit 1 leaves the client without a connection ID and
- * bit 2 makes the certificate large, and then records of two bytes `what` and `nth`, three numbers `at`, `cut` and
- * `len` of two, one and two bytes, and `len` bytes. Bits 0 to 2 of `what` are one of the kinds below; bit 3: the
- * server's, not the client's. */
+ * Input: one byte, bit 0 of which makes the server ask for a Retry, bit 1 leaves the client without a connection ID,
+ * bit 2 makes the certificate large and bit 3 makes the client vanish in the end, and then records of two bytes `what`
+ * and `nth`, three numbers `at`, `cut` and `len` of two, one and two bytes, and `len` bytes. Bits 0 to 2 of `what` are
+ * one of the kinds below; bit 3: the server's, not the client's. */
 #include "base/bytes.h"
 #include "quic/server.h"
 #include "seal/internal.h"
@@ -67,6 +67,7 @@ static struct world {
 	struct cid cids[SIDES]; /* of packets to that side */
 	bool lied[SIDES];       /* in a message of the handshake */
 	bool nameless;          /* the client has no connection ID */
+	bool silent;            /* nothing of the client arrives any more */
 } world;
 
 static const struct record *find(enum kind kind, enum side side, unsigned type, unsigned nth) {
@@ -434,7 +435,7 @@ static void deliver(enum side from, struct slice bytes) {
 			memset(dest + len - SEAL_TAG_BYTES, 0, SEAL_TAG_BYTES);
 		bytes = slice_of(bytes.data + packet.len, bytes.len - packet.len);
 	}
-	if (find(KIND_LOST, from, 0, world.datagrams[from]++) == NULL)
+	if (find(KIND_LOST, from, 0, world.datagrams[from]++) == NULL && !(world.silent && from == CLIENT))
 		arrive(from, slice_of(dest, len));
 }
 
@@ -548,9 +549,10 @@ static uint64_t time_of_step(void) {
 	return STEP_TIME + (record != NULL ? record->at * BASE_MS : 0);
 }
 
-static void run(void) {
+static void run(bool ends_silent) {
 	for (int i = 0; i < STEPS; i++)
 		pass(time_of_step());
+	world.silent = ends_silent;
 	quic_conn_shutdown(world.client, QUIC_APP_DONE, "", world.now);
 	for (int i = 0; i < SECONDS_MAX; i++)
 		pass(BASE_SECOND);
@@ -587,7 +589,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	    .path = world.path, .server_name = "relay.test", .trust = trust, .settings = settings, .events = &events};
 	if (quic_server_new(&server, &world.server) != 0 || quic_client_new(&client, world.now, &world.client) != 0)
 		abort();
-	run();
+	run((how & 8) != 0);
 	quic_conn_free(world.client);
 	quic_server_free(world.server);
 	quic_trust_unref(trust);

@@ -37,7 +37,7 @@ struct tapwin_device {
 	struct slot read_slots[TAPWIN_READS], write_slots[TAPWIN_WRITES];
 	OVERLAPPED ioctl;
 	uint8_t ioctl_bytes[IOCTL_BYTES_MAX];
-	bool ioctl_kept; /* the driver neither answers it nor gives it back */
+	bool ioctl_kept; /* the driver did not answer it, nor give it back in time */
 	bool paused;     /* the driver is not ready: no reads are posted */
 	bool pause_told; /* the caller knows */
 	DWORD failure;   /* beyond use since this error */
@@ -113,11 +113,13 @@ int tapwin_device_open(const char *guid, struct tapwin_device **ret, char error[
 	return tapwin_fail(error, "opening the TAP adapter", code);
 }
 
-/* Until the driver has given every request of the ring back. */
+/* Until the driver has given every request of the ring back. The shortest sleep may take 16 ms. */
 static bool ring_wait(struct ring *ring) {
-	for (unsigned ms = 0; ring->count > 0; ring_drop_oldest(ring)) {
+	const ULONGLONG end = GetTickCount64() + ANSWER_MS_MAX;
+
+	for (; ring->count > 0; ring_drop_oldest(ring)) {
 		while (!HasOverlappedIoCompleted(&ring_oldest(ring)->io)) {
-			if (ms++ >= ANSWER_MS_MAX)
+			if (GetTickCount64() >= end)
 				return false;
 			Sleep(1);
 		}
@@ -170,8 +172,9 @@ static int ask(struct tapwin_device *device, const char *what, DWORD code, void 
                char error[static TAPWIN_ERROR_BYTES]) {
 	DWORD got = 0, err = ERROR_SUCCESS;
 
-	if (device->ioctl_kept)
+	if (device->ioctl_kept && !HasOverlappedIoCompleted(&device->ioctl))
 		return tapwin_fail(error, what, WAIT_TIMEOUT);
+	device->ioctl_kept = false;
 	device->ioctl = (OVERLAPPED){.hEvent = device->ioctl_event};
 	memcpy(device->ioctl_bytes, buf, len);
 	if (!DeviceIoControl(device->file, code, device->ioctl_bytes, len, device->ioctl_bytes, len, &got,

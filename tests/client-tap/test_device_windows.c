@@ -14,6 +14,7 @@ static struct {
 	unsigned asked, cancelled;
 	bool answers, gives_back;
 	OVERLAPPED *request;
+	ULONGLONG ms; /* the clock */
 } driver;
 
 static HANDLE WINAPI fake_open(const wchar_t *name, DWORD access, DWORD share, SECURITY_ATTRIBUTES *security, DWORD how,
@@ -48,6 +49,21 @@ static BOOL WINAPI fake_cancel(HANDLE file, OVERLAPPED *request) {
 	return TRUE;
 }
 
+static BOOL WINAPI fake_write(HANDLE file, const void *bytes, DWORD len, DWORD *written, OVERLAPPED *request) {
+	(void)file, (void)bytes, (void)len, (void)written;
+	request->Internal = (ULONG_PTR)STATUS_PENDING;
+	SetLastError(ERROR_IO_PENDING);
+	return FALSE;
+}
+
+static void WINAPI fake_sleep(DWORD ms) {
+	driver.ms += ms < 16 ? 16 : ms; /* as Windows does it */
+}
+
+static ULONGLONG WINAPI fake_clock(void) {
+	return driver.ms;
+}
+
 #define INSTEAD_OF(name, fake)             \
 	extern const void *const __imp_##name; \
 	const void *const __imp_##name = (const void *)(fake)
@@ -55,6 +71,9 @@ static BOOL WINAPI fake_cancel(HANDLE file, OVERLAPPED *request) {
 INSTEAD_OF(CreateFileW, fake_open);
 INSTEAD_OF(DeviceIoControl, fake_ask);
 INSTEAD_OF(CancelIoEx, fake_cancel);
+INSTEAD_OF(WriteFile, fake_write);
+INSTEAD_OF(Sleep, fake_sleep);
+INSTEAD_OF(GetTickCount64, fake_clock);
 
 static struct tapwin_device *open_device(void) {
 	struct tapwin_device *device = NULL;
@@ -98,10 +117,37 @@ static void test_a_driver_that_keeps_the_question(void **state) {
 	driver.request->InternalHigh = 6;
 }
 
+/* Late, it is asked again. */
+static void test_a_driver_that_answers_late(void **state) {
+	struct tapwin_device *device = open_device();
+	char error[TAPWIN_ERROR_BYTES];
+	struct proto_mac mac;
+
+	(void)state;
+	assert_int_equal(tapwin_device_mac(device, &mac, error), BASE_E_TIMEOUT);
+	driver.request->Internal = 0;
+	driver.answers = true;
+	assert_int_equal(tapwin_device_mac(device, &mac, error), 0);
+	tapwin_device_close(device);
+}
+
+static void test_a_driver_that_keeps_a_frame(void **state) {
+	static const uint8_t frame[60];
+	struct tapwin_device *device = open_device();
+
+	(void)state;
+	driver.answers = true;
+	assert_int_equal(tapwin_device_write(device, slice_of(frame, sizeof(frame))), 0);
+	tapwin_device_close(device); /* its memory stays for the driver */
+	assert_in_range(driver.ms, 5000, 5100);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_an_answer_that_does_not_come),
 	    cmocka_unit_test(test_a_driver_that_keeps_the_question),
+	    cmocka_unit_test(test_a_driver_that_answers_late),
+	    cmocka_unit_test(test_a_driver_that_keeps_a_frame),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

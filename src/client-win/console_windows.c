@@ -73,10 +73,11 @@ void winmain_console_close(void) {
 		(void)SetConsoleMode(GetStdHandle(STD_INPUT_HANDLE), mode_before | ENABLE_EXTENDED_FLAGS);
 }
 
+/* A program that was started without a window has a console, too. */
 static bool is_ours_alone(HANDLE input, DWORD *ret_mode) {
 	DWORD programs[2], mode;
 
-	return GetConsoleProcessList(programs, 2) == 1 && GetConsoleMode(input, ret_mode) &&
+	return GetConsoleWindow() != NULL && GetConsoleProcessList(programs, 2) == 1 && GetConsoleMode(input, ret_mode) &&
 	       GetConsoleMode(GetStdHandle(STD_ERROR_HANDLE), &mode);
 }
 

@@ -13,7 +13,7 @@
 
 static struct {
 	DWORD programs;
-	bool is_console;
+	bool is_console, has_no_window;
 	HANDLE input;             /* set: there is something to read */
 	KEY_EVENT_RECORD keys[4]; /* without a key: the mouse */
 	unsigned read, flushed;
@@ -42,6 +42,10 @@ static DWORD WINAPI fake_list(DWORD *list, DWORD count) {
 	(void)list;
 	(void)count;
 	return console.programs;
+}
+
+static HWND WINAPI fake_window(void) {
+	return console.has_no_window ? NULL : (HWND)(void *)&console;
 }
 
 static BOOL WINAPI fake_flush(HANDLE handle) {
@@ -77,6 +81,7 @@ INSTEAD_OF(GetStdHandle, fake_handle);
 INSTEAD_OF(GetConsoleMode, fake_mode);
 INSTEAD_OF(SetConsoleMode, fake_set_mode);
 INSTEAD_OF(GetConsoleProcessList, fake_list);
+INSTEAD_OF(GetConsoleWindow, fake_window);
 INSTEAD_OF(FlushConsoleInputBuffer, fake_flush);
 INSTEAD_OF(ReadConsoleInputW, fake_read);
 INSTEAD_OF(WriteConsoleW, fake_write);
@@ -140,8 +145,8 @@ static void test_nobody_is_there(void **state) {
 static void test_no_window_of_its_own(void **state) {
 	static const struct {
 		DWORD programs;
-		bool is_console;
-	} cases[] = {{2, true}, {0, true}, {1, false}};
+		bool is_console, has_no_window;
+	} cases[] = {{2, true, false}, {0, true, false}, {1, false, false}, {1, true, true}};
 	const ULONGLONG start = GetTickCount64();
 
 	(void)state;
@@ -149,6 +154,7 @@ static void test_no_window_of_its_own(void **state) {
 		console.mode = ENABLE_PROCESSED_INPUT;
 		console.programs = cases[i].programs;
 		console.is_console = cases[i].is_console;
+		console.has_no_window = cases[i].has_no_window;
 		winmain_console_hold(LONG_MS);
 	}
 	assert_string_equal(console.said, "");

@@ -176,6 +176,11 @@ static int install_service(const struct program *program) {
 	struct base_text text;
 	int status = CLIENT_EXIT_OK;
 
+	/* First of all: what follows may make an identity. */
+	if (!winmain_program_path(path, sizeof(path)))
+		return fail(CLIENT_EXIT_FAILURE, "--service install: the path of the program is too long");
+	if (winmain_check_program(path, error) < 0)
+		return fail(CLIENT_EXIT_USAGE, error);
 	if (quic_global_init() < 0)
 		return fail(CLIENT_EXIT_FAILURE, "the TLS library cannot be set up");
 	if (!link_setup_init(&setup, &options, program->argc, arguments(program)))
@@ -187,16 +192,12 @@ static int install_service(const struct program *program) {
 	if (status != CLIENT_EXIT_OK)
 		return status;
 	base_text_init(&text, command, sizeof(command));
-	if (!winmain_program_path(path, sizeof(path)) ||
-	    !winmain_service_command(&text, path, program->argc, arguments(program), winmain_absolute_path, NULL))
+	if (!winmain_service_command(&text, path, program->argc, arguments(program), winmain_absolute_path, NULL))
 		return fail(CLIENT_EXIT_USAGE, "--service install: the options are too long, or name a file that cannot be");
-	int err = winmain_check_program(path, error);
-	if (err < 0)
-		return fail(CLIENT_EXIT_USAGE, error);
 	if (another_runs(program))
 		return fail(CLIENT_EXIT_DEVICE,
 		            "--service install: another lanparty-client runs on this PC, in a window; end that one first");
-	err = winmain_service_install(command, error);
+	int err = winmain_service_install(command, error);
 	if (err < 0)
 		return fail(err == BASE_E_DENIED ? CLIENT_EXIT_PRIVILEGE : CLIENT_EXIT_FAILURE, error);
 	(void)printf("The service lanparty-client runs, and starts with Windows. Its log: %s\\client.log\n",

@@ -102,6 +102,7 @@ class TestService(unittest.TestCase):
                 self.assertEqual(status, 2, err)
                 self.assertIn(f'others than administrators can {name}', err)
                 self.assertNotEqual(pc.run('reg', 'query', KEY, check=False)[0], 0)
+                self.assertEqual(pc.read_state('client-identity.json'), '')
 
     def test_not_with_files_that_others_can_change(self):
         """They say where it connects to, and whom it trusts."""
@@ -134,6 +135,9 @@ class TestService(unittest.TestCase):
             status, _, err = pc.run_client('--service', 'install', *pc.options(party, certificate='/nowhere'))
             self.assertEqual(status, 6)
             self.assertIn('--relay-ca-cert', err)
+            status, _, err = pc.run_client('--service', 'install', '--room', 'R')
+            self.assertEqual(status, 2)
+            self.assertIn('--relay: is needed', err)
             self.assertNotEqual(pc.run('reg', 'query', KEY, check=False)[0], 0)
             # An adapter may come later: the service runs into that by itself, and says so in its log.
             self.install(pc, party)

@@ -74,34 +74,43 @@ static void say_open(struct obs_log *log, const struct tapwin_adapter *adapter, 
 	obs_end(log);
 }
 
+/* Opened with `mac` if that can be had; what the driver has is in *ret_driver. A driver reads its MAC when it starts,
+ * so it is restarted for a new one. On failure nothing stays open. */
+static int open_with_mac(const struct tapwin_adapter *adapter, struct proto_mac mac, struct obs_log *log,
+                         struct tapwin_device **ret, struct proto_mac *ret_driver, char why[static TAPWIN_ERROR_BYTES],
+                         char error[static TAPWIN_ERROR_BYTES]) {
+	struct tapwin_device *device = NULL;
+	bool changed;
+	const int opened = open_and_ask(adapter, 1, &device, ret_driver, error);
+
+	if (opened == BASE_E_EXISTS)
+		return opened; /* before anything is changed: another program's tunnel runs over it */
+	const int err = tapwin_registry_set_mac(adapter, mac, &changed, error);
+	if (err == 0 && (opened == 0 ? proto_mac_equal(*ret_driver, mac) : !changed)) {
+		*ret = device;
+		return opened;
+	}
+	tapwin_device_close(device);
+	if (err < 0)
+		return err;
+	const unsigned tries = restart(adapter, log, why) ? WINMAIN_REOPEN_TRIES : 1;
+	return open_and_ask(adapter, tries, ret, ret_driver, error);
+}
+
 enum client_exit winmain_adapter_open(const char *instance_id, struct proto_mac mac, struct obs_log *log,
                                       struct tapwin_adapter *ret_adapter, struct tapwin_device **ret_device,
                                       char error[static TAPWIN_ERROR_BYTES]) {
 	char why[TAPWIN_ERROR_BYTES] = "";
-	struct tapwin_device *device = NULL;
+	struct tapwin_device *device;
 	struct proto_mac driver;
-	bool changed = false;
-	int opened = BASE_E_NOT_FOUND, err = choose(instance_id, log, ret_adapter, error);
+	struct base_text text;
+	int err = choose(instance_id, log, ret_adapter, error);
 
-	if (err == 0) {
-		/* Before anything is changed: another program's tunnel may run over it. */
-		opened = open_and_ask(ret_adapter, 1, &device, &driver, error);
-		err = opened == BASE_E_EXISTS ? opened : tapwin_registry_set_mac(ret_adapter, mac, &changed, error);
-	}
-	if (err == 0 && (opened == 0 ? !proto_mac_equal(driver, mac) : changed)) {
-		tapwin_device_close(device);
-		device = NULL;
-		const unsigned tries = restart(ret_adapter, log, why) ? WINMAIN_REOPEN_TRIES : 1;
-		err = open_and_ask(ret_adapter, tries, &device, &driver, error);
-	} else if (err == 0) {
-		err = opened;
-	}
-	if (err < 0) {
-		tapwin_device_close(device);
+	if (err == 0)
+		err = open_with_mac(ret_adapter, mac, log, &device, &driver, why, error);
+	if (err < 0)
 		return winmain_exit_of_adapter(err);
-	}
 	if (!proto_mac_equal(driver, mac)) {
-		struct base_text text;
 		base_text_init(&text, error, TAPWIN_ERROR_BYTES);
 		winmain_advise_mac(&text, ret_adapter, driver, mac, why);
 		tapwin_device_close(device);

@@ -85,6 +85,14 @@ static bool set_media(struct winmain_client *client, bool up) {
 	return true;
 }
 
+static bool plug_in(struct winmain_client *client, uint64_t now) {
+	if (!set_media(client, true))
+		return false;
+	/* Asleep or disabled at this moment it refused the first reads, and no event says so. */
+	(void)loop_timer_set(client->process.loop, &client->resume_timer, now + WINMAIN_RESUME_NS);
+	return true;
+}
+
 static void on_media_due(void *user, uint64_t now) {
 	struct winmain_client *client = user;
 
@@ -211,6 +219,9 @@ static void on_check_due(void *user, uint64_t now) {
 
 	if (pinned != OBS_UNKNOWN)
 		(void)route_check_pin(client->scope, error); /* says what changes */
+	if (!client->media && client->process.status == CLIENT_EXIT_OK &&
+	    client_session_welcome(client->process.session) != NULL)
+		(void)plug_in(client, now); /* the driver refused it when the room was joined again */
 	if (client->media) {
 		keep_adapter(client);
 		look_at_addresses(client);
@@ -282,12 +293,11 @@ static void on_joined(void *user, const struct ctrl_welcome *welcome, uint64_t n
 	(void)loop_timer_set(client->process.loop, &client->media_timer, BASE_NEVER);
 	if (!pin(client, now) || !tune(client, welcome->mtu, now))
 		return;
-	if (!set_media(client, true)) {
-		stop_with(client, CLIENT_EXIT_DEVICE, "tap_failed", "the driver refuses to connect the adapter", now);
+	if (!plug_in(client, now)) {
+		if (!client->was_open)
+			stop_with(client, CLIENT_EXIT_DEVICE, "tap_failed", "the driver refuses to connect the adapter", now);
 		return;
 	}
-	/* Asleep or disabled at this moment it refused the first reads, and no event says so. */
-	(void)loop_timer_set(client->process.loop, &client->resume_timer, now + WINMAIN_RESUME_NS);
 	if (!client->was_open && !verify_pin(client, now))
 		return;
 	client->was_open = true;

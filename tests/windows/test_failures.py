@@ -254,9 +254,12 @@ class TestWhileBridging(FailureCase):
             pc.take_route(RELAY)
             pc.forget_settings(4)
             client.wait_log('route_not_pinned', 10)
+            pc.set_driver('fail_media=0xc000009d')
             party.start_relay()
-            client.wait_log('media message=connected', 30, count=2)
+            client.wait_log("media message=\"connecting the TAP adapter's media: ", 30)
             self.assertRegex(client.log(), r'warn +route_pin (.|\n)*warn +tap_settings message="SetIpInterfaceEntry')
+            pc.set_driver('fail_media=0')
+            client.wait_log('media message=connected', 10, count=2)
             before = len(pc.calls())
             pc.fail_calls()
             wait_for(lambda: [call for call in pc.calls()[before:] if call.endswith('-> 0')] == changes(mtu)[:4], 15,

@@ -61,7 +61,7 @@ struct route_tap_wish {
 	uint32_t metric;      /* low enough that broadcasts leave by the tunnel */
 };
 
-#define ROUTE_TAP_METRIC 3
+#define ROUTE_TAP_METRIC 1      /* none is before it; what Windows chooses by itself begins with 5 */
 #define ROUTE_TAP_CHANGES_MAX 6 /* three settings, two families */
 
 enum route_note {

@@ -55,7 +55,8 @@ void host_stderr_sink(void *user, struct slice line);
 
 /* How far to go before other programs when they compete for a processor: a frame that waits here is somebody's shot.
  * high: Linux a short time slice, which brings earlier turns but no more of them; Windows ABOVE_NORMAL_PRIORITY_CLASS
- * realtime: Linux SCHED_RR with the lowest real-time priority; Windows HIGH_PRIORITY_CLASS */
+ * realtime: Linux SCHED_RR with the lowest real-time priority; Windows HIGH_PRIORITY_CLASS
+ * With either, Windows does not throttle the process as one of the background. */
 enum host_priority { HOST_PRIORITY_NORMAL, HOST_PRIORITY_HIGH, HOST_PRIORITY_REALTIME };
 
 /* The name as in --priority; 0 or BASE_E_INVALID. */

@@ -187,6 +187,10 @@ const struct quic_credentials *quic_trust_credentials(const struct quic_trust *t
 bool quic_trust_pins(const struct quic_trust *trust, const uint8_t fingerprint[static QUIC_FINGERPRINT_BYTES]);
 bool quic_trust_has_authorities(const struct quic_trust *trust);
 bool quic_trust_has_pins(const struct quic_trust *trust);
+/* The system may know an authority that is not in its store yet. True: it does, and is trusted from now on. */
+bool quic_trust_ask_system(struct quic_trust *trust, gnutls_session_t session);
+/* tls_authority_*.c: the same for the chain that a peer showed, and what is to trust the authority. */
+bool quic_tls_ask_system(const gnutls_datum_t *chain, unsigned count, gnutls_certificate_credentials_t trusting);
 int quic_fingerprint(struct slice der, uint8_t ret[static QUIC_FINGERPRINT_BYTES]);
 
 /* tls_session.c: 0, BASE_E_NOMEM or BASE_E_TLS. `alpn` is QUIC_ALPN but in tests; NULL for none. */

@@ -60,15 +60,21 @@ static void explain(struct quic_conn *conn, unsigned status, const uint8_t finge
 		add_fingerprint(&out, fingerprint); /* to be compared with the relay's own, and pinned */
 }
 
-static int verify_chain(struct quic_conn *conn, const uint8_t fingerprint[static QUIC_FINGERPRINT_BYTES]) {
+static unsigned check_chain(struct quic_conn *conn) {
 	gnutls_typed_vdata_st data[2] = {{.type = GNUTLS_DT_DNS_HOSTNAME}, {.type = GNUTLS_DT_KEY_PURPOSE_OID}};
 	static unsigned char purpose[] = GNUTLS_KP_TLS_WWW_SERVER;
 	unsigned status = 0;
 
 	data[0].data = (unsigned char *)conn->server_name;
 	data[1].data = purpose;
-	if (gnutls_certificate_verify_peers(conn->tls, data, 2, &status) != 0)
-		status = GNUTLS_CERT_INVALID;
+	return gnutls_certificate_verify_peers(conn->tls, data, 2, &status) == 0 ? status : GNUTLS_CERT_INVALID;
+}
+
+static int verify_chain(struct quic_conn *conn, const uint8_t fingerprint[static QUIC_FINGERPRINT_BYTES]) {
+	unsigned status = check_chain(conn);
+
+	if ((status & GNUTLS_CERT_SIGNER_NOT_FOUND) != 0 && quic_trust_ask_system(conn->trust, conn->tls))
+		status = check_chain(conn);
 	if (status == 0)
 		return 0;
 	explain(conn, status, fingerprint);

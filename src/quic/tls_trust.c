@@ -13,7 +13,7 @@ struct quic_trust {
 	struct quic_credentials credentials;
 	uint8_t (*pins)[QUIC_FINGERPRINT_BYTES];
 	size_t pin_count;
-	bool has_authorities;
+	bool has_authorities, has_system;
 };
 
 struct quic_trust *quic_trust_new(void) {
@@ -130,8 +130,15 @@ int quic_trust_add_system(struct quic_trust *trust, char error[static QUIC_ERROR
 
 	if (count <= 0)
 		return quic_tls_fail(error, "no certificate authorities on this system", count);
-	trust->has_authorities = true;
+	trust->has_authorities = trust->has_system = true;
 	return 0;
+}
+
+bool quic_trust_ask_system(struct quic_trust *trust, gnutls_session_t session) {
+	unsigned count = 0;
+	const gnutls_datum_t *chain = gnutls_certificate_get_peers(session, &count);
+
+	return trust->has_system && quic_tls_ask_system(chain, count, trust->credentials.certificates);
 }
 
 const struct quic_credentials *quic_trust_credentials(const struct quic_trust *trust) {

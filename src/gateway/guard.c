@@ -8,26 +8,16 @@
 #include "base/map.h"
 #include "gateway/limits.h"
 #include "gateway/tenure.h"
+#include "proto/ip.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum { ARP_OPERATION = 6, ARP_SENDER_IP = 14, ARP_TARGET_IP = 24, ARP_BYTES = 28, ARP_REPLY = 2 };
-enum { IPV4_FRAGMENT = 6, IPV4_PROTOCOL = 9, IPV4_SOURCE = 12, IPV4_BYTES = 20 };
-enum { IPV4_MORE = 0x2000, IPV4_OFFSET_MASK = 0x1fff, PROTOCOL_UDP = 17 };
-enum { UDP_BYTES = 8, PORT_DHCP_SERVER = 67 };
+enum { IPV4_FRAGMENT = 6, IPV4_PROTOCOL = 9, IPV4_SOURCE = 12 };
+enum { IPV4_MORE = 0x2000, IPV4_OFFSET_MASK = 0x1fff, PORT_DHCP_SERVER = 67 };
 enum { BOOTP_CLIENT_IP = 12, BOOTP_RELAY_AGENT = 24, BOOTP_MAC = 28, BOOTP_BYTES = 236 }; /* RFC 951, without options */
-enum { IPV6_NEXT = 6, IPV6_HOP_LIMIT = 7, IPV6_SOURCE = 8, IPV6_BYTES = 40, HOP_LIMIT_MAX = 255 };
-enum {
-	NEXT_HOP_BY_HOP = 0,
-	NEXT_ROUTING = 43,
-	NEXT_AUTH = 51,
-	NEXT_ICMPV6 = 58,
-	NEXT_DEST_OPTIONS = 60,
-	NEXT_MOBILITY = 135,
-	NEXT_HIP = 139,
-	NEXT_SHIM6 = 140
-};
+enum { IPV6_HOP_LIMIT = 7, IPV6_SOURCE = 8, HOP_LIMIT_MAX = 255 };
 enum { ND_ROUTER_SOLICIT = 133, ND_ROUTER_ADVERT = 134, ND_NEIGHBOUR_SOLICIT = 135, ND_NEIGHBOUR_ADVERT = 136 };
 enum { ND_ROUTER_LIFETIME = 6, ND_ROUTER_BYTES = 8, ND_TARGET = 8, ND_TARGET_BYTES = 24 };
 
@@ -85,44 +75,12 @@ static bool claim_of_arp(struct slice arp, struct gateway_claim *ret) {
 	return true;
 }
 
-/* Where the ICMPv6 message starts, behind any extension headers: a claim may not hide behind them. 0 for none. */
-static size_t icmpv6_offset(struct slice ip) {
-	uint8_t next = ip.data[IPV6_NEXT];
-	size_t offset = IPV6_BYTES;
-
-	while (next != NEXT_ICMPV6) {
-		if (ip.len - offset < 8)
-			return 0;
-		size_t units = ip.data[offset + 1];
-		switch (next) {
-		case NEXT_HOP_BY_HOP:
-		case NEXT_ROUTING:
-		case NEXT_DEST_OPTIONS:
-		case NEXT_MOBILITY:
-		case NEXT_HIP:
-		case NEXT_SHIM6:
-			next = ip.data[offset];
-			units = (units + 1) * 8;
-			break;
-		case NEXT_AUTH:
-			next = ip.data[offset];
-			units = (units + 2) * 4;
-			break;
-		default:
-			return 0;
-		}
-		if (units > ip.len - offset)
-			return 0;
-		offset += units;
-	}
-	return offset;
-}
-
-/* Empty when there is none. */
+/* Behind any extension headers, where a claim may hide. Empty when there is none. */
 static struct slice icmpv6_of(struct slice ip) {
-	size_t offset = ip.len >= IPV6_BYTES ? icmpv6_offset(ip) : 0;
+	struct slice payload;
+	uint8_t protocol;
 
-	return offset > 0 && offset < ip.len ? slice_of(ip.data + offset, ip.len - offset) : slice_of(NULL, 0);
+	return proto_ipv6_payload(ip, &protocol, &payload) == 0 && protocol == PROTO_IP_ICMP6 ? payload : slice_of(NULL, 0);
 }
 
 static bool claim_of_ipv6(struct slice ip, struct gateway_claim *ret) {
@@ -183,9 +141,9 @@ static bool probe_parse(const struct proto_ether *ether, struct gateway_claim *r
 static bool source_of(const struct proto_ether *ether, struct gateway_claim *ret) {
 	if (ether->is_length)
 		return false;
-	if (ether->type == PROTO_ETHERTYPE_IPV4 && ether->payload.len >= IPV4_BYTES)
+	if (ether->type == PROTO_ETHERTYPE_IPV4 && ether->payload.len >= PROTO_IPV4_HEADER_MIN)
 		return claim_of(4, ether->payload.data + IPV4_SOURCE, 4, ret);
-	if (ether->type == PROTO_ETHERTYPE_IPV6 && ether->payload.len >= IPV6_BYTES)
+	if (ether->type == PROTO_ETHERTYPE_IPV6 && ether->payload.len >= PROTO_IPV6_HEADER_BYTES)
 		return claim_of(6, ether->payload.data + IPV6_SOURCE, 16, ret);
 	return false;
 }
@@ -369,7 +327,7 @@ bool gateway_guard_on_lan(const struct gateway_guard *guard, struct proto_mac ma
 /* No host heeds neighbour discovery that a router has passed on (RFC 4861 section 7.1). It is anybody's: a remote
  * client that sends it through the LAN's router has it come in from a LAN station. */
 static bool is_of_this_link(const struct proto_ether *ether) {
-	return ether->is_length || ether->type != PROTO_ETHERTYPE_IPV6 || ether->payload.len < IPV6_BYTES ||
+	return ether->is_length || ether->type != PROTO_ETHERTYPE_IPV6 || ether->payload.len < PROTO_IPV6_HEADER_BYTES ||
 	       ether->payload.data[IPV6_HOP_LIMIT] == HOP_LIMIT_MAX;
 }
 
@@ -401,11 +359,11 @@ void gateway_guard_hold(struct gateway_guard *guard, struct slice ip, uint64_t n
 static size_t dhcp_request_offset(const struct proto_ether *ether) {
 	const uint8_t *p = ether->payload.data;
 
-	if (ether->is_length || ether->type != PROTO_ETHERTYPE_IPV4 || ether->payload.len < IPV4_BYTES ||
-	    p[IPV4_PROTOCOL] != PROTOCOL_UDP || (base_get_u16(p + IPV4_FRAGMENT) & IPV4_OFFSET_MASK) != 0)
+	if (ether->is_length || ether->type != PROTO_ETHERTYPE_IPV4 || ether->payload.len < PROTO_IPV4_HEADER_MIN ||
+	    p[IPV4_PROTOCOL] != PROTO_IP_UDP || (base_get_u16(p + IPV4_FRAGMENT) & IPV4_OFFSET_MASK) != 0)
 		return 0;
-	size_t bootp = (size_t)(p[0] & 0x0f) * 4 + UDP_BYTES;
-	if (bootp > ether->payload.len || base_get_u16(p + bootp - UDP_BYTES + 2) != PORT_DHCP_SERVER)
+	size_t bootp = (size_t)(p[0] & 0x0f) * 4 + PROTO_UDP_HEADER_BYTES;
+	if (bootp > ether->payload.len || base_get_u16(p + bootp - PROTO_UDP_HEADER_BYTES + 2) != PORT_DHCP_SERVER)
 		return 0;
 	return bootp;
 }

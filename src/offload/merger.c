@@ -81,13 +81,13 @@ static bool read_ipv4(struct slice packet, struct layout *layout, uint8_t *ret_p
 	const uint8_t *l3 = packet.data;
 	uint16_t fragment;
 
-	if (packet.len < IPV4_HEADER_MIN || l3[0] != 0x45)
+	if (packet.len < PROTO_IPV4_HEADER_MIN || l3[0] != 0x45)
 		return false;
 	fragment = base_get_u16(l3 + 6);
 	if (fragment != 0 && fragment != IPV4_DONT_FRAGMENT)
 		return false;
 	layout->ipv6 = false;
-	layout->l4 = PROTO_ETHER_HEADER_BYTES + IPV4_HEADER_MIN;
+	layout->l4 = PROTO_ETHER_HEADER_BYTES + PROTO_IPV4_HEADER_MIN;
 	*ret_protocol = l3[9];
 	*ret_len = base_get_u16(l3 + 2);
 	return true;
@@ -96,18 +96,18 @@ static bool read_ipv4(struct slice packet, struct layout *layout, uint8_t *ret_p
 static bool read_ipv6(struct slice packet, struct layout *layout, uint8_t *ret_protocol, size_t *ret_len) {
 	const uint8_t *l3 = packet.data;
 
-	if (packet.len < IPV6_HEADER_BYTES || l3[0] >> 4 != 6)
+	if (packet.len < PROTO_IPV6_HEADER_BYTES || l3[0] >> 4 != 6)
 		return false;
 	layout->ipv6 = true;
-	layout->l4 = PROTO_ETHER_HEADER_BYTES + IPV6_HEADER_BYTES;
+	layout->l4 = PROTO_ETHER_HEADER_BYTES + PROTO_IPV6_HEADER_BYTES;
 	*ret_protocol = l3[6];
-	*ret_len = IPV6_HEADER_BYTES + (size_t)base_get_u16(l3 + 4);
+	*ret_len = PROTO_IPV6_HEADER_BYTES + (size_t)base_get_u16(l3 + 4);
 	return true;
 }
 
 /* Whether a frame is plain TCP or UDP over plain IP with nothing around it, so that its flow is known. */
 static bool read_layout(struct slice frame, struct layout *layout) {
-	size_t packet_len, l4_len, header_len = UDP_HEADER_BYTES;
+	size_t packet_len, l4_len, header_len = PROTO_UDP_HEADER_BYTES;
 	struct slice packet;
 	uint8_t protocol;
 	uint16_t type;
@@ -120,12 +120,12 @@ static bool read_layout(struct slice frame, struct layout *layout) {
 	    !(type == PROTO_ETHERTYPE_IPV6 && read_ipv6(packet, layout, &protocol, &packet_len)))
 		return false;
 	l4_len = frame.len - layout->l4;
-	if (protocol == IP_TCP && l4_len >= TCP_HEADER_MIN) {
+	if (protocol == PROTO_IP_TCP && l4_len >= TCP_HEADER_MIN) {
 		layout->gso = layout->ipv6 ? OFFLOAD_GSO_TCP6 : OFFLOAD_GSO_TCP4;
 		header_len = (size_t)(frame.data[layout->l4 + 12] >> 4) * 4;
 		if (header_len < TCP_HEADER_MIN)
 			return false;
-	} else if (protocol == IP_UDP) {
+	} else if (protocol == PROTO_IP_UDP) {
 		layout->gso = OFFLOAD_GSO_UDP;
 	} else {
 		return false;
@@ -159,7 +159,7 @@ static bool may_merge(const struct offload_merger *merger, struct slice frame, c
 	/* Not what goes to groups: DHCP clients read packet sockets, where nobody takes super-frames apart. */
 	if (layout->gso == OFFLOAD_GSO_UDP)
 		return (merger->kinds & OFFLOAD_MERGE_UDP) != 0 && (frame.data[0] & 1) == 0 &&
-		       base_get_u16(l4 + 4) == UDP_HEADER_BYTES + layout->payload_len;
+		       base_get_u16(l4 + 4) == PROTO_UDP_HEADER_BYTES + layout->payload_len;
 	return (merger->kinds & OFFLOAD_MERGE_TCP) != 0 && (l4[12] & 0x0f) == 0 && (l4[13] & ~TCP_PSH) == TCP_ACK;
 }
 
@@ -179,8 +179,8 @@ static bool checksums_good(const uint8_t *frame, const struct layout *layout) {
 
 	if (field == (udp ? 0 : UINT16_MAX))
 		return false;
-	if (!layout->ipv6 &&
-	    (base_get_u16(l3 + 10) == UINT16_MAX || offload_checksum_add(0, slice_of(l3, IPV4_HEADER_MIN)) != UINT16_MAX))
+	if (!layout->ipv6 && (base_get_u16(l3 + 10) == UINT16_MAX ||
+	                      offload_checksum_add(0, slice_of(l3, PROTO_IPV4_HEADER_MIN)) != UINT16_MAX))
 		return false;
 	return offload_checksum_add(sum_pseudo_header(l3, layout, l4_len), slice_of(l4, l4_len)) == UINT16_MAX;
 }
@@ -337,9 +337,9 @@ static struct slice super_header(struct offload_merger *merger, struct group *gr
 	if (layout->ipv6) {
 		base_put_u16(l3 + 4, (uint16_t)l4_len);
 	} else {
-		base_put_u16(l3 + 2, (uint16_t)(IPV4_HEADER_MIN + l4_len));
+		base_put_u16(l3 + 2, (uint16_t)(PROTO_IPV4_HEADER_MIN + l4_len));
 		base_put_u16(l3 + 10, 0);
-		base_put_u16(l3 + 10, (uint16_t)~offload_checksum_add(0, slice_of(l3, IPV4_HEADER_MIN)));
+		base_put_u16(l3 + 10, (uint16_t)~offload_checksum_add(0, slice_of(l3, PROTO_IPV4_HEADER_MIN)));
 	}
 	if (layout->gso == OFFLOAD_GSO_UDP)
 		base_put_u16(l4 + 4, (uint16_t)l4_len);

@@ -93,10 +93,10 @@ static int find_ipv4_payload(struct slice packet, uint8_t *ret_protocol, size_t 
 	const uint8_t *p = packet.data;
 	size_t header_len;
 
-	if (packet.len < IPV4_HEADER_MIN || p[0] >> 4 != 4)
+	if (packet.len < PROTO_IPV4_HEADER_MIN || p[0] >> 4 != 4)
 		return BASE_E_INVALID;
 	header_len = (size_t)(p[0] & 0x0f) * 4;
-	if (header_len < IPV4_HEADER_MIN || header_len > packet.len || base_get_u16(p + 2) != packet.len)
+	if (header_len < PROTO_IPV4_HEADER_MIN || header_len > packet.len || base_get_u16(p + 2) != packet.len)
 		return BASE_E_INVALID;
 	if ((base_get_u16(p + 6) & 0x3fff) != 0)
 		return BASE_E_UNSUPPORTED; /* a fragment */
@@ -106,32 +106,21 @@ static int find_ipv4_payload(struct slice packet, uint8_t *ret_protocol, size_t 
 }
 
 static int find_ipv6_payload(struct slice packet, uint8_t *ret_protocol, size_t *ret_offset) {
-	const uint8_t *p = packet.data;
-	size_t offset = IPV6_HEADER_BYTES;
-	uint8_t protocol;
+	struct slice payload;
 
-	if (packet.len < IPV6_HEADER_BYTES || p[0] >> 4 != 6 || base_get_u16(p + 4) != packet.len - IPV6_HEADER_BYTES)
+	if (proto_ipv6_payload(packet, ret_protocol, &payload) != 0 ||
+	    base_get_u16(packet.data + 4) != packet.len - PROTO_IPV6_HEADER_BYTES)
 		return BASE_E_INVALID;
-	protocol = p[6];
-	while (protocol == IP_HOP_BY_HOP || protocol == IP_ROUTING || protocol == IP_DESTINATION_OPTIONS) {
-		if (packet.len - offset < 2)
-			return BASE_E_INVALID;
-		protocol = p[offset];
-		offset += ((size_t)p[offset + 1] + 1) * 8;
-		if (offset > packet.len)
-			return BASE_E_INVALID;
-	}
-	*ret_protocol = protocol;
-	*ret_offset = offset;
+	*ret_offset = packet.len - payload.len;
 	return 0;
 }
 
 static int find_payload(struct offload_splitter *s) {
 	size_t l4_len = s->frame_len - s->l4_offset;
 	bool udp = s->vnet.gso == OFFLOAD_GSO_UDP;
-	size_t header_len = UDP_HEADER_BYTES;
+	size_t header_len = PROTO_UDP_HEADER_BYTES;
 
-	if (l4_len < (udp ? UDP_HEADER_BYTES : TCP_HEADER_MIN))
+	if (l4_len < (udp ? PROTO_UDP_HEADER_BYTES : TCP_HEADER_MIN))
 		return BASE_E_INVALID;
 	if (udp && base_get_u16(s->frame + s->l4_offset + 4) != l4_len)
 		return BASE_E_INVALID;
@@ -149,8 +138,8 @@ static int find_payload(struct offload_splitter *s) {
 static int enter_tunnel(struct slice *packet, uint8_t protocol, size_t *at, uint16_t *ret_type) {
 	size_t header_len = GRE_HEADER_MIN;
 
-	if (protocol != IP_GRE) {
-		*ret_type = protocol == IP_IPV4 ? PROTO_ETHERTYPE_IPV4 : PROTO_ETHERTYPE_IPV6;
+	if (protocol != PROTO_IP_GRE) {
+		*ret_type = protocol == PROTO_IP_IPV4 ? PROTO_ETHERTYPE_IPV4 : PROTO_ETHERTYPE_IPV6;
 		return 0;
 	}
 	if (packet->len < GRE_HEADER_MIN || (base_get_u16(packet->data) & ~GRE_KEY) != 0)
@@ -181,14 +170,14 @@ static int find_transport(struct offload_splitter *s, struct slice packet, size_
 		s->l3_offsets[s->l3_count++] = at;
 		at += offset;
 		packet = slice_of(packet.data + offset, packet.len - offset);
-		if (protocol == IP_TCP || protocol == IP_UDP) {
+		if (protocol == PROTO_IP_TCP || protocol == PROTO_IP_UDP) {
 			s->l4_offset = at;
-			return protocol != (gso == OFFLOAD_GSO_UDP ? IP_UDP : IP_TCP) ||
+			return protocol != (gso == OFFLOAD_GSO_UDP ? PROTO_IP_UDP : PROTO_IP_TCP) ||
 			               gso == (type == PROTO_ETHERTYPE_IPV4 ? OFFLOAD_GSO_TCP6 : OFFLOAD_GSO_TCP4)
 			           ? BASE_E_INVALID
 			           : 0;
 		}
-		if (protocol != IP_IPV4 && protocol != IP_IPV6 && protocol != IP_GRE)
+		if (protocol != PROTO_IP_IPV4 && protocol != PROTO_IP_IPV6 && protocol != PROTO_IP_GRE)
 			return BASE_E_UNSUPPORTED;
 		err = enter_tunnel(&packet, protocol, &at, &type);
 	}
@@ -251,7 +240,7 @@ static void finish_l3(const struct offload_splitter *s, uint8_t *segment, size_t
 	uint16_t l3_len = (uint16_t)(segment_len - at);
 
 	if (l3[0] >> 4 == 6) {
-		base_put_u16(l3 + 4, (uint16_t)(l3_len - IPV6_HEADER_BYTES));
+		base_put_u16(l3 + 4, (uint16_t)(l3_len - PROTO_IPV6_HEADER_BYTES));
 		return;
 	}
 	base_put_u16(l3 + 2, l3_len);

@@ -8,28 +8,10 @@
 #include "policy/rules.h"
 
 #include "base/bytes.h"
+#include "base/error.h"
+#include "proto/ip.h"
 
-#define IPV4_HEADER_MIN 20
-#define IPV6_HEADER_BYTES 40
-#define UDP_HEADER_BYTES 8 /* and of ICMP and IGMP */
 #define ICMP6_HEADER_BYTES 4
-
-enum ip_protocol {
-	IP_HOP_BY_HOP = 0,
-	IP_ICMP = 1,
-	IP_IGMP = 2,
-	IP_UDP = 17,
-	IP_ROUTING = 43,
-	IP_FRAGMENT = 44,
-	IP_AUTHENTICATION = 51,
-	IP_ICMP6 = 58,
-	IP_DESTINATION_OPTIONS = 60,
-	IP_VRRP = 112,
-	IP_MOBILITY = 135,
-	IP_HOST_IDENTITY = 139,
-	IP_SHIM6 = 140,
-	IP_FIRST_UNASSIGNED = 148, /* up to 252; 253 and 254 are for experiments, 255 is reserved (IANA, RFC 3692) */
-};
 
 enum udp_port {
 	PORT_DHCP4_SERVER = 67,
@@ -77,13 +59,14 @@ static bool is_router_icmp6(uint8_t type) {
 }
 
 static enum policy_rule check_ipv4_upper(uint8_t protocol, struct slice data) {
-	if (protocol != IP_UDP && protocol != IP_ICMP && protocol != IP_IGMP)
+	if (protocol != PROTO_IP_UDP && protocol != PROTO_IP_ICMP && protocol != PROTO_IP_IGMP)
 		return POLICY_PASS;
-	if (data.len < UDP_HEADER_BYTES)
+	if (data.len < PROTO_UDP_HEADER_BYTES) /* those of ICMP and IGMP have as many */
 		return POLICY_IP_MALFORMED;
-	if (protocol == IP_UDP && is_server_reply(data.data, PORT_DHCP4_SERVER, PORT_DHCP4_CLIENT))
+	if (protocol == PROTO_IP_UDP && is_server_reply(data.data, PORT_DHCP4_SERVER, PORT_DHCP4_CLIENT))
 		return POLICY_DHCP4_SERVER;
-	if ((protocol == IP_ICMP && is_router_icmp(data.data[0])) || (protocol == IP_IGMP && is_router_igmp(data.data[0])))
+	if ((protocol == PROTO_IP_ICMP && is_router_icmp(data.data[0])) ||
+	    (protocol == PROTO_IP_IGMP && is_router_igmp(data.data[0])))
 		return POLICY_ROUTER_ADVERTISEMENT;
 	return POLICY_PASS;
 }
@@ -96,85 +79,47 @@ enum policy_rule policy_ipv4(struct slice packet) {
 	size_t header_len, total_len, data_len, offset;
 	bool more_fragments;
 
-	if (packet.len < IPV4_HEADER_MIN || p[0] >> 4 != 4)
+	if (packet.len < PROTO_IPV4_HEADER_MIN || p[0] >> 4 != 4)
 		return POLICY_IP_MALFORMED;
 	header_len = (size_t)(p[0] & 0x0f) * 4;
 	total_len = base_get_u16(p + 2);
-	if (header_len < IPV4_HEADER_MIN || header_len > total_len || total_len > packet.len)
+	if (header_len < PROTO_IPV4_HEADER_MIN || header_len > total_len || total_len > packet.len)
 		return POLICY_IP_MALFORMED;
 	data_len = total_len - header_len;
 	offset = (size_t)(base_get_u16(p + 6) & 0x1fff) * 8;
 	more_fragments = (base_get_u16(p + 6) & 0x2000) != 0;
 	if (offset + data_len > UINT16_MAX || (more_fragments && data_len % 8 != 0))
 		return POLICY_IP_MALFORMED; /* what no sender makes and some receivers choke on */
-	if (p[9] == IP_VRRP)
+	if (p[9] == PROTO_IP_VRRP)
 		return POLICY_ROUTER_ADVERTISEMENT;
 	return offset > 0 ? POLICY_PASS : check_ipv4_upper(p[9], slice_of(p + header_len, data_len));
 }
 
 static enum policy_rule check_ipv6_upper(uint8_t protocol, struct slice data) {
-	if (protocol == IP_UDP) {
-		if (data.len < UDP_HEADER_BYTES)
+	if (protocol == PROTO_IP_UDP) {
+		if (data.len < PROTO_UDP_HEADER_BYTES)
 			return POLICY_IPV6_CHAIN;
 		if (is_server_reply(data.data, PORT_DHCP6_SERVER, PORT_DHCP6_CLIENT))
 			return POLICY_DHCP6_SERVER;
-	} else if (protocol == IP_ICMP6) {
+	} else if (protocol == PROTO_IP_ICMP6) {
 		if (data.len < ICMP6_HEADER_BYTES)
 			return POLICY_IPV6_CHAIN;
 		if (is_router_icmp6(data.data[0]))
 			return POLICY_ROUTER_ADVERTISEMENT;
-	} else if (protocol == IP_VRRP) {
+	} else if (protocol == PROTO_IP_VRRP) {
 		return POLICY_ROUTER_ADVERTISEMENT;
-	} else if (protocol >= IP_FIRST_UNASSIGNED) {
+	} else if (protocol >= PROTO_IP_FIRST_UNASSIGNED) {
 		return POLICY_IPV6_CHAIN; /* may be an extension header to somebody */
 	}
 	return POLICY_PASS;
 }
 
-/* Bytes that one step of an extension header's length field counts; 0 for what is no extension header. */
-static size_t extension_unit(uint8_t protocol) {
-	switch (protocol) {
-	case IP_HOP_BY_HOP:
-	case IP_ROUTING:
-	case IP_DESTINATION_OPTIONS:
-	case IP_MOBILITY:
-	case IP_HOST_IDENTITY:
-	case IP_SHIM6:
-		return 8; /* RFC 8200 section 4, RFC 6564: not counting the first 8 */
-	case IP_AUTHENTICATION:
-		return 4; /* RFC 4302 section 2.2: not counting the first 8 either */
-	default:
-		return 0;
-	}
-}
-
 enum policy_rule policy_ipv6(struct slice packet) {
-	const uint8_t *p = packet.data;
-	struct slice rest;
+	struct slice data;
 	uint8_t protocol;
-	size_t unit;
+	int err = proto_ipv6_payload(packet, &protocol, &data);
 
-	if (packet.len < IPV6_HEADER_BYTES || p[0] >> 4 != 6)
-		return POLICY_IP_MALFORMED;
-	protocol = p[6];
-	rest = slice_of(p + IPV6_HEADER_BYTES, base_get_u16(p + 4));
-	if (rest.len > packet.len - IPV6_HEADER_BYTES)
-		return POLICY_IP_MALFORMED;
-	if (rest.len == 0 && protocol == IP_HOP_BY_HOP)
-		return POLICY_IP_MALFORMED; /* a jumbogram (RFC 2675), whose length is in an option */
-	while ((unit = extension_unit(protocol)) > 0) {
-		size_t len;
-
-		/* Hop-by-hop options are legal in front only; receivers differ on what follows elsewhere. */
-		if (protocol == IP_HOP_BY_HOP && rest.data != p + IPV6_HEADER_BYTES)
-			return POLICY_IPV6_CHAIN;
-		if (rest.len < 2)
-			return POLICY_IPV6_CHAIN;
-		len = 8 + unit * rest.data[1];
-		if (len > rest.len)
-			return POLICY_IPV6_CHAIN;
-		protocol = rest.data[0];
-		rest = slice_of(rest.data + len, rest.len - len);
-	}
-	return protocol == IP_FRAGMENT ? POLICY_IPV6_FRAGMENT : check_ipv6_upper(protocol, rest);
+	if (err != 0)
+		return err == BASE_E_LENGTH ? POLICY_IP_MALFORMED : POLICY_IPV6_CHAIN;
+	return protocol == PROTO_IP_FRAGMENT ? POLICY_IPV6_FRAGMENT : check_ipv6_upper(protocol, data);
 }

@@ -4,11 +4,10 @@
 #include "base/bytes.h"
 #include "base/map.h"
 #include "proto/ether.h"
+#include "proto/ip.h"
 #include "proto/overlay.h"
 
 #define VLAN_TAGS_MAX 2
-#define IPV4_HEADER_BYTES 20
-#define IPV6_HEADER_BYTES 40
 #define PORTS_BYTES 4
 #define IPV4_FRAGMENT 0x3fff /* "more fragments" and the offset */
 
@@ -33,19 +32,20 @@ static void add_macs(struct key *key, const uint8_t *ethernet) {
 	add(key, base_get_u32(ethernet + 8));
 }
 
-/* Those that begin with source and destination port: TCP, UDP, DCCP, SCTP, UDP-Lite. */
+/* Those that begin with source and destination port. */
 static bool has_ports(uint8_t protocol) {
-	return protocol == 6 || protocol == 17 || protocol == 33 || protocol == 132 || protocol == 136;
+	return protocol == PROTO_IP_TCP || protocol == PROTO_IP_UDP || protocol == PROTO_IP_DCCP ||
+	       protocol == PROTO_IP_SCTP || protocol == PROTO_IP_UDP_LITE;
 }
 
 static bool add_ipv4(struct key *key, struct slice packet) {
 	size_t header;
 	uint8_t protocol;
 
-	if (packet.len < IPV4_HEADER_BYTES || packet.data[0] >> 4 != 4)
+	if (packet.len < PROTO_IPV4_HEADER_MIN || packet.data[0] >> 4 != 4)
 		return false;
 	header = (size_t)(packet.data[0] & 0x0f) * 4;
-	if (header < IPV4_HEADER_BYTES)
+	if (header < PROTO_IPV4_HEADER_MIN)
 		return false;
 	protocol = packet.data[9];
 	set_kind(key, KEY_IPV4, protocol);
@@ -60,14 +60,14 @@ static bool add_ipv4(struct key *key, struct slice packet) {
 static bool add_ipv6(struct key *key, struct slice packet) {
 	uint8_t next_header;
 
-	if (packet.len < IPV6_HEADER_BYTES || packet.data[0] >> 4 != 6)
+	if (packet.len < PROTO_IPV6_HEADER_BYTES || packet.data[0] >> 4 != 6)
 		return false;
 	next_header = packet.data[6];
 	set_kind(key, KEY_IPV6, next_header);
-	for (size_t i = 8; i < IPV6_HEADER_BYTES; i += 8)
+	for (size_t i = 8; i < PROTO_IPV6_HEADER_BYTES; i += 8)
 		add(key, base_get_u64(packet.data + i));
-	if (has_ports(next_header) && packet.len >= IPV6_HEADER_BYTES + PORTS_BYTES)
-		add(key, base_get_u32(packet.data + IPV6_HEADER_BYTES));
+	if (has_ports(next_header) && packet.len >= PROTO_IPV6_HEADER_BYTES + PORTS_BYTES)
+		add(key, base_get_u32(packet.data + PROTO_IPV6_HEADER_BYTES));
 	return true;
 }
 

@@ -456,7 +456,7 @@ static void test_truncated(void **state) {
 	    REMOTE IPV6("33") OTHER_6 ALL_NODES AUTH_THEN("3c") HOP_BY_HOP_THEN("3a") ND("88") ROUTER_6,
 	    REMOTE IPV6("3a") ROUTER_6 ALL_NODES ND("87") OTHER_6,
 	};
-	static const size_t claim_at[] = {14 + 28, 14 + 40 + 12 + 8 + 24, 14 + 40 + 1};
+	static const size_t claim_at[] = {14 + 28, 14 + 40 + 12 + 8 + 24, 14 + 40 + 24};
 	(void)state;
 	for (size_t i = 0; i < sizeof(frames) / sizeof(frames[0]); i++) {
 		struct test_frame frame;

@@ -14,6 +14,7 @@ enum llc_sap {
 	SAP_STP = 0x42,
 	SAP_ARP = 0x98,
 	SAP_SNAP = 0xaa,
+	SAP_OSI = 0xfe,
 };
 
 bool policy_control_destination(struct proto_mac dst) {
@@ -38,8 +39,10 @@ bool policy_control_type(uint16_t type) {
 	case 0x22ea: /* MSRP */
 	case 0x22f3: /* TRILL */
 	case 0x22f4: /* IS-IS between switches */
+	case 0x4305: /* B.A.T.M.A.N. mesh */
 	case 0x8808: /* pause and other MAC control */
 	case 0x8809: /* slow protocols: LACP, OAM */
+	case 0x8870: /* LLC of frames too long for a length: IS-IS */
 	case 0x887b: /* HomePlug 1.0: powerline adapters are bridges, and take commands from anybody */
 	case 0x888e: /* 802.1X */
 	case 0x8899: /* Realtek: remote control (RRCP) and loop detection */
@@ -124,5 +127,8 @@ enum policy_rule policy_llc(struct slice llc) {
 		return check_snap(llc);
 	if (dsap == SAP_IP || ssap == SAP_IP || dsap == SAP_ARP || ssap == SAP_ARP)
 		return POLICY_LLC_ENCAPSULATION;
+	/* IS-IS, whose routes may be of IP. Not by the masked values, with which raw IPX (ff ff) looks the same. */
+	if (llc.data[0] == SAP_OSI || llc.data[1] == SAP_OSI)
+		return POLICY_ROUTER_ADVERTISEMENT;
 	return POLICY_PASS; /* IPX raw (ff ff) or 802.2 (e0 e0), NetBIOS (f0 f0) and the like */
 }

@@ -16,20 +16,30 @@
 enum udp_port {
 	PORT_DHCP4_SERVER = 67,
 	PORT_DHCP4_CLIENT = 68,
+	PORT_RIP = 520,
+	PORT_RIPNG = 521,
 	PORT_DHCP6_CLIENT = 546,
 	PORT_DHCP6_SERVER = 547,
+	PORT_HSRP = 1985,
+	PORT_HSRP6 = 2029,
+	PORT_GLBP = 3222,
 };
 
-/* What only routers say. One word of it moves a host's traffic (advertisement, redirect), makes the LAN's own router
- * rest (VRRP), or the querier that its switches learn from which port wants which group (queries, RFC 4541). */
+/* What only routers say. One word of it moves a host's traffic (advertisement, redirect) or that of routers (routing
+ * protocols), makes the LAN's own router rest (VRRP, HSRP, GLBP), or the querier that its switches learn from which
+ * port wants which group (queries, RFC 4541). */
 enum icmp_type {
 	ICMP_REDIRECT = 5,
 	ICMP_ROUTER_ADVERTISEMENT = 9,
 };
 
+/* Of IGMP what hosts say; all else is between routers, and for switches: queries, DVMRP, PIM of old, RGMP. */
 enum igmp_type {
-	IGMP_QUERY = 0x11,
-	IGMP_ROUTER_ADVERTISEMENT = 0x30, /* RFC 4286 */
+	IGMP_REPORT_V1 = 0x12,
+	IGMP_REPORT_V2 = 0x16,
+	IGMP_LEAVE = 0x17,
+	IGMP_REPORT_V3 = 0x22,
+	IGMP_ROUTER_SOLICITATION = 0x31, /* RFC 4286 */
 };
 
 enum icmp6_type {
@@ -37,6 +47,7 @@ enum icmp6_type {
 	ICMP6_ROUTER_ADVERTISEMENT = 134,
 	ICMP6_REDIRECT = 137,
 	ICMP6_GROUP_ROUTER_ADVERTISEMENT = 151, /* RFC 4286 */
+	ICMP6_GROUP_ROUTER_TERMINATION = 153,
 };
 
 /* Servers are known by either port: clients take an answer from any source port that comes to theirs, and a relay agent
@@ -45,27 +56,43 @@ static bool is_server_reply(const uint8_t *udp, uint16_t server_port, uint16_t c
 	return base_get_u16(udp) == server_port || base_get_u16(udp + 2) == client_port;
 }
 
+static bool is_router_protocol(uint8_t protocol) {
+	return protocol == PROTO_IP_EIGRP || protocol == PROTO_IP_OSPF || protocol == PROTO_IP_PIM ||
+	       protocol == PROTO_IP_VRRP || protocol == PROTO_IP_ISIS;
+}
+
+/* Ports over 1024 are anybody's: a game's answer to a machine that happens to use one must pass. What the routers of a
+ * link say to each other there goes to one of the link's groups. */
+static bool is_router_udp(const uint8_t *udp, bool to_link_group) {
+	uint16_t port = base_get_u16(udp + 2);
+
+	return port == PORT_RIP || port == PORT_RIPNG ||
+	       (to_link_group && (port == PORT_HSRP || port == PORT_HSRP6 || port == PORT_GLBP));
+}
+
 static bool is_router_icmp(uint8_t type) {
 	return type == ICMP_REDIRECT || type == ICMP_ROUTER_ADVERTISEMENT;
 }
 
 static bool is_router_igmp(uint8_t type) {
-	return type == IGMP_QUERY || type == IGMP_ROUTER_ADVERTISEMENT;
+	return type != IGMP_REPORT_V1 && type != IGMP_REPORT_V2 && type != IGMP_LEAVE && type != IGMP_REPORT_V3 &&
+	       type != IGMP_ROUTER_SOLICITATION;
 }
 
 static bool is_router_icmp6(uint8_t type) {
 	return type == ICMP6_ROUTER_ADVERTISEMENT || type == ICMP6_REDIRECT || type == ICMP6_GROUP_QUERY ||
-	       type == ICMP6_GROUP_ROUTER_ADVERTISEMENT;
+	       type == ICMP6_GROUP_ROUTER_ADVERTISEMENT || type == ICMP6_GROUP_ROUTER_TERMINATION;
 }
 
-static enum policy_rule check_ipv4_upper(uint8_t protocol, struct slice data) {
+static enum policy_rule check_ipv4_upper(uint8_t protocol, struct slice data, bool to_link_group) {
 	if (protocol != PROTO_IP_UDP && protocol != PROTO_IP_ICMP && protocol != PROTO_IP_IGMP)
 		return POLICY_PASS;
 	if (data.len < PROTO_UDP_HEADER_BYTES) /* those of ICMP and IGMP have as many */
 		return POLICY_IP_MALFORMED;
 	if (protocol == PROTO_IP_UDP && is_server_reply(data.data, PORT_DHCP4_SERVER, PORT_DHCP4_CLIENT))
 		return POLICY_DHCP4_SERVER;
-	if ((protocol == PROTO_IP_ICMP && is_router_icmp(data.data[0])) ||
+	if ((protocol == PROTO_IP_UDP && is_router_udp(data.data, to_link_group)) ||
+	    (protocol == PROTO_IP_ICMP && is_router_icmp(data.data[0])) ||
 	    (protocol == PROTO_IP_IGMP && is_router_igmp(data.data[0])))
 		return POLICY_ROUTER_ADVERTISEMENT;
 	return POLICY_PASS;
@@ -90,23 +117,27 @@ enum policy_rule policy_ipv4(struct slice packet) {
 	more_fragments = (base_get_u16(p + 6) & 0x2000) != 0;
 	if (offset + data_len > UINT16_MAX || (more_fragments && data_len % 8 != 0))
 		return POLICY_IP_MALFORMED; /* what no sender makes and some receivers choke on */
-	if (p[9] == PROTO_IP_VRRP)
+	if (is_router_protocol(p[9]))
 		return POLICY_ROUTER_ADVERTISEMENT;
-	return offset > 0 ? POLICY_PASS : check_ipv4_upper(p[9], slice_of(p + header_len, data_len));
+	if (offset > 0)
+		return POLICY_PASS;
+	return check_ipv4_upper(p[9], slice_of(p + header_len, data_len), base_get_u32(p + 16) >> 8 == 0xe00000);
 }
 
-static enum policy_rule check_ipv6_upper(uint8_t protocol, struct slice data) {
+static enum policy_rule check_ipv6_upper(uint8_t protocol, struct slice data, bool to_link_group) {
 	if (protocol == PROTO_IP_UDP) {
 		if (data.len < PROTO_UDP_HEADER_BYTES)
 			return POLICY_IPV6_CHAIN;
 		if (is_server_reply(data.data, PORT_DHCP6_SERVER, PORT_DHCP6_CLIENT))
 			return POLICY_DHCP6_SERVER;
+		if (is_router_udp(data.data, to_link_group))
+			return POLICY_ROUTER_ADVERTISEMENT;
 	} else if (protocol == PROTO_IP_ICMP6) {
 		if (data.len < ICMP6_HEADER_BYTES)
 			return POLICY_IPV6_CHAIN;
 		if (is_router_icmp6(data.data[0]))
 			return POLICY_ROUTER_ADVERTISEMENT;
-	} else if (protocol == PROTO_IP_VRRP) {
+	} else if (is_router_protocol(protocol)) {
 		return POLICY_ROUTER_ADVERTISEMENT;
 	} else if (protocol >= PROTO_IP_FIRST_UNASSIGNED) {
 		return POLICY_IPV6_CHAIN; /* may be an extension header to somebody */
@@ -121,5 +152,7 @@ enum policy_rule policy_ipv6(struct slice packet) {
 
 	if (err != 0)
 		return err == BASE_E_LENGTH ? POLICY_IP_MALFORMED : POLICY_IPV6_CHAIN;
-	return protocol == PROTO_IP_FRAGMENT ? POLICY_IPV6_FRAGMENT : check_ipv6_upper(protocol, data);
+	if (protocol == PROTO_IP_FRAGMENT)
+		return POLICY_IPV6_FRAGMENT;
+	return check_ipv6_upper(protocol, data, base_get_u16(packet.data + 24) == 0xff02);
 }

@@ -24,7 +24,7 @@ enum policy_origin { POLICY_FROM_REMOTE, POLICY_FROM_LAN };
 	X(ARP, "arp", "ARP that is malformed or whose sender is not the frame's source")                             \
 	X(DHCP4_SERVER, "dhcp4_server", "DHCPv4 server replies, also fragmented or with IP options")                 \
 	X(DHCP6_SERVER, "dhcp6_server", "DHCPv6 server replies")                                                     \
-	X(ROUTER_ADVERTISEMENT, "router_advertisement", "what only routers say: RA, redirects, group queries, VRRP") \
+	X(ROUTER_ADVERTISEMENT, "router_advertisement", "what only routers say: RA, redirects, group queries, OSPF") \
 	X(IPV6_FRAGMENT, "ipv6_fragment", "IPv6 fragments")                                                          \
 	X(IPV6_CHAIN, "ipv6_chain", "IPv6 extension header chains that cannot be decided (RFC 7113)")                \
 	X(IP_MALFORMED, "ip_malformed", "IP headers that lie about version or length")

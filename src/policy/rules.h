@@ -13,7 +13,8 @@ bool policy_control_type(uint16_t type);
 /* EtherTypes of tags that only switches put on and take off, beyond those proto_ether_parse walks over. */
 bool policy_switch_tag_type(uint16_t type);
 
-/* What follows an 802.3 length field: POLICY_PASS, POLICY_SWITCH_CONTROL or POLICY_LLC_ENCAPSULATION. */
+/* What follows an 802.3 length field: POLICY_PASS, POLICY_SWITCH_CONTROL, POLICY_LLC_ENCAPSULATION or, of IS-IS,
+ * POLICY_ROUTER_ADVERTISEMENT. */
 enum policy_rule policy_llc(struct slice llc);
 
 /* What follows the type field of a frame from a remote client. */

@@ -80,6 +80,10 @@ def attacks(src):
                                                           options=[IPOption_Router_Alert()]) / Raw(b'\x11\x64' + bytes(6)),
         'vrrp': Ether(dst='01:00:5e:00:00:12') / IP(src='192.168.77.11', dst='224.0.0.18', ttl=255, proto=112) /
                 Raw(b'\x21\x01\xff\x01\x00\x01\x00\x00' + bytes([192, 168, 77, 1])),
+        'ospf': Ether(dst='01:00:5e:00:00:05') / IP(src='192.168.77.11', dst='224.0.0.5', ttl=1, proto=89) / Raw(b'\x02\x01'),
+        'hsrp': Ether(dst='01:00:5e:00:00:02') / IP(src='192.168.77.11', dst='224.0.0.2', ttl=1) / UDP(sport=1985, dport=1985),
+        'ripng': _ip6(UDP(sport=521, dport=521), dst='ff02::9'),
+        'is-is': Dot3(dst='09:00:2b:00:00:05') / LLC(dsap=0xfe, ssap=0xfe, ctrl=3) / Raw(b'\x83'),
         'dhcp-offer': _dhcp_offer(),
         'dhcp-offer-ip-options': _dhcp_offer(options=[IPOption_NOP()] * 4 + [IPOption_RR()]),
         'dhcp-offer-first-fragment': _dhcp_offer(flags='MF'),
@@ -130,6 +134,7 @@ def friendly(src, address='192.168.77.11'):
         'mdns': udp('224.0.0.251', '01:00:5e:00:00:fb', 5353, ttl=255),
         'mdns-ip6': Ether(dst='33:33:00:00:00:fb') / IPv6(src=LINK_LOCAL, dst='ff02::fb') / UDP(sport=5353, dport=5353),
         'ssdp': udp('239.255.255.250', '01:00:5e:7f:ff:fa', 1900),
+        'port-of-hsrp': udp('255.255.255.255', BROADCAST, 1985),
         'netbios-name': udp('192.168.77.255', BROADCAST, 137),
         'netbios-datagram': udp('192.168.77.255', BROADCAST, 138),
         'wake-on-lan': Ether(dst=BROADCAST, type=0x0842) / Raw(b'\xff' * 6 + b'\x02\x11\x22\x33\x44\x55' * 16),

@@ -69,6 +69,8 @@ static inline void test_frame_build(struct test_frame *frame, const char *text) 
 
 /* 20-byte IPv4 header: flags and fragment offset, protocol */
 #define IP4(fragment, protocol) "4500 [ 0001" fragment "40" protocol "0000 c0a80032 c0a80001"
+/* to one of the link's groups, from 224.0.0.0 on */
+#define LINK4(protocol) "4500 [ 0001 0000 01" protocol "0000 c0a80032 e0000066"
 #define UDP(source, destination) source destination "0010 0000 0102030405060708"
 
 /* 40-byte IPv6 header: next header */

@@ -4,13 +4,6 @@
 
 #include "base/time.h"
 
-/* One turn reads at most this much before the tunnel gets its turn to send, counted as the frames that come of it: five
- * whole super-frames. */
-#define LINTAP_READS_PER_TURN 64
-#define LINTAP_READ_BYTES_PER_TURN (320 * 1024)
-/* The first frame after so long a pause is a game's, and leaves before we look for a second one. */
-#define LINTAP_PAUSE_NS BASE_MS
-
 #define LINTAP_ROUTE_CHECK_NS (5 * BASE_SECOND)
 /* From news about a route to the next look: changes come in bursts. */
 #define LINTAP_ROUTE_SETTLE_NS (100 * BASE_MS)

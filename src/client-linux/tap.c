@@ -2,7 +2,6 @@
 #include "client-linux/tap.h"
 
 #include "base/error.h"
-#include "client-linux/limits.h"
 #include "link/gather.h"
 
 #include <errno.h>
@@ -33,8 +32,6 @@ struct lintap_tap {
 	struct offload_merger *merger;
 	unsigned merges;
 	struct lintap_written written;
-	uint64_t read_at;
-	bool more; /* the last read stopped before the device was empty */
 	uint8_t rx[OFFLOAD_VNET_HEADER_BYTES + OFFLOAD_SUPER_FRAME_MAX];
 };
 
@@ -177,31 +174,23 @@ int lintap_tap_set_carrier(struct lintap_tap *tap, bool on) {
 	return ioctl(tap->fd, TUNSETCARRIER, &carrier) == 0 ? 0 : -errno;
 }
 
-int lintap_tap_read(struct lintap_tap *tap, uint64_t now) {
-	/* What is still there from the last time has had no pause: that turn was a long one. */
-	const int reads_max = !tap->more && now - tap->read_at > LINTAP_PAUSE_NS ? 1 : LINTAP_READS_PER_TURN;
-	size_t bytes = 0;
+static int read_one(void *user, uint64_t now) {
+	struct lintap_tap *tap = user;
+	ssize_t got = read(tap->fd, tap->rx, sizeof(tap->rx));
 
-	tap->read_at = now;
-	tap->more = true;
-	for (int reads = 0; reads < reads_max && bytes < LINTAP_READ_BYTES_PER_TURN; reads++) {
-		ssize_t got = read(tap->fd, tap->rx, sizeof(tap->rx));
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0 && errno == EINVAL) {
-			/* A super-frame of a kind for which its header has no number: it is gone. */
-			link_capture_lost(&tap->capture, 0);
-			continue;
-		}
-		tap->more = got > 0;
-		if (got < 0)
-			return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -errno;
-		if (got == 0)
-			return -EIO;
-		const size_t delivered = link_capture_read(&tap->capture, tap->rx, (size_t)got, now);
-		bytes += delivered > (size_t)got ? delivered : (size_t)got;
+	if (got < 0 && errno == EINVAL) {
+		/* A super-frame of a kind for which its header has no number: it is gone. */
+		link_capture_lost(&tap->capture, 0);
+		return 0;
 	}
-	return 0;
+	if (got <= 0)
+		return got < 0 ? -errno : -EIO;
+	const size_t delivered = link_capture_read(&tap->capture, tap->rx, (size_t)got, now);
+	return (int)(delivered > (size_t)got ? delivered : (size_t)got);
+}
+
+int lintap_tap_read(struct lintap_tap *tap, uint64_t now) {
+	return link_capture_turn(&tap->capture, read_one, tap, now);
 }
 
 const char *lintap_tap_error_text(int err) {

@@ -37,8 +37,6 @@ struct gateway_lan_port {
 	unsigned merges;
 	size_t mtu;
 	bool carrier;
-	uint64_t read_at;
-	bool more; /* the last read stopped before the socket was empty */
 	struct gateway_tx tx;
 };
 
@@ -151,8 +149,8 @@ static void put_tag_back(uint8_t *frame, uint16_t type, uint16_t tag) {
 	base_put_u16(start + 2 * PROTO_MAC_BYTES + 2, tag);
 }
 
-/* Bytes of the frame or of what it was cut into, 0 for one that was taken and is nothing, or a negative errno. */
-static ssize_t read_one(struct gateway_lan_port *port, uint64_t now) {
+static int read_one(void *user, uint64_t now) {
+	struct gateway_lan_port *port = user;
 	const size_t header = port->socket.vnet_header ? OFFLOAD_VNET_HEADER_BYTES : 0;
 	uint8_t *frame = port->rx + PROTO_ETHER_VLAN_TAG_BYTES;
 
@@ -178,7 +176,7 @@ static ssize_t read_one(struct gateway_lan_port *port, uint64_t now) {
 	if (header > 0 &&
 	    offload_vnet_decode(slice_of(port->vnet, (size_t)got < header ? (size_t)got : header), &vnet) < 0) {
 		link_capture_lost(&port->capture, len);
-		return got;
+		return (int)got;
 	}
 	uint16_t type, tag;
 	if (len >= 2 * PROTO_MAC_BYTES && tag_of(&message, &type, &tag)) {
@@ -189,30 +187,11 @@ static ssize_t read_one(struct gateway_lan_port *port, uint64_t now) {
 		vnet.hdr_len = (uint16_t)(vnet.hdr_len + PROTO_ETHER_VLAN_TAG_BYTES);
 	}
 	const size_t delivered = link_capture_frame(&port->capture, frame, len, &vnet, now);
-	return delivered > (size_t)got ? (ssize_t)delivered : got;
+	return (int)(delivered > (size_t)got ? delivered : (size_t)got);
 }
 
 int gateway_lan_port_read(struct gateway_lan_port *port, uint64_t now) {
-	size_t bytes = 0;
-	/* What is still there from the last time has had no pause: that turn was a long one. */
-	const int reads_max = !port->more && now - port->read_at > GATEWAY_PAUSE_NS ? 1 : GATEWAY_READS_PER_TURN;
-
-	port->read_at = now;
-	port->more = true;
-	for (int reads = 0; reads < reads_max && bytes < GATEWAY_READ_BYTES_PER_TURN; reads++) {
-		if (port->socket.fd < 0)
-			return 0;
-		ssize_t got = read_one(port, now);
-		if (got == -EINTR)
-			continue;
-		port->more = got >= 0;
-		if (got == -EAGAIN || got == -EWOULDBLOCK)
-			return 0;
-		if (got < 0)
-			return (int)got;
-		bytes += (size_t)got;
-	}
-	return 0;
+	return port->socket.fd < 0 ? 0 : link_capture_turn(&port->capture, read_one, port, now);
 }
 
 void gateway_lan_port_take_trouble(struct gateway_lan_port *port) {

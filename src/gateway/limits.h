@@ -48,12 +48,6 @@
 #define GATEWAY_CAM_NEW_MAX 512
 #define GATEWAY_CAM_NEW_NS (60 * BASE_SECOND)
 
-/* One turn reads at most this much before the tunnel gets its turn to send, counted as the frames that come of it: five
- * whole super-frames. */
-#define GATEWAY_READS_PER_TURN 64
-#define GATEWAY_READ_BYTES_PER_TURN (320 * 1024)
-/* The first frame after so long a pause is a game's, and leaves before we look for a second one. */
-#define GATEWAY_PAUSE_NS BASE_MS
 /* Frames or super-frames that leave with one system call. */
 #define GATEWAY_WRITE_BATCH 64
 

@@ -2,7 +2,6 @@
 #include "client-linux/tap.h"
 
 #include "base/error.h"
-#include "client-linux/limits.h"
 #include "tests/policy/frames.h"
 
 #include <errno.h>
@@ -98,39 +97,6 @@ static void test_read_what_the_kernel_cannot_describe(void **state) {
 	teardown(&fixture);
 }
 
-static void test_a_turn_is_bounded(void **state) {
-	struct fixture fixture;
-	(void)state;
-	setup(&fixture);
-	for (unsigned i = 0; i < LINTAP_READS_PER_TURN + 3; i++)
-		arrive(&fixture, FINISHED FRAME);
-	assert_int_equal(lintap_tap_read(fixture.tap, 1), 0);
-	assert_int_equal(fixture.seen, LINTAP_READS_PER_TURN);
-	assert_int_equal(lintap_tap_read(fixture.tap, 1), 0);
-	assert_int_equal(fixture.seen, LINTAP_READS_PER_TURN + 3);
-	teardown(&fixture);
-}
-
-/* The first frame after a pause is read alone; but on a machine whose turns are long nothing else must wait for turns.
- */
-static void test_a_long_turn_is_no_pause(void **state) {
-	struct fixture fixture;
-	uint64_t now = 10 * LINTAP_PAUSE_NS;
-	(void)state;
-	setup(&fixture);
-	for (unsigned i = 0; i < 5; i++)
-		arrive(&fixture, FINISHED FRAME);
-	assert_int_equal(lintap_tap_read(fixture.tap, now), 0);
-	assert_int_equal(fixture.seen, 1);
-	assert_int_equal(lintap_tap_read(fixture.tap, now += 10 * LINTAP_PAUSE_NS), 0);
-	assert_int_equal(fixture.seen, 5);
-	arrive(&fixture, FINISHED FRAME);
-	arrive(&fixture, FINISHED FRAME);
-	assert_int_equal(lintap_tap_read(fixture.tap, now += 10 * LINTAP_PAUSE_NS), 0);
-	assert_int_equal(fixture.seen, 6);
-	teardown(&fixture);
-}
-
 static void test_write(void **state) {
 	struct fixture fixture;
 	struct test_frame frame, wanted;
@@ -183,12 +149,8 @@ static void test_names(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_read),
-	    cmocka_unit_test(test_read_what_the_kernel_cannot_describe),
-	    cmocka_unit_test(test_a_turn_is_bounded),
-	    cmocka_unit_test(test_a_long_turn_is_no_pause),
-	    cmocka_unit_test(test_write),
-	    cmocka_unit_test(test_device_gone),
+	    cmocka_unit_test(test_read),  cmocka_unit_test(test_read_what_the_kernel_cannot_describe),
+	    cmocka_unit_test(test_write), cmocka_unit_test(test_device_gone),
 	    cmocka_unit_test(test_names),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -118,39 +118,6 @@ static void test_read_what_the_kernel_cannot_describe(void **state) {
 	teardown(&fixture);
 }
 
-static void test_a_turn_is_bounded(void **state) {
-	struct fixture fixture;
-	(void)state;
-	setup(&fixture, false);
-	for (unsigned i = 0; i < GATEWAY_READS_PER_TURN + 3; i++)
-		arrive(&fixture, FRAME);
-	assert_int_equal(gateway_lan_port_read(fixture.port, 1), 0);
-	assert_int_equal(fixture.seen, GATEWAY_READS_PER_TURN);
-	assert_int_equal(gateway_lan_port_read(fixture.port, 1), 0);
-	assert_int_equal(fixture.seen, GATEWAY_READS_PER_TURN + 3);
-	teardown(&fixture);
-}
-
-/* The first frame after a pause is read alone; but on a machine whose turns are long nothing else must wait for turns.
- */
-static void test_a_long_turn_is_no_pause(void **state) {
-	struct fixture fixture;
-	uint64_t now = 10 * GATEWAY_PAUSE_NS;
-	(void)state;
-	setup(&fixture, false);
-	for (unsigned i = 0; i < 5; i++)
-		arrive(&fixture, FRAME);
-	assert_int_equal(gateway_lan_port_read(fixture.port, now), 0);
-	assert_int_equal(fixture.seen, 1);
-	assert_int_equal(gateway_lan_port_read(fixture.port, now += 10 * GATEWAY_PAUSE_NS), 0);
-	assert_int_equal(fixture.seen, 5);
-	arrive(&fixture, FRAME);
-	arrive(&fixture, FRAME);
-	assert_int_equal(gateway_lan_port_read(fixture.port, now += 10 * GATEWAY_PAUSE_NS), 0);
-	assert_int_equal(fixture.seen, 6);
-	teardown(&fixture);
-}
-
 static void test_write_in_batches(void **state) {
 	struct fixture fixture;
 	struct test_frame frame, wanted;
@@ -235,8 +202,6 @@ int main(void) {
 	    cmocka_unit_test(test_read),
 	    cmocka_unit_test(test_read_rubbish),
 	    cmocka_unit_test(test_read_what_the_kernel_cannot_describe),
-	    cmocka_unit_test(test_a_turn_is_bounded),
-	    cmocka_unit_test(test_a_long_turn_is_no_pause),
 	    cmocka_unit_test(test_write_in_batches),
 	    cmocka_unit_test(test_every_frame_sent_or_refused),
 	    cmocka_unit_test(test_without_carrier),

@@ -2,6 +2,8 @@
 
 #include "tests/policy/frames.h"
 
+#include <errno.h>
+
 struct seen {
 	unsigned frames;
 	size_t bytes;
@@ -79,7 +81,72 @@ static void test_truncated(void **state) {
 	test_free(capture);
 }
 
+/* A device with so many reads left; each brings `bytes`, or is what `other` says. */
+struct device {
+	unsigned left, reads;
+	int bytes, other;
+};
+
+static int read_one(void *user, uint64_t now) {
+	struct device *device = user;
+	int other = device->other;
+
+	(void)now;
+	device->reads++;
+	device->other = 0;
+	if (other != 0)
+		return other;
+	if (device->left == 0)
+		return -EAGAIN;
+	device->left--;
+	return device->bytes;
+}
+
+static int turn(struct link_capture *capture, struct device *device, uint64_t now) {
+	device->reads = 0;
+	return link_capture_turn(capture, read_one, device, now);
+}
+
+static void test_a_turn_is_bounded(void **state) {
+	static struct link_capture capture; /* more than a stack should hold */
+	struct device device = {.left = LINK_CAPTURE_READS_PER_TURN + 3, .bytes = 60};
+
+	(void)state;
+	assert_int_equal(turn(&capture, &device, 1), 0);
+	assert_int_equal(device.left, 3);
+	assert_int_equal(turn(&capture, &device, 2), 0);
+	assert_int_equal(device.left, 0);
+	device = (struct device){.left = 10, .bytes = LINK_CAPTURE_BYTES_PER_TURN / 4 - 1};
+	assert_int_equal(turn(&capture, &device, 3), 0);
+	assert_int_equal(device.left, 5);
+	device = (struct device){.left = 1, .other = -EINTR};
+	assert_int_equal(turn(&capture, &device, 4), 0);
+	assert_int_equal(device.left, 0);
+	device = (struct device){.left = 1, .other = -EIO};
+	assert_int_equal(turn(&capture, &device, 5), -EIO);
+	assert_int_equal(device.reads, 1);
+}
+
+/* The first frame after a pause is read alone; but on a machine whose turns are long nothing else must wait for turns.
+ */
+static void test_a_long_turn_is_no_pause(void **state) {
+	static struct link_capture capture;
+	struct device device = {.left = 5};
+	uint64_t now = 10 * LINK_CAPTURE_PAUSE_NS;
+
+	(void)state;
+	assert_int_equal(turn(&capture, &device, now), 0);
+	assert_int_equal(device.left, 4);
+	assert_int_equal(turn(&capture, &device, now += 10 * LINK_CAPTURE_PAUSE_NS), 0);
+	assert_int_equal(device.left, 0);
+	device.left = 2;
+	assert_int_equal(turn(&capture, &device, now += 10 * LINK_CAPTURE_PAUSE_NS), 0);
+	assert_int_equal(device.left, 1);
+}
+
 int main(void) {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_frames), cmocka_unit_test(test_truncated)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_frames), cmocka_unit_test(test_truncated),
+	                                   cmocka_unit_test(test_a_turn_is_bounded),
+	                                   cmocka_unit_test(test_a_long_turn_is_no_pause)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -306,6 +306,9 @@ bool gateway_port_is_part(const char *sysfs, const char *name, char text[static 
 	    {"brport",
 	     "is a port of a bridge: machines at its other ports, and this machine, are out of reach; use the bridge, "
 	     "or, to reach this machine as well, a veth pair with one end in it"},
+	    {"upper_ovs-system",
+	     "is a port of an Open vSwitch: machines at its other ports are out of reach; use an internal port of it, or a "
+	     "veth pair with one end in it"},
 	    {"bonding_slave", "is one link of a bond: what comes in by its others is not heard; use the bond"},
 	};
 

@@ -38,6 +38,7 @@ static const struct {
     {"radio", "1\n", "0x1003\n", "1\n", "wireless", GATEWAY_PORT_UNFIT, "interface 'radio' is a Wi-Fi interface"},
     {"phy", "1\n", "0x1003\n", "1\n", "phy80211", GATEWAY_PORT_UNFIT, "interface 'phy' is a Wi-Fi interface"},
     {"port", "1\n", "0x1003\n", "1\n", "brport", GATEWAY_PORT_UP, ""},
+    {"ovs", "1\n", "0x1003\n", "1\n", "upper_ovs-system", GATEWAY_PORT_UP, ""},
     {"link", "1\n", "0x1003\n", "1\n", "bonding_slave", GATEWAY_PORT_UP, ""},
     {"ppp", "512\n", "0x1003\n", "1\n", NULL, GATEWAY_PORT_UNFIT, "interface 'ppp' is not an Ethernet interface"},
     {"rubbish", "x\n", "y\n", "z\n", NULL, GATEWAY_PORT_UNFIT, "interface 'rubbish' is not an Ethernet interface"},
@@ -138,6 +139,8 @@ static void test_part_of_another_interface(void **state) {
 	assert_true(gateway_port_is_part(root, "port", text));
 	assert_non_null(strstr(text, "interface 'port' is a port of a bridge: "));
 	assert_non_null(strstr(text, "a veth pair with one end in it")); /* all of it fits */
+	assert_true(gateway_port_is_part(root, "ovs", text));
+	assert_non_null(strstr(text, "interface 'ovs' is a port of an Open vSwitch"));
 	assert_true(gateway_port_is_part(root, "link", text));
 	assert_non_null(strstr(text, "interface 'link' is one link of a bond: "));
 	assert_false(gateway_port_is_part(root, "good", text));

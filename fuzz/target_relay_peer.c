@@ -80,6 +80,7 @@ static void hear(struct fake *fake, const struct ctrl_message *message) {
 		fake->ended = true;
 		break;
 	case CTRL_LAN:
+	case CTRL_SHUT_OUT:
 		CHECK(fake->welcomed);
 		break;
 	case CTRL_PEER_JOINED:
@@ -219,6 +220,10 @@ static void say_small(struct fuzz *fuzz, struct fake *fake) {
 	} else if (choice % 4 == 1) {
 		message.type = CTRL_LAN;
 		message.lan.up = choice >= 0x80;
+	} else if (choice % 4 == 2) {
+		message.type = CTRL_SHUT_OUT;
+		message.shut_out.peer_id = 1 + choice / 4 % 4;
+		message.shut_out.out = choice >= 0x80;
 	} else {
 		message.stats.rtt_us = choice;
 	}

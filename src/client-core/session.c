@@ -62,7 +62,7 @@ static void change_state(struct client_session *session, enum client_state next,
 		client_peers_clear(&session->peers);
 		session->gateway_present = false;
 		session->gateway_peer = 0;
-		session->lan_down = false;
+		session->lan_down = session->shut_out = false;
 	}
 	session->state = next;
 	session->deadline = deadline;
@@ -536,6 +536,7 @@ void client_session_diagnostics(const struct client_session *session, struct obs
 	    .gateway_present = session->gateway_present,
 	    .gateway_peer = session->gateway_peer,
 	    .lan_down = session->lan_down,
+	    .shut_out = session->shut_out,
 	    .tap_ready = !session->device_reported ? OBS_UNKNOWN
 	                 : session->device_ready   ? OBS_YES
 	                                           : OBS_NO,

@@ -91,7 +91,8 @@ struct client_transport {
 	void (*wake)(void *user); /* the egress queue is no longer empty */
 };
 
-/* Upward: what the session tells its owner. Events may call client_session_send and the getters, nothing else. */
+/* Upward: what the session tells its owner. Events may call client_session_send, the reports and the getters, nothing
+ * else. */
 struct client_events {
 	void (*joined)(void *user, const struct ctrl_welcome *welcome, uint64_t now);
 	void (*peer_joined)(void *user, const struct client_peer *peer, uint64_t now);
@@ -182,5 +183,7 @@ void client_session_report_device(struct client_session *session, bool ready, co
 void client_session_report_route(struct client_session *session, bool pinned);
 /* Of a gateway, over and over: whether its LAN port has a link. The room is told when that is news to it. */
 void client_session_report_lan(struct client_session *session, bool up, uint64_t now);
+/* Of a gateway: it bridges nothing for that client, or again; who is told so. Relays bear 20 messages a second. */
+void client_session_report_shut_out(struct client_session *session, uint32_t peer, bool out, uint64_t now);
 
 #endif

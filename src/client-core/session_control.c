@@ -143,7 +143,8 @@ static void on_peer_joined(struct client_session *session, const struct ctrl_mes
 		return;
 	}
 	if (told->role == CTRL_ROLE_GATEWAY) {
-		session->lan_down = session->lan_down && told->peer_id == session->gateway_peer;
+		if (told->peer_id != session->gateway_peer)
+			session->lan_down = session->shut_out = false;
 		session->gateway_present = true;
 		session->gateway_peer = told->peer_id;
 	}
@@ -178,7 +179,7 @@ static void on_peer_left(struct client_session *session, const struct ctrl_messa
 	if (told->peer_id == session->gateway_peer) {
 		session->gateway_present = false;
 		session->gateway_peer = 0;
-		session->lan_down = false;
+		session->lan_down = session->shut_out = false;
 	}
 	if (known == NULL) {
 		if (obs_on(log, OBS_DEBUG)) {
@@ -215,6 +216,26 @@ static void on_lan(struct client_session *session, const struct ctrl_message *me
 	obs_end(log);
 }
 
+static void on_shut_out(struct client_session *session, const struct ctrl_message *message, uint64_t now) {
+	struct obs_log *log = session->config.log;
+	bool out = message->shut_out.out;
+	enum obs_level level = out ? OBS_WARN : OBS_INFO;
+
+	if (message->shut_out.peer_id != session->welcome.peer_id || !session->gateway_present || session->shut_out == out)
+		return;
+	session->shut_out = out;
+	if (!obs_on(log, level))
+		return;
+	obs_begin(log, level, "shut_out");
+	obs_bool(log, "out", out);
+	obs_str(log, "message",
+	        out ? "a machine of the LAN has this machine's MAC address, so the gateway shuts us out: take another "
+	              "one with --virtual-mac"
+	            : "the gateway has let us in again");
+	obs_flood_reason(log, 0, out ? "out" : "in", now);
+	obs_end(log);
+}
+
 static void on_disconnect(struct client_session *session, const struct ctrl_message *message, uint64_t now) {
 	enum ctrl_leave_reason reason = message->disconnect.reason;
 	char why[96];
@@ -239,6 +260,7 @@ static const struct {
     [CTRL_PEER_JOINED] = {IN(CLIENT_JOINED), on_peer_joined},
     [CTRL_PEER_LEFT] = {IN(CLIENT_JOINED), on_peer_left},
     [CTRL_LAN] = {IN(CLIENT_JOINED), on_lan},
+    [CTRL_SHUT_OUT] = {IN(CLIENT_JOINED), on_shut_out},
     [CTRL_DISCONNECT] = {IN(CLIENT_JOINING) | IN(CLIENT_JOINED), on_disconnect},
 };
 
@@ -373,6 +395,14 @@ void client_session_report_lan(struct client_session *session, bool up, uint64_t
 
 	if (session->state == CLIENT_JOINED && session->lan_down == up && send_message(session, &message, error, now) == 0)
 		session->lan_down = !up;
+}
+
+void client_session_report_shut_out(struct client_session *session, uint32_t peer, bool out, uint64_t now) {
+	char error[CTRL_ERROR_BYTES];
+	struct ctrl_message message = {.type = CTRL_SHUT_OUT, .shut_out = {.peer_id = peer, .out = out}};
+
+	if (session->state == CLIENT_JOINED)
+		(void)send_message(session, &message, error, now);
 }
 
 int client_session_send_disconnect(struct client_session *session, enum ctrl_leave_reason reason, uint64_t now) {

@@ -74,6 +74,7 @@ struct client_session {
 	bool gateway_present;
 	uint32_t gateway_peer;
 	bool lan_down; /* the gateway said so, which may be us */
+	bool shut_out; /* the gateway said so of us */
 	uint64_t unknown_messages;
 
 	struct queue_pool *pool;

@@ -117,6 +117,11 @@ static const struct ctrl_field lan_fields[] = {
     {"up", .kind = &ctrl_kind_flag, .required = true, PLACE(lan, up)},
 };
 
+static const struct ctrl_field shut_out_fields[] = {
+    {"peer_id", NUMBER(1, UINT32_MAX), .required = true, PLACE(shut_out, peer_id)},
+    {"out", .kind = &ctrl_kind_flag, .required = true, PLACE(shut_out, out)},
+};
+
 static const struct ctrl_field disconnect_fields[] = {
     {"reason", WORD(ctrl_leave_words), .required = true, PLACE(disconnect, reason)},
 };
@@ -134,6 +139,7 @@ static const struct message_kind {
     [CTRL_PEER_LEFT] = {peer_left_fields, COUNT_OF(peer_left_fields), NULL},
     [CTRL_STATS] = {stats_fields, COUNT_OF(stats_fields), NULL},
     [CTRL_LAN] = {lan_fields, COUNT_OF(lan_fields), NULL},
+    [CTRL_SHUT_OUT] = {shut_out_fields, COUNT_OF(shut_out_fields), NULL},
     [CTRL_DISCONNECT] = {disconnect_fields, COUNT_OF(disconnect_fields), NULL},
 };
 

@@ -32,6 +32,7 @@ enum ctrl_type {
 	CTRL_PEER_LEFT,
 	CTRL_STATS,
 	CTRL_LAN,
+	CTRL_SHUT_OUT,
 	CTRL_DISCONNECT,
 	CTRL_TYPE_COUNT
 };
@@ -136,6 +137,11 @@ struct ctrl_lan {
 	bool up; /* the gateway's LAN port has a link */
 };
 
+struct ctrl_shut_out {
+	uint32_t peer_id;
+	bool out; /* the gateway bridges nothing for this client, for a LAN machine has its MAC */
+};
+
 struct ctrl_disconnect {
 	enum ctrl_leave_reason reason;
 };
@@ -150,6 +156,7 @@ struct ctrl_message {
 		struct ctrl_peer_left peer_left;
 		struct ctrl_stats stats;
 		struct ctrl_lan lan;
+		struct ctrl_shut_out shut_out;
 		struct ctrl_disconnect disconnect;
 	};
 };

@@ -12,6 +12,7 @@ static const char *const type_names[CTRL_TYPE_COUNT] = {
     [CTRL_PEER_LEFT] = "peer_left",
     [CTRL_STATS] = "stats",
     [CTRL_LAN] = "lan",
+    [CTRL_SHUT_OUT] = "shut_out",
     [CTRL_DISCONNECT] = "disconnect",
 };
 

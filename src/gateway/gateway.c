@@ -31,6 +31,7 @@ struct gateway {
 	struct loop_timer read_timer, check_timer, cam_timer;
 	uint64_t cam_interval_ns; /* 0: only at joins */
 	struct gateway_cam_allowance cam_allowance;
+	unsigned told; /* clients since the last check that they are shut out, or no longer */
 };
 
 /* ---- the LAN port ---- */
@@ -186,6 +187,8 @@ static void check_remote(struct gateway *gateway, const struct gateway_remote *r
 		return;
 	if (!on_lan)
 		refresh_cam(gateway, remote, "station_gone");
+	if (gateway->told++ < GATEWAY_TOLD_MAX)
+		client_session_report_shut_out(gateway->process.session, remote->peer, on_lan, now);
 	if (!obs_on(gateway->process.log, OBS_WARN))
 		return;
 	obs_begin(gateway->process.log, OBS_WARN, on_lan ? "remote_shut_out" : "remote_let_in");
@@ -246,6 +249,7 @@ static void on_check_due(void *user, uint64_t now) {
 
 	check_overruns(gateway, now);
 	check_port(gateway, now);
+	gateway->told = 0;
 	check_remotes(gateway, now);
 	(void)loop_timer_set(gateway->process.loop, &gateway->check_timer, now + GATEWAY_PORT_CHECK_NS);
 }

@@ -42,6 +42,10 @@
 /* Of the LAN interface and those upon it, directly or not: a bond, a bridge, its VLANs. */
 #define GATEWAY_STOREYS_MAX 32
 
+/* Clients that are told between two checks that they are shut out: the relay bears 20 control messages a second. So
+ * many at once are up to no good, and the others may as well not know. */
+#define GATEWAY_TOLD_MAX 16
+
 /* Newcomers of which the LAN is told in a time. More than most relays let into a room, and few beside the 8000
  * addresses and more that switches remember for 300 s: a relay that makes up newcomers must not push the LAN's own out.
  */

@@ -28,6 +28,8 @@ static void add_gateway(struct lines *lines, const struct obs_diagnostics *diagn
 	obs_gateway_text(diagnostics->gateway_present, diagnostics->gateway_peer, text);
 	if (diagnostics->gateway_present && diagnostics->lan_down)
 		base_text_add(text, ", but cut off from its LAN (is a cable out there?)");
+	else if (diagnostics->gateway_present && diagnostics->shut_out)
+		base_text_add(text, ", but shuts us out: a LAN machine has our MAC address (see --virtual-mac)");
 }
 
 static void add_network(struct base_text *out, const struct base_addr *addr, uint8_t prefix) {

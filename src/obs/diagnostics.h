@@ -13,6 +13,7 @@ struct obs_diagnostics {
 	bool gateway_present;
 	uint32_t gateway_peer; /* 0: present or not, id unknown */
 	bool lan_down;         /* the gateway says that its LAN port has no link */
+	bool shut_out;         /* the gateway says that a LAN machine has our MAC */
 	enum obs_tristate route_pinned;
 	enum obs_tristate tap_ready;
 	struct base_addr tap_address; /* family NONE until DHCP has answered */

@@ -45,6 +45,15 @@ static void on_lan(struct relay_peer *peer, const struct ctrl_message *message, 
 	relay_notify_lan(peer);
 }
 
+/* For that client alone. */
+static void on_shut_out(struct relay_peer *peer, const struct ctrl_message *message, uint64_t now) {
+	(void)now;
+	if (peer->hello.role == CTRL_ROLE_GATEWAY)
+		relay_notify_shut_out(peer->room, message);
+	else
+		relay_peer_protocol_error(peer, "shut_out: only a gateway shuts anybody out");
+}
+
 static void on_disconnect(struct relay_peer *peer, const struct ctrl_message *message, uint64_t now) {
 	(void)now;
 	relay_peer_doom(peer, &(struct relay_end){.reason = message->disconnect.reason, .code = QUIC_APP_DONE});
@@ -68,6 +77,7 @@ static const struct {
     [CTRL_HELLO] = {IN(HELLO), on_hello},
     [CTRL_STATS] = {IN(JOINED), on_stats},
     [CTRL_LAN] = {IN(JOINED), on_lan},
+    [CTRL_SHUT_OUT] = {IN(JOINED), on_shut_out},
     [CTRL_DISCONNECT] = {IN(SETTLING) | IN(JOINED), on_disconnect},
 };
 

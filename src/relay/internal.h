@@ -184,6 +184,8 @@ void relay_notify_welcome(struct relay_peer *joiner);
 void relay_notify_left(struct relay_room *room, uint32_t id, enum ctrl_leave_reason reason);
 /* What the gateway has said of its LAN port. */
 void relay_notify_lan(struct relay_peer *gateway);
+/* To whom the message is about, unless it has left meanwhile. */
+void relay_notify_shut_out(const struct relay_room *room, const struct ctrl_message *message);
 /* False when the message could not be queued: there is nothing to wait for. */
 bool relay_notify_end(struct relay_peer *peer, const struct relay_end *end);
 

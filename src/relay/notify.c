@@ -100,6 +100,15 @@ void relay_notify_lan(struct relay_peer *gateway) {
 	send_to_room(gateway->room, gateway, &message);
 }
 
+void relay_notify_shut_out(const struct relay_room *room, const struct ctrl_message *message) {
+	for (struct base_list *item = room->peers.next; item != &room->peers; item = item->next) {
+		struct relay_peer *peer = BASE_CONTAINER(item, struct relay_peer, room_link);
+
+		if (peer->id == message->shut_out.peer_id)
+			send_message(peer, message);
+	}
+}
+
 void relay_notify_welcome(struct relay_peer *joiner) {
 	const struct relay_room *room = joiner->room;
 	struct ctrl_message message = {.type = CTRL_WELCOME};

@@ -176,6 +176,65 @@ static void test_gateway_tells_of_its_lan(void **state) {
 	assert_int_equal(message.type, CTRL_LAN);
 }
 
+static void shut_out(uint32_t peer, bool out) {
+	harness_say(&h, &(struct ctrl_message){.type = CTRL_SHUT_OUT, .shut_out = {.peer_id = peer, .out = out}});
+}
+
+static bool is_shut_out(void) {
+	struct obs_diagnostics diagnostics;
+
+	client_session_diagnostics(h.session, &diagnostics);
+	return diagnostics.shut_out;
+}
+
+static void test_gateway_shuts_us_out(void **state) {
+	uint32_t own;
+
+	(void)state;
+	welcome_with_gateway(4);
+	own = client_session_welcome(h.session)->peer_id;
+	shut_out(own + 1, true);
+	assert_false(is_shut_out());
+	shut_out(own, true);
+	assert_true(is_shut_out());
+	assert_true(harness_logged(&h, "warn  shut_out out=true"));
+	shut_out(own, false);
+	assert_false(is_shut_out());
+	assert_true(harness_logged(&h, "shut_out out=false"));
+
+	shut_out(own, true);
+	harness_peer_joined(&h, 4, CTRL_ROLE_GATEWAY, 0);
+	assert_true(is_shut_out());
+	harness_peer_joined(&h, 5, CTRL_ROLE_GATEWAY, 0); /* another one may know better */
+	assert_false(is_shut_out());
+	shut_out(own, true);
+	left(5, CTRL_LEAVE_TIMEOUT);
+	assert_false(is_shut_out());
+	shut_out(own, true); /* by nobody */
+	assert_false(is_shut_out());
+	harness_peer_joined(&h, 6, CTRL_ROLE_GATEWAY, 0);
+	shut_out(own, true);
+	client_session_lost(h.session, CLIENT_LOSS_TIMEOUT, "gone", h.now);
+	assert_false(is_shut_out());
+}
+
+static void test_gateway_tells_whom_it_shuts_out(void **state) {
+	struct ctrl_message message;
+
+	(void)state;
+	harness_reset(&h);
+	h.config.role = CTRL_ROLE_GATEWAY;
+	harness_start(&h);
+	client_session_report_shut_out(h.session, 3, true, h.now);
+	harness_join(&h);
+	assert_false(harness_sent(&h, &message));
+	client_session_report_shut_out(h.session, 3, true, h.now);
+	assert_true(harness_sent(&h, &message));
+	assert_int_equal(message.type, CTRL_SHUT_OUT);
+	assert_int_equal(message.shut_out.peer_id, 3);
+	assert_true(message.shut_out.out);
+}
+
 /* CLI-5: who leaves is told with role and MAC. */
 static void test_peers_come_and_go(void **state) {
 	(void)state;
@@ -419,6 +478,8 @@ int main(void) {
 	    TEST(test_a_gateway_may_be_told_of_itself),
 	    TEST(test_gateway_is_cut_off_from_its_lan),
 	    TEST(test_gateway_tells_of_its_lan),
+	    TEST(test_gateway_shuts_us_out),
+	    TEST(test_gateway_tells_whom_it_shuts_out),
 	    TEST(test_peers_come_and_go),
 	    TEST(test_unknown_types_are_skipped_and_counted),
 	    TEST(test_bytes_in_any_portions),

@@ -160,7 +160,7 @@ class TestStolenMac(AttackCase):
     """A client with the MAC of a LAN station would draw that station's traffic to the gateway's switch port."""
     clients, lan, unsafe = ('client1',), 'direct', ()
 
-    def steal(self, mac, program, pattern):
+    def steal(self, mac, program, pattern, told=''):
         self.lab.ping('client1', ROUTER_ADDRESS)  # the router has been heard on the LAN
         wire = Tshark(self.lab, 'wire', 'eth0')
         self.addCleanup(wire.close)
@@ -168,6 +168,7 @@ class TestStolenMac(AttackCase):
                                                                             '--virtual-mac', mac))
         self.addCleanup(thief.stop)
         (program or thief).wait_log(pattern)
+        thief.wait_log(told)
         self.lab.ping('client1', ROUTER_ADDRESS)  # the others go on
         wait_for(wire.frames, 10, 'their frames on the LAN')
         refreshed = [frame[6:12].hex(':') for frame in wire.frames() if b'CAM refresh' in frame]
@@ -177,4 +178,5 @@ class TestStolenMac(AttackCase):
         self.steal(self.lab.mac('wire', 'eth0'), None, 'duplicate_mac.*a station of the LAN')
 
     def test_the_gateway_port_s(self):
-        self.steal(self.lab.mac('gateway', 'eth0'), self.party.gateway, 'remote_shut_out.*a station of the LAN')
+        self.steal(self.lab.mac('gateway', 'eth0'), self.party.gateway, 'remote_shut_out.*a station of the LAN',
+                   'gateway: connected.*, but shuts us out')

@@ -45,8 +45,12 @@ static const struct diagnostics_case cases[] = {
      {.relay_connected = true, .gateway_present = true, .gateway_peer = UINT32_MAX, .lan_down = true},
      "relay: connected\ngateway: connected (peer 4294967295), but cut off from its LAN (is a cable out there?)\n"
      "broadcasts: none yet\n"},
+    {"shut out",
+     {.relay_connected = true, .gateway_present = true, .gateway_peer = UINT32_MAX, .shut_out = true},
+     "relay: connected\ngateway: connected (peer 4294967295), but shuts us out: a LAN machine has our MAC address (see "
+     "--virtual-mac)\nbroadcasts: none yet\n"},
     {"no gateway, and so no LAN of it",
-     {.relay_connected = true, .lan_down = true},
+     {.relay_connected = true, .lan_down = true, .shut_out = true},
      "relay: connected\ngateway: not connected\nbroadcasts: none yet\n"},
     {"small MTU, listening only",
      {.relay_connected = true, .tap_ready = OBS_NO, .tap_mtu = 1279, .datagram_budget = 1301, .broadcasts_from_lan = 1},

@@ -66,6 +66,7 @@ static void test_while_joined(void **state) {
 	    {"unknown type", "{\"type\":\"from_the_future\",\"x\":[1,2]}", true},
 	    {"empty stats", "{\"type\":\"stats\"}", true},
 	    {"the LAN of a client", "{\"type\":\"lan\",\"up\":true}", false},
+	    {"shut out by a client", "{\"type\":\"shut_out\",\"peer_id\":1,\"out\":true}", false},
 	};
 
 	(void)state;
@@ -278,6 +279,26 @@ static void test_lan_is_passed_on(void **state) {
 	party_free(party);
 }
 
+/* Who is shut out is told, and nobody else. */
+static void test_shut_out_is_passed_on(void **state) {
+	struct party *party = party_new(NULL);
+	struct conn *client = party_join(party, "R", 1, 0), *gateway = party_join(party, "R", 0, 1);
+	struct conn *other = party_join(party, "R", 2, 0), *stranger = party_join(party, "S", 1, 0);
+	size_t told = other->heard_count;
+
+	(void)state;
+	for (uint32_t peer = 0; peer < 3; peer++) { /* the first is in another room, too; the last is not there */
+		static const uint32_t peers[] = {1, 99, UINT32_MAX};
+		party_say(gateway, &(struct ctrl_message){.type = CTRL_SHUT_OUT, .shut_out = {peers[peer], true}});
+	}
+	assert_true(party_heard(client, 3, CTRL_SHUT_OUT)->shut_out.out);
+	assert_int_equal(party_heard(client, 3, CTRL_SHUT_OUT)->shut_out.peer_id, 1);
+	assert_int_equal(client->heard_count, 4);
+	assert_int_equal(other->heard_count, told);
+	assert_int_equal(stranger->heard_count, 1);
+	party_free(party);
+}
+
 /* RLY-14 */
 static void test_disconnect_reason_is_passed_on(void **state) {
 	(void)state;
@@ -313,6 +334,7 @@ int main(void) {
 	    cmocka_unit_test(test_unknown_before_hello),
 	    cmocka_unit_test(test_stats_are_kept),
 	    cmocka_unit_test(test_lan_is_passed_on),
+	    cmocka_unit_test(test_shut_out_is_passed_on),
 	    cmocka_unit_test(test_disconnect_reason_is_passed_on),
 	};
 

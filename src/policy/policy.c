@@ -63,6 +63,9 @@ static enum policy_rule check_content(const struct proto_ether *ether, enum poli
 		return policy_ipv4(ether->payload);
 	if (ether->type == PROTO_ETHERTYPE_IPV6)
 		return policy_ipv6(ether->payload);
+	/* Who dials in from this LAN would tell a false server its password. */
+	if (ether->type == PROTO_ETHERTYPE_PPPOE_DISCOVERY || ether->type == PROTO_ETHERTYPE_PPPOE_SESSION)
+		return POLICY_ROUTER_ADVERTISEMENT;
 	return POLICY_PASS;
 }
 

@@ -62,8 +62,7 @@ struct source {
 	struct source *next;      /* in its bucket, or among the free ones */
 	uint32_t peer;
 	uint32_t flows, frames;
-	uint32_t guests; /* frames of other peers, that came when all places were in use */
-	size_t weight;   /* of all its frames */
+	size_t weight; /* of all its frames */
 	struct flow spare;
 };
 
@@ -175,12 +174,6 @@ static struct source *source_find(const struct queue_egress *queue, uint32_t pee
 	return source;
 }
 
-static struct source *source_of(struct queue_egress *queue, uint32_t peer) {
-	struct source *source = source_find(queue, peer);
-
-	return source != NULL ? source : source_make(queue, peer);
-}
-
 static void source_release(struct queue_egress *queue, struct source *source) {
 	struct source **link = &queue->source_buckets[source->peer % SOURCE_BUCKETS];
 
@@ -192,9 +185,9 @@ static void source_release(struct queue_egress *queue, struct source *source) {
 	queue->free_sources = source;
 }
 
-/* How many frames of that part wait in the spare flow of the source. */
-static uint32_t *spare_part(struct queue_egress *queue, const struct source *source, uint8_t part) {
-	return &queue->spare_parts[source - queue->source_slots][part];
+/* How many frames of that part wait in the spare flow of the source; its own and those of guests are counted apart. */
+static uint32_t *spare_part(struct queue_egress *queue, const struct source *source, uint32_t peer, uint8_t part) {
+	return &queue->spare_parts[source - queue->source_slots][(part & 0xfe) + (source->peer == peer)];
 }
 
 /* Beyond its own, a source may hold no more slots than are left to all. */
@@ -203,23 +196,26 @@ static bool has_slot(const struct queue_egress *queue, const struct source *sour
 	       source->flows - FLOWS_OWN < queue->limits.flows_shared_max - queue->shared_flows;
 }
 
-/* The flow of a frame. A flow that still has frames in the spare flow goes on there, to stay in order; so does, now and
- * then, one with the same part of the hash. */
+/* The flow of a frame. A flow that still has frames in a spare flow goes on there, to stay in order: in its own peer's,
+ * else in that of the host, whose guest its peer was when all places were in use. So does, now and then, one with the
+ * same part of the hash. */
 static struct flow *flow_of(struct queue_egress *queue, uint32_t peer, uint64_t hash) {
 	struct flow **bucket = &queue->flow_buckets[hash % FLOW_BUCKETS];
-	struct source *source = &queue->source_slots[peer % SOURCES_MAX];
+	struct source *source, *host = &queue->source_slots[peer % SOURCES_MAX];
 	struct flow *flow = *bucket;
 
 	while (flow != NULL && flow->hash != hash)
 		flow = flow->next;
 	if (flow != NULL)
 		return flow;
-	/* The same for one that came when all places were in use, and waits in that of another. */
-	if (queue->fresh_sources == SOURCES_MAX && source->guests > 0 && source->peer != peer &&
-	    *spare_part(queue, source, (uint8_t)hash) > 0)
+	source = source_find(queue, peer);
+	if (source != NULL && source->spare.frames > 0 && *spare_part(queue, source, peer, (uint8_t)hash) > 0)
 		return &source->spare;
-	source = source_of(queue, peer);
-	if ((source->spare.frames > 0 && *spare_part(queue, source, (uint8_t)hash) > 0) || !has_slot(queue, source))
+	if (queue->fresh_sources == SOURCES_MAX && *spare_part(queue, host, peer, (uint8_t)hash) > 0)
+		return &host->spare;
+	if (source == NULL)
+		source = source_make(queue, peer);
+	if (!has_slot(queue, source))
 		return &source->spare;
 	flow = queue->free_flows;
 	if (flow != NULL)
@@ -272,7 +268,7 @@ static void append(struct queue_egress *queue, struct flow *flow, struct queue_f
 	queue->entries[index] =
 	    (struct entry){.frame = queue_frame_ref(frame), .queued_at = now, .next = NO_ENTRY, .part = part};
 	if (flow == &flow->source->spare)
-		++*spare_part(queue, flow->source, part);
+		++*spare_part(queue, flow->source, frame->source_peer, part);
 	if (flow->frames == 0)
 		flow->head = index;
 	else
@@ -283,7 +279,6 @@ static void append(struct queue_egress *queue, struct flow *flow, struct queue_f
 	flow->weight += weight_of(queue, frame->len);
 	flow->source->weight += weight_of(queue, frame->len);
 	flow->source->frames++;
-	flow->source->guests += frame->source_peer != flow->source->peer;
 	queue->frames++;
 	queue->bytes += frame->len;
 }
@@ -299,14 +294,13 @@ static void remove_head(struct queue_egress *queue, struct flow *flow) {
 	flow->head = entry->next;
 	flow->frames--;
 	if (flow == &flow->source->spare)
-		--*spare_part(queue, flow->source, entry->part);
+		--*spare_part(queue, flow->source, entry->frame->source_peer, entry->part);
 	if (flow->frames == 0)
 		queue_codel_empty(&flow->codel);
 	flow->bytes -= len;
 	flow->weight -= weight_of(queue, len);
 	flow->source->weight -= weight_of(queue, len);
 	flow->source->frames--;
-	flow->source->guests -= entry->frame->source_peer != flow->source->peer;
 	queue->frames--;
 	queue->bytes -= len;
 	/* A pause is no time in which there was more to send. */

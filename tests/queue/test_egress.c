@@ -585,6 +585,36 @@ static void test_counters_add_up(void **state) {
 	queue_pool_free(pool);
 }
 
+/* Twice as many peers as places, all with more flows than slots: each of these is in order. */
+static void test_order_of_everybody(void **state) {
+	enum { PEERS = 128, FLOWS = 8 };
+	static uint32_t last[PEERS][FLOWS];
+	const struct queue_egress_limits limits = {1000, 1 << 20, 200 * BASE_MS, 1};
+	struct queued queued = {.pool = queue_pool_new(1024), .queue = queue_egress_new(&limits, test_seed)};
+	struct base_rng rng;
+
+	(void)state;
+	base_rng_init(&rng, 1);
+	for (uint32_t i = 1; i < 200000; i++) {
+		struct queue_frame *frame;
+		uint32_t *before;
+
+		if (base_rng_below(&rng, 100) < (i / 5000 % 2 == 0 ? 60 : 40)) { /* filling, draining */
+			frame = frame_of(queued.pool, i, 64);
+			frame->source_peer = (uint32_t)base_rng_below(&rng, PEERS);
+			fill_udp(frame->data, (uint16_t)base_rng_below(&rng, FLOWS));
+			queue_egress_push(queued.queue, frame, 0);
+			queue_frame_unref(frame);
+		} else if ((frame = queue_egress_peek(queued.queue, 0)) != NULL) {
+			before = &last[frame->source_peer][base_get_u16(frame->data + PACKET_AT + 22)];
+			assert_true(mark_of(frame) > *before);
+			*before = mark_of(frame);
+			queue_egress_pop(queued.queue, 0);
+		}
+	}
+	queued_done(&queued);
+}
+
 static void test_no_room_at_all(void **state) {
 	struct queue_pool *pool = queue_pool_new(1);
 	struct queue_egress *queue = queue_egress_new(&(struct queue_egress_limits){0, 100, 1, 0}, test_seed);
@@ -653,6 +683,7 @@ int main(void) {
 	    cmocka_unit_test(test_turns),
 	    cmocka_unit_test(test_counters_add_up),
 	    cmocka_unit_test(test_order_of_a_guest),
+	    cmocka_unit_test(test_order_of_everybody),
 	    cmocka_unit_test(test_no_room_at_all),
 	};
 

@@ -11,7 +11,7 @@ static const struct cli_option options[] = {
      .help = "use this MAC address instead of the one in the identity file"},
     {.name = "no-dhcp",
      .kind = CLI_FLAG,
-     .help = "leave the interface's addresses, and which routes lead there, to this machine"},
+     .help = "do not ask the LAN for an address: this machine looks after the interface"},
     {.name = "no-route-pin", .kind = CLI_FLAG, .help = "do not keep a host route to the relay outside of the tunnel"},
 };
 
@@ -19,9 +19,8 @@ const struct cli_table lintap_options = {
     .program = "lanparty-client",
     .summary = "Makes this machine a station of a remote LAN.",
     .epilog = "The interface gets its address from the LAN's DHCP server, and this machine uses the LAN for the game\n"
-              "alone: no default route and no name servers are taken. Several clients on one machine each need their "
-              "own --interface and "
-              "--identity.\n\n" LINK_SETUP_EXIT_STATUS "\nExample:\n"
+              "alone: no default route and no name servers are taken. Several clients on one machine each need their\n"
+              "own --interface and --identity.\n\n" LINK_SETUP_EXIT_STATUS "\nExample:\n"
               "  lanparty-client --relay relay.example --relay-ca-cert relay-cert.der --room ROOM1\n",
     .options = options,
     .count = sizeof(options) / sizeof(options[0]),

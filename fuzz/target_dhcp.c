@@ -31,7 +31,7 @@ static void send_frame(void *user, struct slice frame, uint64_t now) {
 
 static void leased(void *user, const struct dhcp_lease *lease, uint64_t now) {
 	(void)user;
-	if (lease->address >> 24 == 0 || lease->address >> 28 >= 14 || lease->prefix < 1 || lease->prefix > 32 ||
+	if (lease->address >> 24 == 0 || lease->address >> 28 >= 14 || lease->prefix < 8 || lease->prefix > 32 ||
 	    lease->server == 0 || lease->renew_at > lease->rebind_at || lease->rebind_at > lease->expires_at ||
 	    lease->expires_at < now)
 		abort();

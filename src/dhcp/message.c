@@ -240,6 +240,8 @@ static void set_times(struct dhcp_answer *answer, const struct options *options)
 
 /* Shorter ones would have a client do little else. */
 #define LEASE_SECONDS_MIN 10
+/* The interface's own network leads into the tunnel: a larger one would be a default route in disguise. */
+#define PREFIX_MIN 8
 
 static int answer_of(const struct options *options, struct dhcp_answer *answer) {
 	if (options->type != DHCP_OFFER && options->type != DHCP_ACK && options->type != DHCP_NAK)
@@ -253,7 +255,7 @@ static int answer_of(const struct options *options, struct dhcp_answer *answer) 
 	if (options->lease == 0)
 		return BASE_E_MISSING;
 	answer->prefix = prefix_of(options->mask, answer->address);
-	if (!can_be_had(answer->address) || answer->prefix == 0 || options->lease < LEASE_SECONDS_MIN)
+	if (!can_be_had(answer->address) || answer->prefix < PREFIX_MIN || options->lease < LEASE_SECONDS_MIN)
 		return BASE_E_INVALID;
 	set_times(answer, options);
 	return 0;

@@ -136,12 +136,20 @@ static void test_masks(void **state) {
 		uint32_t address, mask;
 		int prefix; /* or an error */
 	} cases[] = {
-	    {"22 bits", OFFERED, 0xfffffc00, 22},       {"all bits", OFFERED, UINT32_MAX, 32},
-	    {"one bit", OFFERED, 0x80000000, 1},        {"a hole", OFFERED, 0xff00ff00, BASE_E_INVALID},
-	    {"wrong end", OFFERED, 1, BASE_E_INVALID},  {"none, class A", 0x0a000005, 0, 8},
-	    {"none, class B", 0xac100005, 0, 16},       {"none, class C", OFFERED, 0, 24},
-	    {"no address", 0, MASK_24, BASE_E_INVALID}, {"loopback", 0x7f000001, MASK_24, BASE_E_INVALID},
-	    {"a group", 0xe0000001, 0, BASE_E_INVALID}, {"everybody", UINT32_MAX, 0, BASE_E_INVALID},
+	    {"22 bits", OFFERED, 0xfffffc00, 22},
+	    {"all bits", OFFERED, UINT32_MAX, 32},
+	    {"eight bits", OFFERED, 0xff000000, 8},
+	    {"a quarter of the Internet", OFFERED, 0xc0000000, BASE_E_INVALID},
+	    {"seven bits", OFFERED, 0xfe000000, BASE_E_INVALID},
+	    {"a hole", OFFERED, 0xff00ff00, BASE_E_INVALID},
+	    {"wrong end", OFFERED, 1, BASE_E_INVALID},
+	    {"none, class A", 0x0a000005, 0, 8},
+	    {"none, class B", 0xac100005, 0, 16},
+	    {"none, class C", OFFERED, 0, 24},
+	    {"no address", 0, MASK_24, BASE_E_INVALID},
+	    {"loopback", 0x7f000001, MASK_24, BASE_E_INVALID},
+	    {"a group", 0xe0000001, 0, BASE_E_INVALID},
+	    {"everybody", UINT32_MAX, 0, BASE_E_INVALID},
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define LEAVE_STEP_NS (BASE_SECOND / 10)
+#define GOODBYE_NS (50 * BASE_MS)
 
 static void complain(struct link_process *process, enum client_exit status, const char *why) {
 	char line[LINK_SETUP_TEXT_BYTES + 128];
@@ -105,8 +106,12 @@ static void leave(struct link_process *process) {
 	const uint64_t give_up = loop_now(process->loop) + LINK_PROCESS_LEAVE_NS_MAX;
 
 	if (process->goodbye != NULL) {
+		/* The others hear of a leave before frames that are still on their way, and take none of those any more. */
+		const uint64_t last = loop_now(process->loop) + GOODBYE_NS;
 		process->goodbye(process->setup.driver.user, loop_now(process->loop));
-		(void)loop_run_once(process->loop, 0);
+		while (!process->ended && loop_now(process->loop) < last)
+			if (loop_run_once(process->loop, GOODBYE_NS) < 0)
+				break;
 	}
 	if (process->ended)
 		return;

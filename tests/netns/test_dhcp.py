@@ -40,7 +40,6 @@ class TestOwnClient(unittest.TestCase):
             self.assertEqual(client.log().count('dhcp_lease '), 1)
 
             party.stop()
-            dnsmasq.wait_log(rf'DHCPRELEASE\(eth0\) {address}', 5)
             self.assertEqual(lab.ip('client1', 'route', 'show'), before)
 
     def test_the_gateway_comes_back(self):

@@ -29,12 +29,18 @@ static void send_frame(void *user, struct slice frame, uint64_t now) {
 		memcpy(world->question, frame.data, frame.len);
 }
 
-static void leased(void *user, const struct dhcp_lease *lease, uint64_t now) {
+static const char *unfit(void *user, uint32_t address) {
+	(void)user;
+	return (address & 7) == 7 ? "it ends in 7" : NULL;
+}
+
+static bool leased(void *user, const struct dhcp_lease *lease, uint64_t now) {
 	(void)user;
 	if (lease->address >> 24 == 0 || lease->address >> 28 >= 14 || lease->prefix < 8 || lease->prefix > 32 ||
 	    lease->server == 0 || lease->renew_at > lease->rebind_at || lease->rebind_at > lease->expires_at ||
-	    lease->expires_at < now)
+	    lease->expires_at < now || unfit(user, lease->address) != NULL)
 		abort();
+	return (lease->address & 15) != 5;
 }
 
 static void lost(void *user, const char *why, uint64_t now) {
@@ -44,13 +50,15 @@ static void lost(void *user, const char *why, uint64_t now) {
 		abort();
 }
 
-static void declined(void *user, uint32_t address, uint64_t now) {
+static void declined(void *user, uint32_t address, const char *why, uint64_t now) {
 	(void)user;
+	(void)why;
 	(void)address;
 	(void)now;
 }
 
-static const struct dhcp_events events = {.send = send_frame, .leased = leased, .lost = lost, .declined = declined};
+static const struct dhcp_events events = {
+    .send = send_frame, .unfit = unfit, .leased = leased, .lost = lost, .declined = declined};
 
 static void make_answer(const struct world *world, uint8_t frame[static FRAME_MAX], size_t len) {
 	const uint8_t bootp[] = {2, 1, 6, 0};

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/rtnetlink.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -77,26 +78,48 @@ static void on_send(void *user, struct slice frame, uint64_t now) {
 	address->options.send(address->options.user, frame, now);
 }
 
-static void on_leased(void *user, const struct dhcp_lease *lease, uint64_t now) {
+/* The kernel looks for its own addresses before any route: with one of these the tunnel would cut itself off. */
+static const char *unfit(void *user, uint32_t ip) {
+	const struct lintap_address *address = user;
+	const struct base_addr addr = ipv4(ip);
+	struct base_addr relay = *address->options.relay;
+	struct netlink_route way;
+
+	relay.port = 0;
+	if (base_addr_equal(&addr, &relay))
+		return "it is the relay's";
+	if (rtnl_get_route(address->options.rtnl, &addr, false, &way) == 0 && way.type == RTN_LOCAL)
+		return "this machine has it already";
+	if (relay.family != BASE_FAMILY_NONE &&
+	    rtnl_route_around(address->options.rtnl, &relay, address->options.ifindex, &way) == 0 &&
+	    base_addr_equal(&addr, &way.gateway))
+		return "it is that of this machine's own router";
+	return NULL;
+}
+
+static bool on_leased(void *user, const struct dhcp_lease *lease, uint64_t now) {
 	struct lintap_address *address = user;
 	const struct netlink_address wanted = {
 	    .ifindex = address->options.ifindex, .addr = ipv4(lease->address), .prefix = lease->prefix};
 	const bool same = base_addr_equal(&address->held.addr, &wanted.addr) && address->held.prefix == wanted.prefix;
+	/* One more than is left: the kernel refuses 0. */
 	const uint32_t seconds =
-	    lease->expires_at == BASE_NEVER ? UINT32_MAX : (uint32_t)((lease->expires_at - now) / BASE_SECOND);
+	    lease->expires_at == BASE_NEVER ? UINT32_MAX : (uint32_t)((lease->expires_at - now) / BASE_SECOND + 1);
 
 	if (!same)
 		take_away(address); /* first: a second one of the network would go with it */
 	const int err = rtnl_change_address(address->options.rtnl, NETLINK_ADD, &wanted, seconds);
 	if (err < 0) {
 		say(address, OBS_ERROR, "address_not_set", lease->address, strerror(-err));
-		return;
+		take_away(address);
+		return false;
 	}
 	address->held = wanted;
 	turn_broadcasts(address);
 	say(address, same ? OBS_DEBUG : OBS_INFO, "dhcp_lease", lease->address, NULL);
 	if (!same)
 		address->options.changed(address->options.user);
+	return true;
 }
 
 static void on_lost(void *user, const char *why, uint64_t now) {
@@ -108,13 +131,13 @@ static void on_lost(void *user, const char *why, uint64_t now) {
 	address->options.changed(address->options.user);
 }
 
-static void on_declined(void *user, uint32_t ip, uint64_t now) {
+static void on_declined(void *user, uint32_t ip, const char *why, uint64_t now) {
 	(void)now;
-	say(user, OBS_WARN, "dhcp_declined", ip, "another machine of the LAN has the address that its DHCP server offers");
+	say(user, OBS_WARN, "dhcp_declined", ip, why);
 }
 
 static const struct dhcp_events dhcp_events = {
-    .send = on_send, .leased = on_leased, .lost = on_lost, .declined = on_declined};
+    .send = on_send, .unfit = unfit, .leased = on_leased, .lost = on_lost, .declined = on_declined};
 
 /* ---- what the client calls ---- */
 
@@ -155,4 +178,7 @@ bool lintap_address_frame(struct lintap_address *address, struct slice frame, ui
 
 void lintap_address_release(struct lintap_address *address, uint64_t now) {
 	dhcp_client_release(&address->dhcp, now);
+	if (address->options.loop != NULL)
+		set_timer(address);
+	address->options.loop = NULL; /* a LAN that comes now comes too late */
 }

@@ -17,7 +17,9 @@ struct lintap_address_options {
 	struct proto_mac mac;
 	uint64_t seed;
 	void (*send)(void *user, struct slice frame, uint64_t now); /* to the LAN */
-	void (*changed)(void *user);                                /* the interface has an address, or none any more */
+	/* The relay's address as the client tries it, family NONE before. */
+	const struct base_addr *relay;
+	void (*changed)(void *user); /* the interface has an address, or none any more */
 	void *user;
 };
 

@@ -31,6 +31,7 @@ struct lintap {
 	struct loop_source route_source; /* news about routes */
 	struct lintap_route_pin pin;
 	struct lintap_address address;
+	struct base_addr relay; /* as it is tried */
 	struct loop_timer route_timer, diagnostics_timer, carrier_timer;
 	uint64_t route_due; /* when route_timer looks */
 };
@@ -130,6 +131,7 @@ static void start_address(struct lintap *client) {
 	                                               .mac = session->mac,
 	                                               .seed = session->seed,
 	                                               .send = deliver_from_tap,
+	                                               .relay = &client->relay,
 	                                               .changed = diagnose_soon,
 	                                               .user = client};
 
@@ -249,6 +251,7 @@ static int on_connecting(void *user, const struct base_addr *relay, uint64_t now
 	struct lintap *client = user;
 
 	(void)now;
+	client->relay = *relay;
 	if (lintap_tap_ifindex(client->tap) == 0 && !make_tap(client)) {
 		link_process_ended(&client->process, client->process.setup.status, client->process.setup.text);
 		return 0;

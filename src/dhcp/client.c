@@ -118,7 +118,10 @@ static void take(struct dhcp_client *client, const struct dhcp_lease *lease, uin
 	client->has_lease = true;
 	client->state = DHCP_BOUND;
 	client->at = lease->renew_at;
-	client->events->leased(client->user, &client->lease, now);
+	if (client->events->leased(client->user, &client->lease, now))
+		return;
+	client->has_lease = false;
+	begin_exchange(client, DHCP_SELECTING, DECLINED_PAUSE_NS, now);
 }
 
 static void lose(struct dhcp_client *client, const char *why, uint64_t now) {
@@ -138,6 +141,12 @@ static void on_offer(struct dhcp_client *client, const struct dhcp_answer *answe
 	dhcp_client_tick(client, now);
 }
 
+static void decline(struct dhcp_client *client, const char *why, uint64_t now) {
+	give_back(client, DHCP_DECLINE, &client->offer, now);
+	client->events->declined(client->user, client->offer.address, why, now);
+	begin_exchange(client, DHCP_SELECTING, DECLINED_PAUSE_NS, now);
+}
+
 static void on_ack(struct dhcp_client *client, const struct dhcp_answer *answer, uint64_t now) {
 	if (client->state == DHCP_REQUESTING &&
 	    (answer->server != client->offer.server || answer->address != client->offer.address))
@@ -150,6 +159,11 @@ static void on_ack(struct dhcp_client *client, const struct dhcp_answer *answer,
 		return;
 	}
 	client->offer = lease;
+	const char *why = client->events->unfit(client->user, lease.address);
+	if (why != NULL) {
+		decline(client, why, now);
+		return;
+	}
 	enter(client, DHCP_PROBING, 0, now);
 	dhcp_client_tick(client, now);
 }
@@ -157,7 +171,9 @@ static void on_ack(struct dhcp_client *client, const struct dhcp_answer *answer,
 static void on_nak(struct dhcp_client *client, const struct dhcp_answer *answer, uint64_t now) {
 	if (client->state == DHCP_REQUESTING && answer->server != client->offer.server)
 		return;
-	lose(client, "the server refused it", now);
+	/* A refused offer says nothing of a lease that is not confirmed yet. */
+	if (client->state != DHCP_REQUESTING || client->offer.address == client->lease.address)
+		lose(client, "the server refused it", now);
 	begin_exchange(client, DHCP_SELECTING, REFUSED_PAUSE_NS, now);
 }
 
@@ -173,19 +189,13 @@ static bool has_asked(const struct dhcp_client *client) {
 	}
 }
 
-static void on_contested(struct dhcp_client *client, uint64_t now) {
-	give_back(client, DHCP_DECLINE, &client->offer, now);
-	client->events->declined(client->user, client->offer.address, now);
-	begin_exchange(client, DHCP_SELECTING, DECLINED_PAUSE_NS, now);
-}
-
 bool dhcp_client_frame(struct dhcp_client *client, struct slice frame, uint64_t now) {
 	struct dhcp_answer answer;
 
 	if (client->state == DHCP_STOPPED)
 		return false;
 	if (client->state == DHCP_PROBING && dhcp_arp_contests(frame, client->mac, client->offer.address)) {
-		on_contested(client, now);
+		decline(client, "another machine of the LAN has it", now);
 		return false;
 	}
 	if (dhcp_answer_parse(frame, client->mac, &answer) < 0)
@@ -232,7 +242,8 @@ static void probe_or_take(struct dhcp_client *client, uint64_t now) {
 		return;
 	}
 	take(client, &lease, now);
-	send_arp(client, lease.address, lease.address, now); /* for those who remember who had it before */
+	if (client->state == DHCP_BOUND)
+		send_arp(client, lease.address, lease.address, now); /* for those who remember who had it before */
 }
 
 static void renew(struct dhcp_client *client, uint64_t now) {

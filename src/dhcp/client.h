@@ -32,11 +32,14 @@ struct dhcp_lease {
 /* Events may not call the client. */
 struct dhcp_events {
 	void (*send)(void *user, struct slice frame, uint64_t now);
-	/* A new lease in place of the one before, or the same one for longer: is to be in effect on return. */
-	void (*leased)(void *user, const struct dhcp_lease *lease, uint64_t now);
+	/* NULL, or why this machine cannot use an address that it does not have yet. */
+	const char *(*unfit)(void *user, uint32_t address);
+	/* A new lease in place of the one before, or the same one for longer: is to be in effect on return. False: it could
+	 * not be, and nothing is. */
+	bool (*leased)(void *user, const struct dhcp_lease *lease, uint64_t now);
 	void (*lost)(void *user, const char *why, uint64_t now);
-	/* The LAN has another machine with the address that the server would have given. */
-	void (*declined)(void *user, uint32_t address, uint64_t now);
+	/* The address that the server would have given is unfit, or another machine of the LAN has it. */
+	void (*declined)(void *user, uint32_t address, const char *why, uint64_t now);
 };
 
 struct dhcp_client {

@@ -229,17 +229,20 @@ static uint8_t prefix_of(uint32_t mask, uint32_t address) {
 	return mask == 0 ? bits : 0;
 }
 
+/* Shorter ones would have a client do little else. */
+#define LEASE_SECONDS_MIN 10
+#define RENEW_SECONDS_MIN 5
+
 static void set_times(struct dhcp_answer *answer, const struct options *options) {
 	const uint32_t lease = options->lease;
-	const bool sane = 0 < options->renew && options->renew < options->rebind && options->rebind < lease;
+	const bool sane =
+	    RENEW_SECONDS_MIN <= options->renew && options->renew < options->rebind && options->rebind < lease;
 
 	answer->lease_s = lease;
 	answer->renew_s = sane ? options->renew : lease / 2;
 	answer->rebind_s = sane ? options->rebind : lease - lease / 8;
 }
 
-/* Shorter ones would have a client do little else. */
-#define LEASE_SECONDS_MIN 10
 /* The interface's own network leads into the tunnel: a larger one would be a default route in disguise. */
 #define PREFIX_MIN 8
 

@@ -18,6 +18,8 @@ struct world {
 	uint8_t last[DHCP_FRAME_BYTES]; /* of DHCP */
 	uint32_t arp_sender, arp_target;
 	unsigned leased, lost, declined;
+	const char *unfit; /* what is said of every address */
+	bool cannot_set;
 	struct dhcp_lease lease;
 };
 
@@ -36,12 +38,20 @@ static void on_send(void *user, struct slice frame, uint64_t now) {
 	memcpy(world->last, frame.data, frame.len);
 }
 
-static void on_leased(void *user, const struct dhcp_lease *lease, uint64_t now) {
+static const char *unfit(void *user, uint32_t address) {
+	(void)address;
+	return ((const struct world *)user)->unfit;
+}
+
+static bool on_leased(void *user, const struct dhcp_lease *lease, uint64_t now) {
 	struct world *world = user;
 
 	(void)now;
+	if (world->cannot_set)
+		return false;
 	world->leased++;
 	world->lease = *lease;
+	return true;
 }
 
 static void on_lost(void *user, const char *why, uint64_t now) {
@@ -52,16 +62,17 @@ static void on_lost(void *user, const char *why, uint64_t now) {
 	world->lost++;
 }
 
-static void on_declined(void *user, uint32_t address, uint64_t now) {
+static void on_declined(void *user, uint32_t address, const char *why, uint64_t now) {
 	struct world *world = user;
 
 	(void)now;
+	assert_non_null(why);
 	assert_int_equal(address, OFFERED);
 	world->declined++;
 }
 
 static const struct dhcp_events events = {
-    .send = on_send, .leased = on_leased, .lost = on_lost, .declined = on_declined};
+    .send = on_send, .unfit = unfit, .leased = on_leased, .lost = on_lost, .declined = on_declined};
 
 static void begin(struct world *world) {
 	*world = (struct world){.now = START};
@@ -262,6 +273,41 @@ static void test_somebody_has_the_address(void **state) {
 	bind_lease(&world);
 }
 
+static void test_an_address_that_we_cannot_use(void **state) {
+	struct world world;
+
+	(void)state;
+	begin(&world);
+	world.unfit = "it is the relay's";
+	answer(&world, DHCP_OFFER);
+	answer(&world, DHCP_ACK);
+	assert_int_equal(world.declined, 1);
+	assert_int_equal(said(&world), DHCP_DECLINE);
+	assert_int_equal(world.arps, 0);
+	world.unfit = NULL;
+	step(&world);
+	bind_lease(&world);
+	assert_int_equal(world.leased, 1);
+}
+
+static void test_an_address_that_cannot_be_set(void **state) {
+	struct world world;
+
+	(void)state;
+	begin(&world);
+	world.cannot_set = true;
+	answer(&world, DHCP_OFFER);
+	answer(&world, DHCP_ACK);
+	while (world.client.state == DHCP_PROBING)
+		step(&world);
+	assert_int_equal(world.client.state, DHCP_SELECTING);
+	assert_int_equal(world.arps, 2); /* not announced */
+	world.cannot_set = false;
+	step(&world);
+	bind_lease(&world);
+	assert_int_equal(world.leased, 1);
+}
+
 /* --- keeping it --- */
 
 static void test_renewal(void **state) {
@@ -421,6 +467,10 @@ static void test_a_server_that_does_not_know_it(void **state) {
 	assert_int_equal(option(&world, 50), OFFERED);
 	assert_int_equal(world.lost, 0);
 	assert_true(answer_as(&world, DHCP_OFFER, OFFERED + 1, OTHER_SERVER_IP, LEASE_S));
+	assert_true(answer_as(&world, DHCP_NAK, 0, OTHER_SERVER_IP, 0)); /* of its own offer, not of our lease */
+	assert_int_equal(world.lost, 0);
+	step(&world);
+	assert_true(answer_as(&world, DHCP_OFFER, OFFERED + 1, OTHER_SERVER_IP, LEASE_S));
 	assert_true(answer_as(&world, DHCP_ACK, OFFERED + 1, OTHER_SERVER_IP, LEASE_S));
 	while (world.client.state == DHCP_PROBING)
 		step(&world);
@@ -471,6 +521,8 @@ int main(void) {
 	    cmocka_unit_test(test_what_is_not_meant_is_not_taken),
 	    cmocka_unit_test(test_a_refusal_is_not_answered_at_once),
 	    cmocka_unit_test(test_somebody_has_the_address),
+	    cmocka_unit_test(test_an_address_that_we_cannot_use),
+	    cmocka_unit_test(test_an_address_that_cannot_be_set),
 	    cmocka_unit_test(test_renewal),
 	    cmocka_unit_test(test_rebinding_and_the_end),
 	    cmocka_unit_test(test_refused_while_renewing),

@@ -109,6 +109,7 @@ static void test_times(void **state) {
 		uint32_t lease, renew, rebind, got_renew, got_rebind;
 	} cases[] = {
 	    {"the server's", 100, 10, 20, 10, 20},
+	    {"T1 too short", 100, 4, 20, 50, 88},
 	    {"T1 alone", 100, 10, 0, 50, 88},
 	    {"T1 behind T2", 100, 30, 20, 50, 88},
 	    {"T2 behind the end", 100, 30, 100, 50, 88},

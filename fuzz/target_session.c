@@ -198,7 +198,12 @@ static const struct client_cipher cipher = {on_begin, on_seal, on_cipher_peer, o
 
 static const struct client_transport transport = {on_resolve, on_open,    on_close, on_control_send, on_flushed,
                                                   on_budget,  on_settled, on_rtt,   on_wake};
-static const struct client_events events = {on_joined, on_peer_joined, on_peer_left, on_frame, on_lost, on_ended};
+static const struct client_events events = {.joined = on_joined,
+                                            .peer_joined = on_peer_joined,
+                                            .peer_left = on_peer_left,
+                                            .frame = on_frame,
+                                            .lost = on_lost,
+                                            .ended = on_ended};
 
 static void check(const struct world *world) {
 	struct client_session *session = world->session;

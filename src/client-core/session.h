@@ -97,6 +97,9 @@ struct client_events {
 	void (*joined)(void *user, const struct ctrl_welcome *welcome, uint64_t now);
 	void (*peer_joined)(void *user, const struct client_peer *peer, uint64_t now);
 	void (*peer_left)(void *user, const struct client_peer *peer, enum ctrl_leave_reason reason, uint64_t now);
+	/* What client_session_diagnostics says of the gateway has changed while joined: it came or went, lost its LAN or
+	 * has it back, shuts this client out or no longer. May be NULL, as the two before. */
+	void (*gateway)(void *user, uint64_t now);
 	/* A frame of the room, overlay header decoded, nothing else checked; valid only during the call. */
 	void (*frame)(void *user, uint32_t source_peer, struct slice frame, uint64_t now);
 	/* Was joined, is no longer; all peers are forgotten (no peer_left for each). The session retries by itself. */

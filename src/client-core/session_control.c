@@ -126,6 +126,21 @@ static void log_table_full(struct client_session *session, uint32_t id, uint64_t
 	obs_end(log);
 }
 
+static void tell_gateway(struct client_session *session, uint64_t now) {
+	if (session->events->gateway != NULL)
+		session->events->gateway(session->events_user, now);
+}
+
+/* 0: it left. What another one said holds no longer. */
+static void take_gateway(struct client_session *session, uint32_t id, uint64_t now) {
+	if (session->gateway_present && session->gateway_peer == id)
+		return;
+	session->lan_down = session->shut_out = false;
+	session->gateway_present = id != 0;
+	session->gateway_peer = id;
+	tell_gateway(session, now);
+}
+
 static void on_peer_joined(struct client_session *session, const struct ctrl_message *message, uint64_t now) {
 	const struct ctrl_peer *told = &message->peer_joined;
 	struct client_peer *peer = client_peers_find(&session->peers, told->peer_id);
@@ -142,12 +157,8 @@ static void on_peer_joined(struct client_session *session, const struct ctrl_mes
 		violation(session, "peer_joined.salt: missing, the room has a key", now);
 		return;
 	}
-	if (told->role == CTRL_ROLE_GATEWAY) {
-		if (told->peer_id != session->gateway_peer)
-			session->lan_down = session->shut_out = false;
-		session->gateway_present = true;
-		session->gateway_peer = told->peer_id;
-	}
+	if (told->role == CTRL_ROLE_GATEWAY)
+		take_gateway(session, told->peer_id, now);
 	if (peer != NULL && peer->identity_known)
 		return; /* told twice */
 	if (peer == NULL)
@@ -163,7 +174,8 @@ static void on_peer_joined(struct client_session *session, const struct ctrl_mes
 	if (!make_readable(session, peer, told, now))
 		return;
 	log_peer(session, "peer_joined", peer, NULL, now);
-	session->events->peer_joined(session->events_user, peer, now);
+	if (session->events->peer_joined != NULL)
+		session->events->peer_joined(session->events_user, peer, now);
 }
 
 static void on_peer_left(struct client_session *session, const struct ctrl_message *message, uint64_t now) {
@@ -176,11 +188,8 @@ static void on_peer_left(struct client_session *session, const struct ctrl_messa
 		violation(session, "peer_left.peer_id: is our own", now);
 		return;
 	}
-	if (told->peer_id == session->gateway_peer) {
-		session->gateway_present = false;
-		session->gateway_peer = 0;
-		session->lan_down = session->shut_out = false;
-	}
+	if (told->peer_id == session->gateway_peer)
+		take_gateway(session, 0, now);
 	if (known == NULL) {
 		if (obs_on(log, OBS_DEBUG)) {
 			obs_begin(log, OBS_DEBUG, "unknown_peer_left");
@@ -194,7 +203,8 @@ static void on_peer_left(struct client_session *session, const struct ctrl_messa
 	peer = *known; /* the event speaks of it once more, the table no longer knows it */
 	client_peers_remove(&session->peers, told->peer_id);
 	log_peer(session, "peer_left", &peer, ctrl_leave_name(told->reason), now);
-	session->events->peer_left(session->events_user, &peer, told->reason, now);
+	if (session->events->peer_left != NULL)
+		session->events->peer_left(session->events_user, &peer, told->reason, now);
 }
 
 static void on_lan(struct client_session *session, const struct ctrl_message *message, uint64_t now) {
@@ -205,6 +215,7 @@ static void on_lan(struct client_session *session, const struct ctrl_message *me
 	if (session->config.role == CTRL_ROLE_GATEWAY || !session->gateway_present || session->lan_down == down)
 		return;
 	session->lan_down = down;
+	tell_gateway(session, now);
 	if (!obs_on(log, level))
 		return;
 	obs_begin(log, level, "gateway_lan");
@@ -224,6 +235,7 @@ static void on_shut_out(struct client_session *session, const struct ctrl_messag
 	if (message->shut_out.peer_id != session->welcome.peer_id || !session->gateway_present || session->shut_out == out)
 		return;
 	session->shut_out = out;
+	tell_gateway(session, now);
 	if (!obs_on(log, level))
 		return;
 	obs_begin(log, level, "shut_out");

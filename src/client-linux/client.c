@@ -263,6 +263,15 @@ static int on_connecting(void *user, const struct base_addr *relay, uint64_t now
 	return lintap_route_pin_cut_off(&client->pin) ? BASE_E_UNREACHABLE : 0;
 }
 
+static void on_gateway(void *user, uint64_t now) {
+	struct lintap *client = user;
+	struct obs_diagnostics session;
+
+	client_session_diagnostics(client->process.session, &session);
+	lintap_address_lan(&client->address, session.gateway_present && !session.lan_down, now);
+	diagnose_soon(client);
+}
+
 static void on_joined(void *user, const struct ctrl_welcome *welcome, uint64_t now) {
 	struct lintap *client = user;
 	const struct netlink_link link = {.ifindex = lintap_tap_ifindex(client->tap), .mtu = welcome->mtu};
@@ -272,24 +281,8 @@ static void on_joined(void *user, const struct ctrl_welcome *welcome, uint64_t n
 		note_errno(client, OBS_ERROR, "mtu", err);
 	(void)loop_timer_set(client->process.loop, &client->carrier_timer, BASE_NEVER);
 	set_carrier(client, true);
-	lintap_address_lan(&client->address, welcome->gateway, now);
+	on_gateway(client, now);
 	diagnose(client);
-}
-
-static void on_peer_change(struct lintap *client, const struct client_peer *peer, bool here, uint64_t now) {
-	if (peer->role != CTRL_ROLE_GATEWAY)
-		return;
-	lintap_address_lan(&client->address, here, now);
-	diagnose_soon(client);
-}
-
-static void on_peer_joined(void *user, const struct client_peer *peer, uint64_t now) {
-	on_peer_change(user, peer, true, now);
-}
-
-static void on_peer_left(void *user, const struct client_peer *peer, enum ctrl_leave_reason reason, uint64_t now) {
-	(void)reason;
-	on_peer_change(user, peer, false, now);
 }
 
 static void on_frame(void *user, uint32_t source_peer, struct slice frame, uint64_t now) {
@@ -327,8 +320,7 @@ static void on_goodbye(void *user, uint64_t now) {
 
 static const struct client_events session_events = {
     .joined = on_joined,
-    .peer_joined = on_peer_joined,
-    .peer_left = on_peer_left,
+    .gateway = on_gateway,
     .frame = on_frame,
     .lost = on_lost,
     .ended = on_ended,

@@ -304,21 +304,11 @@ static void on_joined(void *user, const struct ctrl_welcome *welcome, uint64_t n
 	diagnose(client);
 }
 
-static void on_peer_change(struct winmain_client *client, const struct client_peer *peer) {
-	if (peer->role == CTRL_ROLE_GATEWAY)
-		(void)loop_timer_set(client->process.loop, &client->diagnostics_timer,
-		                     link_process_diagnose_due(&client->process));
-}
+static void on_gateway(void *user, uint64_t now) {
+	struct winmain_client *client = user;
 
-static void on_peer_joined(void *user, const struct client_peer *peer, uint64_t now) {
 	(void)now;
-	on_peer_change(user, peer);
-}
-
-static void on_peer_left(void *user, const struct client_peer *peer, enum ctrl_leave_reason reason, uint64_t now) {
-	(void)reason;
-	(void)now;
-	on_peer_change(user, peer);
+	(void)loop_timer_set(client->process.loop, &client->diagnostics_timer, link_process_diagnose_due(&client->process));
 }
 
 static void on_frame(void *user, uint32_t source_peer, struct slice frame, uint64_t now) {
@@ -352,8 +342,7 @@ static void on_ended(void *user, enum client_exit status, const char *why, uint6
 
 static const struct client_events session_events = {
     .joined = on_joined,
-    .peer_joined = on_peer_joined,
-    .peer_left = on_peer_left,
+    .gateway = on_gateway,
     .frame = on_frame,
     .lost = on_lost,
     .ended = on_ended,

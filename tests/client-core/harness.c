@@ -109,6 +109,14 @@ static void on_peer_left(void *user, const struct client_peer *peer, enum ctrl_l
 	h->reason = reason;
 }
 
+static void on_gateway(void *user, uint64_t now) {
+	struct harness *h = user;
+
+	(void)now;
+	assert_int_equal(client_session_state(h->session), CLIENT_JOINED);
+	h->gateway_news++;
+}
+
 static void on_frame(void *user, uint32_t source_peer, struct slice frame, uint64_t now) {
 	struct harness *h = user;
 
@@ -142,6 +150,7 @@ static const struct client_events events = {
     .joined = on_joined,
     .peer_joined = on_peer_joined,
     .peer_left = on_peer_left,
+    .gateway = on_gateway,
     .frame = on_frame,
     .lost = on_lost,
     .ended = on_ended,

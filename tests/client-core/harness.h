@@ -28,7 +28,7 @@ struct harness {
 	size_t sent_len;
 
 	/* Events. */
-	size_t resolves, joins, losses, ends, frames, peers_joined, peers_left;
+	size_t resolves, joins, losses, ends, frames, peers_joined, peers_left, gateway_news;
 	bool resolve_at_once;    /* answer from inside the event */
 	struct client_peer peer; /* of the last event */
 	enum ctrl_leave_reason reason;

@@ -235,6 +235,37 @@ static void test_gateway_tells_whom_it_shuts_out(void **state) {
 	assert_true(message.shut_out.out);
 }
 
+/* Each change of what the status says of it once, and nothing else. */
+static void test_news_of_the_gateway(void **state) {
+	size_t news = 0;
+	uint32_t own;
+
+	(void)state;
+	welcome_with_gateway(4);
+	own = client_session_welcome(h.session)->peer_id;
+	harness_peer_joined(&h, 4, CTRL_ROLE_GATEWAY, 0); /* the welcome has said so */
+	harness_peer_joined(&h, 9, CTRL_ROLE_CLIENT, 0x99);
+	left(9, CTRL_LEAVE_QUIT);
+	assert_int_equal(h.gateway_news, news);
+	for (int i = 0; i < 2; i++) {
+		const bool down = i == 0;
+
+		lan(!down);
+		lan(!down);
+		assert_int_equal(h.gateway_news, ++news);
+		shut_out(own, down);
+		shut_out(own, down);
+		shut_out(own + 1, !down);
+		assert_int_equal(h.gateway_news, ++news);
+	}
+	left(4, CTRL_LEAVE_TIMEOUT);
+	assert_int_equal(h.gateway_news, ++news);
+	harness_peer_joined(&h, 5, CTRL_ROLE_GATEWAY, 0);
+	assert_int_equal(h.gateway_news, ++news);
+	client_session_lost(h.session, CLIENT_LOSS_TIMEOUT, "gone", h.now); /* has its own event */
+	assert_int_equal(h.gateway_news, news);
+}
+
 /* CLI-5: who leaves is told with role and MAC. */
 static void test_peers_come_and_go(void **state) {
 	(void)state;
@@ -480,6 +511,7 @@ int main(void) {
 	    TEST(test_gateway_tells_of_its_lan),
 	    TEST(test_gateway_shuts_us_out),
 	    TEST(test_gateway_tells_whom_it_shuts_out),
+	    TEST(test_news_of_the_gateway),
 	    TEST(test_peers_come_and_go),
 	    TEST(test_unknown_types_are_skipped_and_counted),
 	    TEST(test_bytes_in_any_portions),

@@ -56,6 +56,19 @@ class TestOwnClient(unittest.TestCase):
             self.assertEqual(dnsmasq.log().count('DHCPDISCOVER'), 1)
             lab.ping('client1', HOST_ADDRESS)
 
+    def test_a_cable_of_the_gateway(self):
+        """It may be in another switch when it is in again."""
+        with Lab() as lab:
+            dnsmasq = lab.start_dnsmasq()
+            client = Party(lab, dhcp=True).start(['client1']).clients['client1']
+            address = self.wait_address(lab)
+            lab.ip('lan', 'link', 'set', 'gateway', 'down')
+            client.wait_log('gateway_lan state=down', 10)
+            lab.ip('lan', 'link', 'set', 'gateway', 'up')
+            client.wait_log('gateway_lan state=up', 10)
+            dnsmasq.wait_log(rf'DHCPACK\(eth0\) {address}', 10, count=2)
+            self.assertEqual(lab.addresses('client1', TAP), [address])
+
     def test_another_lan_behind_the_gateway(self):
         with Lab() as lab:
             dnsmasq = lab.start_dnsmasq()

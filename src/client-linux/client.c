@@ -32,6 +32,9 @@ struct lintap {
 	struct lintap_route_pin pin;
 	struct lintap_address address;
 	struct base_addr relay; /* as it is tried */
+	/* Addresses that no way led to when they were to be tried, and none since. */
+	struct base_addr cut_off[LINTAP_CUT_OFF_MAX];
+	size_t cut_off_count;
 	struct loop_timer route_timer, diagnostics_timer, carrier_timer;
 	uint64_t route_due; /* when route_timer looks */
 };
@@ -221,15 +224,35 @@ static void look_at_routes(struct lintap *client, uint64_t when) {
 	(void)loop_timer_set(client->process.loop, &client->route_timer, when);
 }
 
+static void note_cut_off(struct lintap *client, const struct base_addr *relay) {
+	for (size_t i = 0; i < client->cut_off_count; i++)
+		if (base_addr_equal(&client->cut_off[i], relay))
+			return;
+	if (client->cut_off_count < LINTAP_CUT_OFF_MAX)
+		client->cut_off[client->cut_off_count++] = *relay;
+}
+
+/* The pin is of the address that was tried last; the way to another one may be the one that opens. */
+static bool way_has_opened(const struct lintap *client) {
+	struct netlink_route way;
+
+	for (size_t i = 0; i < client->cut_off_count; i++) {
+		const struct base_addr *relay = &client->cut_off[i];
+		if (rtnl_route_around(client->rtnl, relay, lintap_tap_ifindex(client->tap), &way) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void on_route_due(void *user, uint64_t now) {
 	struct lintap *client = user;
 
-	const bool was_out_of_reach = client->pin.state == OBS_NO;
-
 	keep_link(client); /* a DHCP client that sets routes sets more */
 	lintap_route_pin_check(&client->pin);
-	if (was_out_of_reach && client->pin.state == OBS_YES)
+	if (way_has_opened(client)) {
+		client->cut_off_count = 0;
 		client_session_hurry(client->process.session, now);
+	}
 	look_at_routes(client, now + LINTAP_ROUTE_CHECK_NS);
 }
 
@@ -260,7 +283,10 @@ static int on_connecting(void *user, const struct base_addr *relay, uint64_t now
 		return 0;
 	lintap_route_pin_set(&client->pin, relay);
 	/* The relay's IPv6 address where only the LAN has IPv6, for instance, or any while this machine has no network. */
-	return lintap_route_pin_cut_off(&client->pin) ? BASE_E_UNREACHABLE : 0;
+	if (!lintap_route_pin_cut_off(&client->pin))
+		return 0;
+	note_cut_off(client, relay);
+	return BASE_E_UNREACHABLE;
 }
 
 static void on_gateway(void *user, uint64_t now) {
@@ -279,6 +305,7 @@ static void on_joined(void *user, const struct ctrl_welcome *welcome, uint64_t n
 	int err = rtnl_set_link(client->rtnl, &link);
 	if (err < 0)
 		note_errno(client, OBS_ERROR, "mtu", err);
+	client->cut_off_count = 0;
 	(void)loop_timer_set(client->process.loop, &client->carrier_timer, BASE_NEVER);
 	set_carrier(client, true);
 	on_gateway(client, now);

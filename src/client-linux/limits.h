@@ -7,6 +7,8 @@
 #define LINTAP_ROUTE_CHECK_NS (5 * BASE_SECOND)
 /* From news about a route to the next look: changes come in bursts. */
 #define LINTAP_ROUTE_SETTLE_NS (100 * BASE_MS)
+/* Addresses of a relay whose way is watched while there is none: one of each family, and some more. */
+#define LINTAP_CUT_OFF_MAX 4
 #define LINTAP_DIAGNOSTICS_NS (10 * BASE_SECOND)
 /* After the room is lost the link stays up for so long: a short outage must not make the machine's DHCP client drop its
  * lease, a long one should look like a pulled cable. */

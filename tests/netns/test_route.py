@@ -4,7 +4,7 @@ import time
 import unittest
 
 from lab import HOST_ADDRESS, ROUTER_ADDRESS, UPLINKS, Lab, wait_for
-from party import CLIENT_ADDRESSES, TAP, Party
+from party import CLIENT_ADDRESSES, SANITIZERS, TAP, Party
 
 RELAY = UPLINKS['relay'][0]
 PIN = '76'  # lanparty's own routes
@@ -61,6 +61,23 @@ class TestRoute(unittest.TestCase):
             wait_for(lambda: re.search(r'no way leads there" retry_ms=([89]|1\d)\d{3}\.', client.log()), 60, 'a long pause')
             lab.ip('client1', 'link', 'set', 'up0', 'up')
             lab.ip('client1', 'route', 'add', 'default', 'via', UPLINKS['client1'][2], 'metric', '100')
+            client.wait_log('session_joined', 3)
+
+    def test_way_of_one_of_two_addresses_is_open_again(self):
+        """Of a name's two addresses, neither of which any way leads to, it is the one that was not tried last."""
+        with Lab() as lab:
+            party = Party(lab)
+            party.start_relay()
+            routers = {UPLINKS['relay'][0]: UPLINKS['client1'][2], UPLINKS['relay'][3] + '2': UPLINKS['client1'][3] + '1'}
+            with open(lab.path('hosts'), 'w', encoding='ascii') as hosts:
+                hosts.writelines(f'{address} relay.test\n' for address in routers)
+            for family in ('-4', '-6'):
+                lab.ip('client1', family, 'route', 'del', 'default')
+            client = lab.start('client1', 'client1', 'sh', '-c', f'mount --bind {lab.path("hosts")} /etc/hosts && exec "$@"', 'sh',
+                               *party.client_command('client1', relay='relay.test:4433'), env=SANITIZERS)
+            wait_for(lambda: re.search(r'no way leads there" retry_ms=([89]|1\d)\d{3}\.', client.log()), 60, 'a long pause')
+            first = re.search(r'relay_not_tried relay=\[?([0-9a-f.:]+)\]?:4433', client.log()).group(1)
+            lab.ip('client1', '-6' if ':' in first else '-4', 'route', 'add', 'default', 'via', routers[first])
             client.wait_log('session_joined', 3)
 
     def test_relay_over_ipv6(self):

@@ -79,7 +79,7 @@ static uint16_t room_mtu(const struct relay_peer *peer, struct relay_room *room,
 		return room->mtu;
 	if (budget >= budget_needed(peer, PROTO_TAP_MTU_IPV6))
 		return PROTO_TAP_MTU_IPV6;
-	if (room->narrow_since == 0)
+	if (room->narrow_since == 0 || now - room->narrow_since > RELAY_NARROW_NS_MAX)
 		room->narrow_since = now;
 	if (now - room->narrow_since < RELAY_NARROW_NS)
 		return room->mtu;

@@ -616,6 +616,20 @@ static void test_room_without_ipv6(void **state) {
 	party_free(party);
 }
 
+/* The one of an hour ago has nothing to do with this one. */
+static void test_a_bad_moment_long_ago(void **state) {
+	struct party *party = narrowed_party();
+
+	(void)state;
+	party_assert_rejected(gateway_back(party, 1200), CTRL_REJECT_MTU, "a bad moment");
+	party_run(party, RELAY_NARROW_NS_MAX + BASE_SECOND);
+	party_assert_rejected(gateway_back(party, 1200), CTRL_REJECT_MTU, "another one");
+	assert_false(party->conns[1].close_asked);
+	party_run(party, RELAY_NARROW_NS);
+	assert_int_equal(welcome_of(gateway_back(party, 1200), "it lasts")->mtu, 1146);
+	party_free(party);
+}
+
 /* Sealing takes its part of every path. */
 static void test_sealed_room_is_narrowed(void **state) {
 	struct party *party = party_new(NULL);
@@ -1112,6 +1126,7 @@ int main(void) {
 	    cmocka_unit_test(test_room_is_narrowed_for_its_gateway),
 	    cmocka_unit_test(test_room_is_narrowed_at_a_takeover),
 	    cmocka_unit_test(test_room_without_ipv6),
+	    cmocka_unit_test(test_a_bad_moment_long_ago),
 	    cmocka_unit_test(test_sealed_room_is_narrowed),
 	    cmocka_unit_test(test_room_is_narrowed_for_the_wider_path),
 	    cmocka_unit_test(test_room_is_not_narrowed_for_others),

@@ -183,6 +183,9 @@ static void check_port(struct gateway *gateway, uint64_t now) {
 static void check_remote(struct gateway *gateway, const struct gateway_remote *remote, uint64_t now) {
 	bool on_lan = gateway->guard != NULL && gateway_guard_on_lan(gateway->guard, remote->mac, now);
 
+	/* Who is let in can wait for that until he can be told. */
+	if (!on_lan && gateway->told >= GATEWAY_TOLD_MAX)
+		return;
 	if (!gateway_remotes_set_on_lan(&gateway->remotes, remote->peer, on_lan))
 		return;
 	if (!on_lan)

@@ -124,41 +124,18 @@ void dhcp_message_frame(const struct dhcp_message *message, uint8_t out[static D
 
 /* ---- what servers answer ---- */
 
-struct options { /* 0: not there */
-	uint8_t type, overload;
-	uint32_t mask, lease, server, renew, rebind;
+struct options {
+	uint32_t value[OPTION_REBIND + 1]; /* by number; 0: not there */
 };
 
 static void take_option(struct options *options, uint8_t option, struct slice value) {
-	uint32_t *number = NULL;
+	static const uint8_t lengths[] = {
+	    [OPTION_MASK] = 4,   [OPTION_LEASE] = 4, [OPTION_OVERLOAD] = 1, [OPTION_TYPE] = 1,
+	    [OPTION_SERVER] = 4, [OPTION_RENEW] = 4, [OPTION_REBIND] = 4,
+	};
 
-	switch (option) {
-	case OPTION_TYPE:
-		options->type = value.len == 1 ? value.data[0] : 0;
-		return;
-	case OPTION_OVERLOAD:
-		options->overload = value.len == 1 ? value.data[0] : 0;
-		return;
-	case OPTION_MASK:
-		number = &options->mask;
-		break;
-	case OPTION_LEASE:
-		number = &options->lease;
-		break;
-	case OPTION_SERVER:
-		number = &options->server;
-		break;
-	case OPTION_RENEW:
-		number = &options->renew;
-		break;
-	case OPTION_REBIND:
-		number = &options->rebind;
-		break;
-	default:
-		return;
-	}
-	if (value.len == sizeof(*number))
-		*number = base_get_u32(value.data);
+	if (option < sizeof(lengths) && value.len > 0 && value.len == lengths[option])
+		options->value[option] = value.len == 1 ? value.data[0] : base_get_u32(value.data);
 }
 
 /* A field may end without OPTION_END; what is cut off is an error. */
@@ -179,7 +156,7 @@ static int take_options(struct options *options, struct slice field) {
 
 static int take_all_options(struct options *options, struct slice bootp) {
 	int err = take_options(options, slice_of(bootp.data + AT_OPTIONS, bootp.len - AT_OPTIONS));
-	const uint8_t overload = options->overload;
+	const uint32_t overload = options->value[OPTION_OVERLOAD];
 
 	if (err == 0 && (overload & 1) != 0)
 		err = take_options(options, slice_of(bootp.data + AT_FILE, AT_COOKIE - AT_FILE));
@@ -234,38 +211,40 @@ static uint8_t prefix_of(uint32_t mask, uint32_t address) {
 #define RENEW_SECONDS_MIN 5
 
 static void set_times(struct dhcp_answer *answer, const struct options *options) {
-	const uint32_t lease = options->lease;
-	const bool sane =
-	    RENEW_SECONDS_MIN <= options->renew && options->renew < options->rebind && options->rebind < lease;
+	const uint32_t lease = options->value[OPTION_LEASE];
+	const uint32_t renew = options->value[OPTION_RENEW], rebind = options->value[OPTION_REBIND];
+	const bool sane = RENEW_SECONDS_MIN <= renew && renew < rebind && rebind < lease;
 
 	answer->lease_s = lease;
-	answer->renew_s = sane ? options->renew : lease / 2;
-	answer->rebind_s = sane ? options->rebind : lease - lease / 8;
+	answer->renew_s = sane ? renew : lease / 2;
+	answer->rebind_s = sane ? rebind : lease - lease / 8;
 }
 
 /* The interface's own network leads into the tunnel: a larger one would be a default route in disguise. */
 #define PREFIX_MIN 8
 
 static int answer_of(const struct options *options, struct dhcp_answer *answer) {
-	if (options->type != DHCP_OFFER && options->type != DHCP_ACK && options->type != DHCP_NAK)
+	const uint32_t type = options->value[OPTION_TYPE], lease = options->value[OPTION_LEASE];
+
+	if (type != DHCP_OFFER && type != DHCP_ACK && type != DHCP_NAK)
 		return BASE_E_INVALID;
-	answer->type = (enum dhcp_type)options->type;
-	answer->server = options->server;
+	answer->type = (enum dhcp_type)type;
+	answer->server = options->value[OPTION_SERVER];
 	if (answer->server == 0)
 		return BASE_E_MISSING;
 	if (answer->type == DHCP_NAK)
 		return 0;
-	if (options->lease == 0)
+	if (lease == 0)
 		return BASE_E_MISSING;
-	answer->prefix = prefix_of(options->mask, answer->address);
-	if (!can_be_had(answer->address) || answer->prefix < PREFIX_MIN || options->lease < LEASE_SECONDS_MIN)
+	answer->prefix = prefix_of(options->value[OPTION_MASK], answer->address);
+	if (!can_be_had(answer->address) || answer->prefix < PREFIX_MIN || lease < LEASE_SECONDS_MIN)
 		return BASE_E_INVALID;
 	set_times(answer, options);
 	return 0;
 }
 
 int dhcp_answer_parse(struct slice frame, struct proto_mac mac, struct dhcp_answer *ret) {
-	struct options options = {.type = 0};
+	struct options options = {.value = {0}};
 	struct slice bootp;
 	int err = find_bootp(frame, &bootp);
 

@@ -139,6 +139,16 @@ static void bind_lease(struct world *world) {
 	assert_int_equal(world->client.state, DHCP_BOUND);
 }
 
+static void begin_bound(struct world *world) {
+	begin(world);
+	bind_lease(world);
+}
+
+static void lan_again(struct world *world) {
+	dhcp_client_stop(&world->client);
+	dhcp_client_start(&world->client, world->now);
+}
+
 /* --- getting one --- */
 
 static void test_a_lease(void **state) {
@@ -314,8 +324,7 @@ static void test_renewal(void **state) {
 	struct world world;
 
 	(void)state;
-	begin(&world);
-	bind_lease(&world);
+	begin_bound(&world);
 	step(&world);
 	assert_int_equal(world.now, START + 1800 * BASE_SECOND);
 	assert_int_equal(said(&world), DHCP_REQUEST);
@@ -337,8 +346,7 @@ static void test_rebinding_and_the_end(void **state) {
 	unsigned unicasts = 0, broadcasts = 0;
 
 	(void)state;
-	begin(&world);
-	bind_lease(&world);
+	begin_bound(&world);
 	while (world.lost == 0) {
 		step(&world);
 		if (said(&world) != DHCP_REQUEST)
@@ -364,8 +372,7 @@ static void test_refused_while_renewing(void **state) {
 	struct world world;
 
 	(void)state;
-	begin(&world);
-	bind_lease(&world);
+	begin_bound(&world);
 	step(&world);
 	answer(&world, DHCP_NAK);
 	assert_int_equal(world.lost, 1);
@@ -416,8 +423,7 @@ static void test_the_same_lan_again(void **state) {
 	struct world world;
 
 	(void)state;
-	begin(&world);
-	bind_lease(&world);
+	begin_bound(&world);
 	dhcp_client_stop(&world.client);
 	assert_int_equal(dhcp_client_deadline(&world.client), world.lease.expires_at);
 	world.now += 60 * BASE_SECOND;
@@ -439,10 +445,8 @@ static void test_another_lan(void **state) {
 	struct world world;
 
 	(void)state;
-	begin(&world);
-	bind_lease(&world);
-	dhcp_client_stop(&world.client);
-	dhcp_client_start(&world.client, world.now);
+	begin_bound(&world);
+	lan_again(&world);
 	answer(&world, DHCP_NAK);
 	assert_int_equal(world.lost, 1);
 	step(&world);
@@ -455,10 +459,8 @@ static void test_a_server_that_does_not_know_it(void **state) {
 	struct world world;
 
 	(void)state;
-	begin(&world);
-	bind_lease(&world);
-	dhcp_client_stop(&world.client);
-	dhcp_client_start(&world.client, world.now);
+	begin_bound(&world);
+	lan_again(&world);
 	for (unsigned i = 0; i < 3; i++)
 		step(&world);
 	assert_int_equal(said(&world), DHCP_REQUEST);
@@ -483,8 +485,7 @@ static void test_it_ends_meanwhile(void **state) {
 	struct world world;
 
 	(void)state;
-	begin(&world);
-	bind_lease(&world);
+	begin_bound(&world);
 	dhcp_client_stop(&world.client);
 	const unsigned sent = world.sent;
 	step(&world);

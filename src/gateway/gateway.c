@@ -99,16 +99,12 @@ static void on_read_due(void *user, uint64_t now) {
 }
 
 /* A newcomer too many has its turn with those that are reminded of. */
-static bool may_show(struct gateway *gateway, const struct gateway_remote *remote) {
-	if (remote->shown)
-		return true;
-	if (!gateway_cam_take(&gateway->cam_allowance, loop_now(gateway->process.loop)))
-		return false;
-	gateway_remotes_set_shown(&gateway->remotes, remote->peer);
-	return true;
+static bool may_show(struct gateway *gateway, struct gateway_remote *remote) {
+	remote->shown = remote->shown || gateway_cam_take(&gateway->cam_allowance, loop_now(gateway->process.loop));
+	return remote->shown;
 }
 
-static void refresh_cam(struct gateway *gateway, const struct gateway_remote *remote, const char *reason) {
+static void refresh_cam(struct gateway *gateway, struct gateway_remote *remote, const char *reason) {
 	uint8_t frame[GATEWAY_CAM_FRAME_BYTES];
 
 	if (remote->on_lan || !may_show(gateway, remote))
@@ -128,7 +124,7 @@ static void refresh_cam(struct gateway *gateway, const struct gateway_remote *re
 static void refresh_cam_all(struct gateway *gateway, const char *reason) {
 	if (gateway->port_state != GATEWAY_PORT_UP)
 		return;
-	for (const struct gateway_remote *remote = gateway_remotes_next(&gateway->remotes, NULL); remote != NULL;
+	for (struct gateway_remote *remote = gateway_remotes_next(&gateway->remotes, NULL); remote != NULL;
 	     remote = gateway_remotes_next(&gateway->remotes, remote))
 		refresh_cam(gateway, remote, reason);
 }
@@ -180,14 +176,15 @@ static void check_port(struct gateway *gateway, uint64_t now) {
 }
 
 /* A remote client may have chosen the MAC of a LAN station, or of this port: the LAN's own goes first. */
-static void check_remote(struct gateway *gateway, const struct gateway_remote *remote, uint64_t now) {
+static void check_remote(struct gateway *gateway, struct gateway_remote *remote, uint64_t now) {
 	bool on_lan = gateway->guard != NULL && gateway_guard_on_lan(gateway->guard, remote->mac, now);
 
+	if (on_lan == remote->on_lan)
+		return;
 	/* Who is let in can wait for that until he can be told. */
 	if (!on_lan && gateway->told >= GATEWAY_TOLD_MAX)
 		return;
-	if (!gateway_remotes_set_on_lan(&gateway->remotes, remote->peer, on_lan))
-		return;
+	remote->on_lan = on_lan;
 	if (!on_lan)
 		refresh_cam(gateway, remote, "station_gone");
 	if (gateway->told++ < GATEWAY_TOLD_MAX)
@@ -226,7 +223,7 @@ static void guard_machine(struct gateway *gateway, uint64_t now) {
 
 static void check_remotes(struct gateway *gateway, uint64_t now) {
 	guard_machine(gateway, now);
-	for (const struct gateway_remote *remote = gateway_remotes_next(&gateway->remotes, NULL); remote != NULL;
+	for (struct gateway_remote *remote = gateway_remotes_next(&gateway->remotes, NULL); remote != NULL;
 	     remote = gateway_remotes_next(&gateway->remotes, remote))
 		check_remote(gateway, remote, now);
 }
@@ -268,7 +265,7 @@ static void on_joined(void *user, const struct ctrl_welcome *welcome, uint64_t n
 
 static void on_peer_joined(void *user, const struct client_peer *peer, uint64_t now) {
 	struct gateway *gateway = user;
-	const struct gateway_remote *remote;
+	struct gateway_remote *remote;
 
 	if (peer->role != CTRL_ROLE_CLIENT || !peer->identity_known)
 		return;

@@ -51,7 +51,7 @@ static void drop(struct gateway_remotes *remotes, struct gateway_remote *remote)
 int gateway_remotes_add(struct gateway_remotes *remotes, uint32_t peer, struct proto_mac mac) {
 	if (peer == 0 || proto_mac_check_identity(mac) < 0)
 		return BASE_E_INVALID;
-	drop(remotes, of_peer_node(base_map_find(&remotes->by_peer, peer_key(&peer))));
+	drop(remotes, gateway_remotes_by_peer(remotes, peer));
 	drop(remotes, of_mac_node(base_map_find(&remotes->by_mac, mac_key(&mac))));
 	if (remotes->by_mac.len >= GATEWAY_REMOTES_MAX)
 		return BASE_E_FULL;
@@ -75,30 +75,14 @@ int gateway_remotes_add(struct gateway_remotes *remotes, uint32_t peer, struct p
 }
 
 void gateway_remotes_remove(struct gateway_remotes *remotes, uint32_t peer) {
-	drop(remotes, of_peer_node(base_map_find(&remotes->by_peer, peer_key(&peer))));
-}
-
-bool gateway_remotes_set_on_lan(struct gateway_remotes *remotes, uint32_t peer, bool on_lan) {
-	struct gateway_remote *remote = of_peer_node(base_map_find(&remotes->by_peer, peer_key(&peer)));
-
-	if (remote == NULL || remote->on_lan == on_lan)
-		return false;
-	remote->on_lan = on_lan;
-	return true;
-}
-
-void gateway_remotes_set_shown(struct gateway_remotes *remotes, uint32_t peer) {
-	struct gateway_remote *remote = of_peer_node(base_map_find(&remotes->by_peer, peer_key(&peer)));
-
-	if (remote != NULL)
-		remote->shown = true;
+	drop(remotes, gateway_remotes_by_peer(remotes, peer));
 }
 
 void gateway_remotes_clear(struct gateway_remotes *remotes) {
-	struct base_map_node *node;
+	struct gateway_remote *remote;
 
-	while ((node = base_map_next(&remotes->by_peer, NULL)) != NULL)
-		drop(remotes, of_peer_node(node));
+	while ((remote = gateway_remotes_next(remotes, NULL)) != NULL)
+		drop(remotes, remote);
 }
 
 const struct gateway_remote *gateway_remotes_by_mac(const struct gateway_remotes *remotes,
@@ -109,12 +93,12 @@ const struct gateway_remote *gateway_remotes_by_mac(const struct gateway_remotes
 	return remote != NULL && !remote->on_lan ? remote : NULL;
 }
 
-const struct gateway_remote *gateway_remotes_by_peer(const struct gateway_remotes *remotes, uint32_t peer) {
+struct gateway_remote *gateway_remotes_by_peer(const struct gateway_remotes *remotes, uint32_t peer) {
 	return of_peer_node(base_map_find(&remotes->by_peer, peer_key(&peer)));
 }
 
-const struct gateway_remote *gateway_remotes_next(const struct gateway_remotes *remotes,
-                                                  const struct gateway_remote *remote) {
+struct gateway_remote *gateway_remotes_next(const struct gateway_remotes *remotes,
+                                            const struct gateway_remote *remote) {
 	return of_peer_node(base_map_next(&remotes->by_peer, remote == NULL ? NULL : &remote->by_peer));
 }
 

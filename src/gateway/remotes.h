@@ -10,6 +10,7 @@
 struct gateway_remote {
 	uint32_t peer;
 	struct proto_mac mac;
+	/* The owner's to set. */
 	bool on_lan; /* a LAN station has this MAC: nothing is bridged for the remote client */
 	bool shown;  /* to the LAN's switches */
 	struct base_map_node by_mac, by_peer;
@@ -26,19 +27,15 @@ void gateway_remotes_done(struct gateway_remotes *remotes);
 /* A peer or MAC that is already known is replaced: the newest announcement counts. 0, BASE_E_INVALID (not a unicast
  * address), BASE_E_FULL or BASE_E_NOMEM. */
 int gateway_remotes_add(struct gateway_remotes *remotes, uint32_t peer, struct proto_mac mac);
-/* Answers whether this was news. Unknown peers are ignored. */
-bool gateway_remotes_set_on_lan(struct gateway_remotes *remotes, uint32_t peer, bool on_lan);
-void gateway_remotes_set_shown(struct gateway_remotes *remotes, uint32_t peer); /* unknown peers are ignored */
-void gateway_remotes_remove(struct gateway_remotes *remotes, uint32_t peer);    /* unknown peers are ignored */
+void gateway_remotes_remove(struct gateway_remotes *remotes, uint32_t peer); /* unknown peers are ignored */
 void gateway_remotes_clear(struct gateway_remotes *remotes);
 
 /* Bytes of a MAC as they stand in a frame. NULL when no remote client has it, or a LAN station has it too. */
 const struct gateway_remote *gateway_remotes_by_mac(const struct gateway_remotes *remotes,
                                                     const uint8_t mac[static PROTO_MAC_BYTES]);
-const struct gateway_remote *gateway_remotes_by_peer(const struct gateway_remotes *remotes, uint32_t peer);
+struct gateway_remote *gateway_remotes_by_peer(const struct gateway_remotes *remotes, uint32_t peer);
 /* Iteration: NULL for the first. */
-const struct gateway_remote *gateway_remotes_next(const struct gateway_remotes *remotes,
-                                                  const struct gateway_remote *remote);
+struct gateway_remote *gateway_remotes_next(const struct gateway_remotes *remotes, const struct gateway_remote *remote);
 size_t gateway_remotes_count(const struct gateway_remotes *remotes);
 
 #endif

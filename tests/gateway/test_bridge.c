@@ -207,13 +207,13 @@ static void test_client_with_a_station_s_mac(void **state) {
 	struct fixture fixture;
 	(void)state;
 	setup(&fixture);
-	assert_true(gateway_remotes_set_on_lan(&fixture.remotes, 7, true));
+	gateway_remotes_by_peer(&fixture.remotes, 7)->on_lan = true;
 	assert_int_equal(from_tunnel(&fixture, 7, EVERYBODY ALICE IP_UDP), OBS_DROP_ADDRESS_GUARD);
 	assert_int_equal(from_lan(&fixture, ALICE STATION IP_UDP), OBS_DROP_LOCAL_UNICAST);
 	assert_int_equal(from_lan(&fixture, EVERYBODY ALICE IP_UDP), NOT_DROPPED);
 	assert_true(gateway_guard_on_lan(fixture.bridge.guard, alice, 2));
 	assert_int_equal(from_tunnel(&fixture, 8, EVERYBODY BOB IP_UDP), NOT_DROPPED); /* nobody else's business */
-	assert_true(gateway_remotes_set_on_lan(&fixture.remotes, 7, false));
+	gateway_remotes_by_peer(&fixture.remotes, 7)->on_lan = false;
 	assert_int_equal(from_tunnel(&fixture, 7, EVERYBODY ALICE IP_UDP), NOT_DROPPED);
 	assert_int_equal(from_lan(&fixture, EVERYBODY ALICE IP_UDP), OBS_DROP_REFLECTION);
 	teardown(&fixture);

@@ -19,10 +19,6 @@ static void test_found_by_both_keys(void **state) {
 	assert_int_equal(gateway_remotes_add(&remotes, 8, mac_of(2)), 0);
 	assert_int_equal(gateway_remotes_by_mac(&remotes, mac_of(1).b)->peer, 7);
 	assert_true(proto_mac_equal(gateway_remotes_by_peer(&remotes, 8)->mac, mac_of(2)));
-	gateway_remotes_set_shown(&remotes, 8);
-	gateway_remotes_set_shown(&remotes, 9);
-	assert_true(gateway_remotes_by_peer(&remotes, 8)->shown);
-	assert_false(gateway_remotes_by_peer(&remotes, 7)->shown);
 	assert_null(gateway_remotes_by_peer(&remotes, 9));
 
 	gateway_remotes_remove(&remotes, 7);

@@ -1,6 +1,7 @@
 /* The address guard over any frame: byte 0 says which way it came. A claim that was learnt from the LAN, where it had
  * not been passed on by a router, is refused from a remote client, what has nothing to do with addresses passes, and
  * nothing is read beyond the frame. */
+#include "gateway/claim.h"
 #include "gateway/guard.h"
 #include "gateway/limits.h"
 

@@ -2,7 +2,6 @@
  * them by address, the list keeps the longest unseen first. */
 #include "gateway/guard.h"
 
-#include "base/bytes.h"
 #include "base/error.h"
 #include "base/list.h"
 #include "base/map.h"
@@ -13,13 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ARP_OPERATION = 6, ARP_SENDER_IP = 14, ARP_TARGET_IP = 24, ARP_BYTES = 28, ARP_REPLY = 2 };
-enum { IPV4_FRAGMENT = 6, IPV4_PROTOCOL = 9, IPV4_SOURCE = 12 };
-enum { IPV4_MORE = 0x2000, IPV4_OFFSET_MASK = 0x1fff, PORT_DHCP_SERVER = 67 };
-enum { BOOTP_CLIENT_IP = 12, BOOTP_RELAY_AGENT = 24, BOOTP_MAC = 28, BOOTP_BYTES = 236 }; /* RFC 951, without options */
-enum { IPV6_HOP_LIMIT = 7, IPV6_SOURCE = 8, HOP_LIMIT_MAX = 255 };
-enum { ND_ROUTER_SOLICIT = 133, ND_ROUTER_ADVERT = 134, ND_NEIGHBOUR_SOLICIT = 135, ND_NEIGHBOUR_ADVERT = 136 };
-enum { ND_ROUTER_LIFETIME = 6, ND_ROUTER_BYTES = 8, ND_TARGET = 8, ND_TARGET_BYTES = 24 };
+enum { IPV6_HOP_LIMIT = 7, HOP_LIMIT_MAX = 255 };
 
 struct binding {
 	struct gateway_claim claim;
@@ -46,106 +39,6 @@ struct gateway_guard {
 
 static struct slice claim_key(const struct gateway_claim *claim) {
 	return slice_of(claim->key, sizeof(claim->key));
-}
-
-/* False for the unspecified address, which claims nothing. */
-static bool claim_of(uint8_t family, const uint8_t *ip, size_t len, struct gateway_claim *ret) {
-	struct gateway_claim claim = {.key = {family}};
-
-	memcpy(claim.key + 1, ip, len);
-	const struct gateway_claim nothing = {.key = {family}};
-	if (memcmp(claim.key, nothing.key, sizeof(claim.key)) == 0)
-		return false;
-	*ret = claim;
-	return true;
-}
-
-static bool is_arp_for_ipv4(struct slice arp) {
-	static const uint8_t ethernet_ipv4[6] = {0, 1, 8, 0, 6, 4};
-
-	return arp.len >= ARP_BYTES && memcmp(arp.data, ethernet_ipv4, sizeof(ethernet_ipv4)) == 0;
-}
-
-static bool claim_of_arp(struct slice arp, struct gateway_claim *ret) {
-	if (!is_arp_for_ipv4(arp))
-		return false;
-	if (!claim_of(4, arp.data + ARP_SENDER_IP, 4, ret))
-		return false;
-	ret->is_answer = base_get_u16(arp.data + ARP_OPERATION) == ARP_REPLY;
-	return true;
-}
-
-/* Behind any extension headers, where a claim may hide. Empty when there is none. */
-static struct slice icmpv6_of(struct slice ip) {
-	struct slice payload;
-	uint8_t protocol;
-
-	return proto_ipv6_payload(ip, &protocol, &payload) == 0 && protocol == PROTO_IP_ICMP6 ? payload : slice_of(NULL, 0);
-}
-
-static bool claim_of_ipv6(struct slice ip, struct gateway_claim *ret) {
-	struct slice icmp = icmpv6_of(ip);
-
-	if (icmp.len == 0)
-		return false;
-	switch (icmp.data[0]) {
-	case ND_ROUTER_ADVERT:
-		if (!claim_of(6, ip.data + IPV6_SOURCE, 16, ret))
-			return false;
-		if (icmp.len >= ND_ROUTER_BYTES)
-			ret->router_seconds = base_get_u16(icmp.data + ND_ROUTER_LIFETIME);
-		return true;
-	case ND_ROUTER_SOLICIT:
-	case ND_NEIGHBOUR_SOLICIT:
-		return claim_of(6, ip.data + IPV6_SOURCE, 16, ret);
-	case ND_NEIGHBOUR_ADVERT:
-		if (icmp.len < ND_TARGET_BYTES || !claim_of(6, icmp.data + ND_TARGET, 16, ret))
-			return false;
-		ret->is_answer = true;
-		return true;
-	default:
-		return false;
-	}
-}
-
-bool gateway_claim_parse(const struct proto_ether *ether, struct gateway_claim *ret) {
-	if (ether->is_length)
-		return false;
-	switch (ether->type) {
-	case PROTO_ETHERTYPE_ARP:
-		return claim_of_arp(ether->payload, ret);
-	case PROTO_ETHERTYPE_IPV6:
-		return claim_of_ipv6(ether->payload, ret);
-	default:
-		return false;
-	}
-}
-
-/* What somebody asks for who claims nothing: is this address free? */
-static bool probe_parse(const struct proto_ether *ether, struct gateway_claim *ret) {
-	struct slice icmp;
-
-	if (ether->is_length)
-		return false;
-	if (ether->type == PROTO_ETHERTYPE_ARP)
-		return is_arp_for_ipv4(ether->payload) && claim_of(4, ether->payload.data + ARP_TARGET_IP, 4, ret);
-	if (ether->type != PROTO_ETHERTYPE_IPV6)
-		return false;
-	icmp = icmpv6_of(ether->payload);
-	return icmp.len >= ND_TARGET_BYTES && icmp.data[0] == ND_NEIGHBOUR_SOLICIT &&
-	       claim_of(6, icmp.data + ND_TARGET, 16, ret);
-}
-
-/* The source address of an ordinary packet: it refreshes a binding but makes none, since a router sends from the whole
- * Internet's addresses. */
-static bool source_of(const struct proto_ether *ether, struct gateway_claim *ret) {
-	if (ether->is_length)
-		return false;
-	if (ether->type == PROTO_ETHERTYPE_IPV4 && ether->payload.len >= PROTO_IPV4_HEADER_MIN)
-		return claim_of(4, ether->payload.data + IPV4_SOURCE, 4, ret);
-	if (ether->type == PROTO_ETHERTYPE_IPV6 && ether->payload.len >= PROTO_IPV6_HEADER_BYTES)
-		return claim_of(6, ether->payload.data + IPV6_SOURCE, 16, ret);
-	return false;
 }
 
 struct gateway_guard *gateway_guard_new(const uint64_t seed[static 2]) {
@@ -183,7 +76,7 @@ static uint16_t *held_by(struct gateway_guard *guard, struct proto_mac mac) {
 }
 
 static bool is_ip(const struct gateway_claim *claim) {
-	return claim->key[0] != 2;
+	return gateway_claim_kind(claim) != GATEWAY_CLAIM_MAC;
 }
 
 /* It stays in the table, for another station or another address. */
@@ -307,7 +200,7 @@ static void want(struct gateway_guard *guard, const struct gateway_claim *claim,
 
 /* False for what is no station's address. */
 static bool claim_of_station(struct proto_mac mac, struct gateway_claim *ret) {
-	return !proto_mac_is_group(mac) && claim_of(2, mac.b, sizeof(mac.b), ret);
+	return !proto_mac_is_group(mac) && gateway_claim_of(slice_of(mac.b, sizeof(mac.b)), ret);
 }
 
 void gateway_guard_hear(struct gateway_guard *guard, struct proto_mac station, uint64_t now) {
@@ -332,55 +225,33 @@ static bool is_of_this_link(const struct proto_ether *ether) {
 }
 
 void gateway_guard_learn(struct gateway_guard *guard, const struct proto_ether *ether, uint64_t now) {
+	const bool of_this_link = is_of_this_link(ether);
 	struct gateway_claim claim;
 
-	if (!is_of_this_link(ether) || !gateway_claim_parse(ether, &claim)) {
-		if (is_of_this_link(ether) && probe_parse(ether, &claim))
-			want(guard, &claim, ether->src, now);
-		struct binding *known = source_of(ether, &claim) ? find(guard, &claim) : NULL;
-		if (known != NULL && proto_mac_equal(known->mac, ether->src)) {
-			known->wanted = false; /* it uses it */
-			see(guard, known, now);
-		}
+	if (of_this_link && gateway_claim_parse(ether, &claim)) {
+		bind(guard, &claim, ether->src, now);
 		return;
 	}
-	bind(guard, &claim, ether->src, now);
+	if (of_this_link && gateway_claim_probe(ether, &claim))
+		want(guard, &claim, ether->src, now);
+	struct binding *known = gateway_claim_source(ether, &claim) ? find(guard, &claim) : NULL;
+	if (known != NULL && proto_mac_equal(known->mac, ether->src)) {
+		known->wanted = false; /* it uses it */
+		see(guard, known, now);
+	}
 }
 
 void gateway_guard_hold(struct gateway_guard *guard, struct slice ip, uint64_t now) {
 	const struct proto_mac nobody_else = {{0}};
 	struct gateway_claim claim;
 
-	if ((ip.len == 4 || ip.len == 16) && claim_of(ip.len == 4 ? 4 : 6, ip.data, ip.len, &claim))
+	if (gateway_claim_of(ip, &claim) && is_ip(&claim))
 		bind(guard, &claim, nobody_else, now);
 }
 
-/* Where a DHCP request begins in the payload, if it is one; else 0. Policy has looked at the IP header. */
-static size_t dhcp_request_offset(const struct proto_ether *ether) {
-	const uint8_t *p = ether->payload.data;
-
-	if (ether->is_length || ether->type != PROTO_ETHERTYPE_IPV4 || ether->payload.len < PROTO_IPV4_HEADER_MIN ||
-	    p[IPV4_PROTOCOL] != PROTO_IP_UDP || (base_get_u16(p + IPV4_FRAGMENT) & IPV4_OFFSET_MASK) != 0)
-		return 0;
-	size_t bootp = (size_t)(p[0] & 0x0f) * 4 + PROTO_UDP_HEADER_BYTES;
-	if (bootp > ether->payload.len || base_get_u16(p + bootp - PROTO_UDP_HEADER_BYTES + 2) != PORT_DHCP_SERVER)
-		return 0;
-	return bootp;
-}
-
-/* What DHCP snooping asks of a switch's stations: a request speaks of the machine that sends it, whole and through no
- * relay agent. */
-static bool is_honest_dhcp_request(const struct proto_ether *ether, size_t bootp) {
-	const uint8_t *p = ether->payload.data;
-
-	return (base_get_u16(p + IPV4_FRAGMENT) & IPV4_MORE) == 0 && ether->payload.len - bootp >= BOOTP_BYTES &&
-	       base_get_u32(p + bootp + BOOTP_RELAY_AGENT) == 0 &&
-	       proto_mac_equal(proto_mac_of(p + bootp + BOOTP_MAC), ether->src);
-}
-
 /* Whether a remote client may claim an address of which the LAN has said something, or ask whether it is free. */
-static bool may_say(struct gateway_guard *guard, const struct binding *binding, struct proto_mac client, bool is_probe,
-                    uint64_t now) {
+static bool may_say_of(struct gateway_guard *guard, const struct binding *binding, struct proto_mac client,
+                       bool is_probe, uint64_t now) {
 	/* A gateway that waited for another one's seat on the same LAN has heard that one's clients as stations. */
 	if (proto_mac_equal(binding->mac, client))
 		return true;
@@ -390,27 +261,25 @@ static bool may_say(struct gateway_guard *guard, const struct binding *binding, 
 	return now >= binding->wanted_until || gateway_tenure_has(guard->of_remotes, &binding->claim, client, now);
 }
 
-bool gateway_guard_allows(struct gateway_guard *guard, const struct proto_ether *ether, uint64_t now) {
-	const size_t bootp = dhcp_request_offset(ether);
-	struct gateway_claim claim;
-	bool is_probe = false;
+static bool may_say(struct gateway_guard *guard, const struct gateway_claim *claim, struct proto_mac client,
+                    bool is_probe, uint64_t now) {
+	const struct binding *binding = find(guard, claim);
 
-	if (bootp > 0 && !is_honest_dhcp_request(ether, bootp))
+	return binding == NULL || may_say_of(guard, binding, client, is_probe, now);
+}
+
+bool gateway_guard_allows(struct gateway_guard *guard, const struct proto_ether *ether, uint64_t now) {
+	struct gateway_dhcp_request request;
+	struct gateway_claim claim;
+
+	/* Its owner does not hear what is said to the DHCP server alone, so that it is no claim of long standing. */
+	if (gateway_dhcp_parse(ether, &request))
+		return request.is_honest && (!request.has_address || may_say(guard, &request.address, ether->src, false, now));
+	if (!gateway_claim_parse(ether, &claim))
+		return !gateway_claim_probe(ether, &claim) || may_say(guard, &claim, ether->src, true, now);
+	if (!may_say(guard, &claim, ether->src, false, now))
 		return false;
-	/* Who renews or gives back a lease says that the address is its own; servers look for the lease by the client
-	 * identifier, which anybody may have read in its owner's broadcasts. */
-	if (bootp > 0 ? !claim_of(4, ether->payload.data + bootp + BOOTP_CLIENT_IP, 4, &claim)
-	              : !gateway_claim_parse(ether, &claim)) {
-		is_probe = bootp == 0 && probe_parse(ether, &claim);
-		if (!is_probe)
-			return true;
-	}
-	const struct binding *binding = find(guard, &claim);
-	if (binding != NULL && !may_say(guard, binding, ether->src, is_probe, now))
-		return false;
-	/* Not what is said to the DHCP server alone, where its owner does not hear it. */
-	if (!is_probe && bootp == 0)
-		gateway_tenure_note(guard->of_remotes, &claim, ether->src, now);
+	gateway_tenure_note(guard->of_remotes, &claim, ether->src, now);
 	return true;
 }
 

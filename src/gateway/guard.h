@@ -1,8 +1,8 @@
 /* gateway/guard.h: the address guard: a remote client is a stranger on somebody's LAN and must not take over the IP
  * address of the router or of another LAN machine by ARP or neighbour discovery. Pure.
  *
- * It remembers which IPv4 and IPv6 addresses the LAN's own stations hold: learnt from their ARP (RFC 826) and neighbour
- * discovery (RFC 4861), kept fresh by every packet of theirs that the gateway bridges. A remote frame that claims such
+ * It remembers which IPv4 and IPv6 addresses the LAN's own stations hold: learnt from their ARP and neighbour
+ * discovery (claim.h), kept fresh by every packet of theirs that the gateway bridges. A remote frame that claims such
  * an address is refused; claims nobody contradicts pass, so do address probes (RFC 5227, duplicate address detection),
  * which claim nothing. For a moment after such a probe of a LAN station the address is its: or a remote client could
  * claim whatever a newcomer asks for. One that has claimed it for a while may go on (tenure.h). A binding unseen for
@@ -19,13 +19,6 @@
 #include "proto/ether.h"
 
 struct gateway_guard;
-
-/* What a frame says about who holds an address. */
-struct gateway_claim {
-	uint8_t key[17];         /* 4, 6 or 2 for a MAC, then the address, padded with zeros */
-	uint16_t router_seconds; /* of a router advertisement: its router lifetime */
-	bool is_answer;          /* perhaps to a question of anybody's */
-};
 
 /* NULL when memory is out. */
 struct gateway_guard *gateway_guard_new(const uint64_t seed[static 2]);
@@ -49,9 +42,5 @@ size_t gateway_guard_count(const struct gateway_guard *guard);
 void gateway_guard_hear(struct gateway_guard *guard, struct proto_mac station, uint64_t now);
 /* True while a LAN station with this MAC was heard within GATEWAY_GUARD_STATION_AGE_NS. */
 bool gateway_guard_on_lan(const struct gateway_guard *guard, struct proto_mac mac, uint64_t now);
-
-/* The claim a frame makes, if any: the sender of an ARP packet, the source of a router or neighbour solicitation or a
- * router advertisement, the target of a neighbour advertisement. Never reads past the frame. */
-bool gateway_claim_parse(const struct proto_ether *ether, struct gateway_claim *ret);
 
 #endif

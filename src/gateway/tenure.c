@@ -39,7 +39,7 @@ static struct tenancy *places_of(struct gateway_tenure *tenure, const struct gat
                                  struct proto_mac client, size_t *ret_count) {
 	uint64_t hash = base_siphash13(tenure->seed, slice_of(client.b, sizeof(client.b)));
 	struct holder *holder = &tenure->holders[hash % GATEWAY_TENURE_HOLDERS];
-	bool is_ipv4 = claim->key[0] == 4;
+	bool is_ipv4 = gateway_claim_kind(claim) == GATEWAY_CLAIM_IPV4;
 
 	*ret_count = is_ipv4 ? GATEWAY_TENURE_IPV4 : GATEWAY_TENURE_IPV6;
 	return is_ipv4 ? holder->ipv4 : holder->ipv6;

@@ -4,7 +4,7 @@
 #ifndef GATEWAY_TENURE_H
 #define GATEWAY_TENURE_H
 
-#include "gateway/guard.h"
+#include "gateway/claim.h"
 
 struct gateway_tenure;
 

@@ -1,35 +1,11 @@
 #include "gateway/guard.h"
 
 #include "gateway/limits.h"
-#include "tests/policy/frames.h"
+#include "tests/gateway/claims.h"
 
 #include <stdio.h>
 
-#define LAN_STATION "ffffffffffff 001122334455 "
-#define REMOTE "ffffffffffff 020000000001 "
-/* htype, ptype, hlen, plen; then: operation, sender MAC, sender IP, target MAC, target IP */
-#define TYPE_ARP "0806 0001 0800 06 04 "
-#define ARP_REQUEST(mac, ip) TYPE_ARP "0001 " mac " " ip " 000000000000 c0a80199"
-#define ARP_REPLY(mac, ip) TYPE_ARP "0002 " mac " " ip " 001122334455 c0a80101"
-#define ROUTER_IP "c0a80101"
-#define OTHER_IP "c0a80142"
-/* version..flow, payload length, next header, hop limit; then source and destination */
-#define IPV6(next) "86dd 60000000 { " next " ff "
-#define IPV6_PASSED_ON(next) "86dd 60000000 { " next " fe "
-#define ROUTER_6 "fe800000000000000000000000000001 "
-#define OTHER_6 "fe800000000000000000000000000042 "
-#define NONE_6 "00000000000000000000000000000000 "
-#define ALL_NODES "ff020000000000000000000000000001 "
-#define ND(type) type " 00 0000 00000000 "
-#define HOP_BY_HOP_THEN(next) next " 00 0502 0000 0100 "
-#define AUTH_THEN(next) next " 01 0000 00000001 00000001 "
-
 static const uint64_t seed[2] = {3, 4};
-
-static bool parse(struct test_frame *frame, const char *text, struct proto_ether *ret) {
-	test_frame_build(frame, text);
-	return proto_ether_parse(slice_of(frame->bytes, frame->len), ret) == 0;
-}
 
 static void learn(struct gateway_guard *guard, const char *text, uint64_t now) {
 	struct test_frame frame;
@@ -450,30 +426,6 @@ static void test_few_addresses_of_a_remote_client(void **state) {
 	gateway_guard_free(guard);
 }
 
-static void test_truncated(void **state) {
-	static const char *const frames[] = {
-	    REMOTE ARP_REPLY("020000000001", ROUTER_IP),
-	    REMOTE IPV6("33") OTHER_6 ALL_NODES AUTH_THEN("3c") HOP_BY_HOP_THEN("3a") ND("88") ROUTER_6,
-	    REMOTE IPV6("3a") ROUTER_6 ALL_NODES ND("87") OTHER_6,
-	};
-	static const size_t claim_at[] = {14 + 28, 14 + 40 + 12 + 8 + 24, 14 + 40 + 24};
-	(void)state;
-	for (size_t i = 0; i < sizeof(frames) / sizeof(frames[0]); i++) {
-		struct test_frame frame;
-		struct proto_ether ether;
-		struct gateway_claim claim;
-		assert_true(parse(&frame, frames[i], &ether));
-		for (size_t len = PROTO_ETHER_HEADER_BYTES; len <= frame.len; len++) {
-			/* An exact copy, so that a sanitizer sees one byte too many. */
-			uint8_t *copy = test_malloc(len);
-			memcpy(copy, frame.bytes, len);
-			assert_int_equal(proto_ether_parse(slice_of(copy, len), &ether), 0);
-			unit_assert_int(gateway_claim_parse(&ether, &claim), len >= claim_at[i], frames[i]);
-			test_free(copy);
-		}
-	}
-}
-
 static void test_truncated_probes(void **state) {
 	static const char *const frames[] = {LAN_STATION ARP_PROBE("001122334455", OTHER_IP), LAN_STATION DAD(OTHER_6)};
 	static const char *const claims[] = {REMOTE ARP_REPLY("020000000001", OTHER_IP), REMOTE ADVERT(OTHER_6)};
@@ -515,7 +467,6 @@ int main(void) {
 	    cmocka_unit_test(test_wanted_address_of_a_lease),
 	    cmocka_unit_test(test_wanted_addresses_have_owners),
 	    cmocka_unit_test(test_few_addresses_of_a_remote_client),
-	    cmocka_unit_test(test_truncated),
 	    cmocka_unit_test(test_truncated_probes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -33,7 +33,8 @@ struct gateway_guard {
 	struct base_list order;               /* longest unseen first */
 	struct base_list unused;              /* entries that were handed back */
 	uint64_t tidy_due;
-	size_t used; /* entries handed out so far */
+	uint64_t listened_at, deaf_ns; /* when it was last told; its clock is behind by that */
+	size_t used;                   /* entries handed out so far */
 	struct binding entries[GATEWAY_GUARD_ENTRIES_MAX];
 };
 
@@ -198,6 +199,19 @@ static void want(struct gateway_guard *guard, const struct gateway_claim *claim,
 	binding->wanted_until = now + GATEWAY_GUARD_PROBE_NS;
 }
 
+/* Every time in the table is of this clock, which stands still while nothing can be heard. */
+static uint64_t clock_of(const struct gateway_guard *guard, uint64_t now) {
+	return now - guard->deaf_ns;
+}
+
+void gateway_guard_listened(struct gateway_guard *guard, bool heard, uint64_t now) {
+	const uint64_t since = guard->listened_at != 0 ? now - guard->listened_at : 0;
+
+	guard->listened_at = now;
+	if (!heard || since > GATEWAY_GUARD_LATE_NS)
+		guard->deaf_ns += since;
+}
+
 /* False for what is no station's address. */
 static bool claim_of_station(struct proto_mac mac, struct gateway_claim *ret) {
 	return !proto_mac_is_group(mac) && gateway_claim_of(slice_of(mac.b, sizeof(mac.b)), ret);
@@ -207,14 +221,14 @@ void gateway_guard_hear(struct gateway_guard *guard, struct proto_mac station, u
 	struct gateway_claim claim;
 
 	if (claim_of_station(station, &claim))
-		bind(guard, &claim, station, now);
+		bind(guard, &claim, station, clock_of(guard, now));
 }
 
 bool gateway_guard_on_lan(const struct gateway_guard *guard, struct proto_mac mac, uint64_t now) {
 	struct gateway_claim claim;
 	const struct binding *binding = claim_of_station(mac, &claim) ? find(guard, &claim) : NULL;
 
-	return binding != NULL && now - binding->last_seen < GATEWAY_GUARD_STATION_AGE_NS;
+	return binding != NULL && clock_of(guard, now) - binding->last_seen < GATEWAY_GUARD_STATION_AGE_NS;
 }
 
 /* No host heeds neighbour discovery that a router has passed on (RFC 4861 section 7.1). It is anybody's: a remote
@@ -228,6 +242,7 @@ void gateway_guard_learn(struct gateway_guard *guard, const struct proto_ether *
 	const bool of_this_link = is_of_this_link(ether);
 	struct gateway_claim claim;
 
+	now = clock_of(guard, now);
 	if (of_this_link && gateway_claim_parse(ether, &claim)) {
 		bind(guard, &claim, ether->src, now);
 		return;
@@ -246,7 +261,7 @@ void gateway_guard_hold(struct gateway_guard *guard, struct slice ip, uint64_t n
 	struct gateway_claim claim;
 
 	if (gateway_claim_of(ip, &claim) && is_ip(&claim))
-		bind(guard, &claim, nobody_else, now);
+		bind(guard, &claim, nobody_else, clock_of(guard, now));
 }
 
 /* Whether a remote client may claim an address of which the LAN has said something, or ask whether it is free. */
@@ -272,6 +287,7 @@ bool gateway_guard_allows(struct gateway_guard *guard, const struct proto_ether 
 	struct gateway_dhcp_request request;
 	struct gateway_claim claim;
 
+	now = clock_of(guard, now);
 	/* Its owner does not hear what is said to the DHCP server alone, so that it is no claim of long standing. */
 	if (gateway_dhcp_parse(ether, &request))
 		return request.is_honest && (!request.has_address || may_say(guard, &request.address, ether->src, false, now));

@@ -38,9 +38,13 @@ void gateway_guard_hold(struct gateway_guard *guard, struct slice ip, uint64_t n
 bool gateway_guard_allows(struct gateway_guard *guard, const struct proto_ether *ether, uint64_t now);
 size_t gateway_guard_count(const struct gateway_guard *guard);
 
+/* Once a second or so: whether stations could be heard since the last time. For as long as they could not, or nobody
+ * said so (the machine slept), nothing grows old: that is no silence of theirs. */
+void gateway_guard_listened(struct gateway_guard *guard, bool heard, uint64_t now);
+
 /* The source of a frame that came in through the LAN port, or the port's own MAC. */
 void gateway_guard_hear(struct gateway_guard *guard, struct proto_mac station, uint64_t now);
-/* True while a LAN station with this MAC was heard within GATEWAY_GUARD_STATION_AGE_NS. */
+/* True while a LAN station with this MAC was heard within GATEWAY_GUARD_STATION_AGE_NS of listening. */
 bool gateway_guard_on_lan(const struct gateway_guard *guard, struct proto_mac mac, uint64_t now);
 
 #endif

@@ -404,6 +404,42 @@ static void test_wanted_addresses_have_owners(void **state) {
 	gateway_guard_free(guard);
 }
 
+static void listen_for(struct gateway_guard *guard, bool heard, uint64_t seconds, uint64_t *now) {
+	for (; seconds > 0; seconds--) {
+		*now += BASE_SECOND;
+		gateway_guard_listened(guard, heard, *now);
+	}
+}
+
+static void test_deafness_is_no_silence(void **state) {
+	static const struct {
+		const char *label;
+		bool heard;
+		uint64_t asleep;
+	} cases[] = {{"no link", false, 0}, {"asleep", true, 1000 * BASE_SECOND}, {"for a moment", true, 6 * BASE_SECOND}};
+	const struct proto_mac station = {{0, 0x11, 0x22, 0x33, 0x44, 0x55}};
+	const uint64_t address_age = GATEWAY_GUARD_AGE_NS / BASE_SECOND,
+	               station_age = GATEWAY_GUARD_STATION_AGE_NS / BASE_SECOND;
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct gateway_guard *guard = gateway_guard_new(seed);
+		uint64_t now = BASE_SECOND;
+		gateway_guard_hear(guard, station, now);
+		learn(guard, LAN_STATION ARP_REQUEST("001122334455", ROUTER_IP), now);
+		listen_for(guard, true, address_age - 1, &now);
+		now += cases[i].asleep;
+		listen_for(guard, cases[i].heard, cases[i].heard ? 1 : 1000, &now);
+		unit_assert_int(allows(guard, REMOTE ARP_REPLY("020000000001", ROUTER_IP), now), false, cases[i].label);
+		listen_for(guard, true, 2, &now);
+		unit_assert_int(allows(guard, REMOTE ARP_REPLY("020000000001", ROUTER_IP), now), true, cases[i].label);
+		listen_for(guard, true, station_age - address_age - 2, &now);
+		unit_assert_int(gateway_guard_on_lan(guard, station, now), true, cases[i].label);
+		listen_for(guard, true, 2, &now);
+		unit_assert_int(gateway_guard_on_lan(guard, station, now), false, cases[i].label);
+		gateway_guard_free(guard);
+	}
+}
+
 /* It cannot have said so of each address of the LAN beforehand. */
 static void test_few_addresses_of_a_remote_client(void **state) {
 	struct gateway_guard *guard = gateway_guard_new(seed);
@@ -467,6 +503,7 @@ int main(void) {
 	    cmocka_unit_test(test_wanted_address_of_a_lease),
 	    cmocka_unit_test(test_wanted_addresses_have_owners),
 	    cmocka_unit_test(test_few_addresses_of_a_remote_client),
+	    cmocka_unit_test(test_deafness_is_no_silence),
 	    cmocka_unit_test(test_truncated_probes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

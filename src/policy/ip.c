@@ -25,6 +25,14 @@ enum udp_port {
 	PORT_GLBP = 3222,
 };
 
+/* What only servers say (RFC 8415 section 7.3). */
+enum dhcp6_message {
+	DHCP6_ADVERTISE = 2,
+	DHCP6_REPLY = 7,
+	DHCP6_RECONFIGURE = 10,
+	DHCP6_RELAY_REPLY = 13,
+};
+
 /* What only routers say. One word of it moves a host's traffic (advertisement, redirect) or that of routers (routing
  * protocols), makes the LAN's own router rest (VRRP, HSRP, GLBP), or the querier that its switches learn from which
  * port wants which group (queries, RFC 4541). */
@@ -54,6 +62,21 @@ enum icmp6_type {
  * talks to clients' networks from the server port. A client's own frames (client port to server port) pass. */
 static bool is_server_reply(const uint8_t *udp, uint16_t server_port, uint16_t client_port) {
 	return base_get_u16(udp) == server_port || base_get_u16(udp + 2) == client_port;
+}
+
+/* A relay agent hears clients and servers at one port, and would hand this on as a server's. */
+static bool is_dhcp6_server_message(struct slice udp) {
+	if (udp.len <= PROTO_UDP_HEADER_BYTES || base_get_u16(udp.data + 2) != PORT_DHCP6_SERVER)
+		return false;
+	switch (udp.data[PROTO_UDP_HEADER_BYTES]) {
+	case DHCP6_ADVERTISE:
+	case DHCP6_REPLY:
+	case DHCP6_RECONFIGURE:
+	case DHCP6_RELAY_REPLY:
+		return true;
+	default:
+		return false;
+	}
 }
 
 static bool is_router_protocol(uint8_t protocol) {
@@ -128,7 +151,7 @@ static enum policy_rule check_ipv6_upper(uint8_t protocol, struct slice data, bo
 	if (protocol == PROTO_IP_UDP) {
 		if (data.len < PROTO_UDP_HEADER_BYTES)
 			return POLICY_IPV6_CHAIN;
-		if (is_server_reply(data.data, PORT_DHCP6_SERVER, PORT_DHCP6_CLIENT))
+		if (is_server_reply(data.data, PORT_DHCP6_SERVER, PORT_DHCP6_CLIENT) || is_dhcp6_server_message(data))
 			return POLICY_DHCP6_SERVER;
 		if (is_router_udp(data.data, to_link_group))
 			return POLICY_ROUTER_ADVERTISEMENT;

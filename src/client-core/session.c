@@ -51,12 +51,10 @@ static void change_state(struct client_session *session, enum client_state next,
 	struct obs_log *log = session->config.log;
 
 	assert(!is_over(session));
-	if (obs_on(log, OBS_DEBUG)) {
-		obs_begin(log, OBS_DEBUG, "session_state");
-		obs_str(log, "from", client_state_name(session->state));
-		obs_str(log, "to", client_state_name(next));
-		obs_end(log);
-	}
+	obs_begin(log, OBS_DEBUG, "session_state");
+	obs_str(log, "from", client_state_name(session->state));
+	obs_str(log, "to", client_state_name(next));
+	obs_end(log);
 	if (session->state == CLIENT_JOINED) {
 		client_data_flush(session);
 		client_peers_clear(&session->peers);
@@ -108,13 +106,11 @@ static void retry_or_end(struct client_session *session, enum client_exit status
 		client_backoff_reset(&session->backoff);
 	if (again)
 		wait = client_backoff_next(&session->backoff);
-	if (obs_on(log, OBS_WARN)) {
-		obs_begin(log, OBS_WARN, was_joined ? "session_lost" : "session_attempt_failed");
-		obs_str(log, "error", session->why);
-		if (again)
-			obs_ms(log, "retry_ms", wait);
-		obs_end(log);
-	}
+	obs_begin(log, OBS_WARN, was_joined ? "session_lost" : "session_attempt_failed");
+	obs_str(log, "error", session->why);
+	if (again)
+		obs_ms(log, "retry_ms", wait);
+	obs_end(log);
 	change_state(session, again ? CLIENT_WAITING : CLIENT_FAILED, again ? now + wait : BASE_NEVER, now);
 	if (was_joined)
 		session->events->lost(session->events_user, session->why, now);
@@ -127,8 +123,6 @@ static void log_attempt(struct client_session *session, const char *event, const
 	struct obs_log *log = session->config.log;
 	char text[BASE_ADDR_TEXT_BYTES];
 
-	if (!obs_on(log, OBS_INFO))
-		return;
 	obs_begin(log, OBS_INFO, event);
 	obs_str(log, "relay", base_addr_text(addr, text));
 	if (error != NULL)
@@ -139,8 +133,6 @@ static void log_attempt(struct client_session *session, const char *event, const
 static void log_unresolved(struct client_session *session) {
 	struct obs_log *log = session->config.log;
 
-	if (!obs_on(log, OBS_WARN))
-		return;
 	obs_begin(log, OBS_WARN, "relay_not_resolved");
 	obs_str(log, "error", session->why);
 	obs_str(log, "message", "trying the addresses it had before");
@@ -325,18 +317,16 @@ void client_session_joined(struct client_session *session, const struct ctrl_wel
 	session->joined_at = now;
 	session->stats_at = now + (interval > 0 ? interval : CLIENT_STATS_NS);
 	remember_gateway(session, welcome);
-	if (obs_on(log, OBS_INFO)) {
-		obs_begin(log, OBS_INFO, "session_joined");
-		obs_str(log, "room", session->config.room);
-		obs_u64(log, "peer", welcome->peer_id);
-		obs_u64(log, "tap_mtu", welcome->mtu);
-		obs_u64(log, "datagram_budget", budget);
-		obs_bool(log, "sealed", welcome->sealed);
-		obs_bool(log, "gateway", welcome->gateway);
-		if (session->gateway_peer != 0)
-			obs_u64(log, "gateway_peer", session->gateway_peer);
-		obs_end(log);
-	}
+	obs_begin(log, OBS_INFO, "session_joined");
+	obs_str(log, "room", session->config.room);
+	obs_u64(log, "peer", welcome->peer_id);
+	obs_u64(log, "tap_mtu", welcome->mtu);
+	obs_u64(log, "datagram_budget", budget);
+	obs_bool(log, "sealed", welcome->sealed);
+	obs_bool(log, "gateway", welcome->gateway);
+	if (session->gateway_peer != 0)
+		obs_u64(log, "gateway_peer", session->gateway_peer);
+	obs_end(log);
 	if (welcome->other_key)
 		obs_note(log, OBS_WARN, "other_room_key",
 		         session->config.cipher != NULL ? "a gateway is in this room with another room key, or without one: is "

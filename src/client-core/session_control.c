@@ -12,11 +12,9 @@ typedef void (*control_handler)(struct client_session *session, const struct ctr
 static void violation(struct client_session *session, const char *what, uint64_t now) {
 	struct obs_log *log = session->config.log;
 
-	if (obs_on(log, OBS_ERROR)) {
-		obs_begin(log, OBS_ERROR, "relay_protocol_error");
-		obs_str(log, "error", what);
-		obs_end(log);
-	}
+	obs_begin(log, OBS_ERROR, "relay_protocol_error");
+	obs_str(log, "error", what);
+	obs_end(log);
 	client_session_fail(session, CLIENT_LOSS_PROTOCOL, what, now);
 }
 
@@ -24,8 +22,6 @@ static void log_peer(struct client_session *session, const char *event, const st
                      const char *reason, uint64_t now) {
 	struct obs_log *log = session->config.log;
 
-	if (!obs_on(log, OBS_INFO))
-		return;
 	obs_begin(log, OBS_INFO, event);
 	obs_u64(log, "peer", peer->id);
 	obs_str(log, "role", ctrl_role_name(peer->role));
@@ -44,12 +40,10 @@ static void on_unknown(struct client_session *session, const struct ctrl_message
 
 	(void)message;
 	session->unknown_messages++;
-	if (obs_on(log, OBS_DEBUG)) {
-		obs_begin(log, OBS_DEBUG, "unknown_control_message");
-		obs_u64(log, "count", session->unknown_messages);
-		obs_flood_key(log, 0, now);
-		obs_end(log);
-	}
+	obs_begin(log, OBS_DEBUG, "unknown_control_message");
+	obs_u64(log, "count", session->unknown_messages);
+	obs_flood_key(log, 0, now);
+	obs_end(log);
 }
 
 static void on_welcome(struct client_session *session, const struct ctrl_message *message, uint64_t now) {
@@ -84,8 +78,6 @@ static bool same_peer(const struct client_peer *known, const struct ctrl_peer *t
 static void log_unheard(struct client_session *session, uint32_t id, uint64_t now) {
 	struct obs_log *log = session->config.log;
 
-	if (!obs_on(log, OBS_WARN))
-		return;
 	obs_begin(log, OBS_WARN, "peer_unheard");
 	obs_u64(log, "peer", id);
 	obs_str(log, "reason", "too many peers were heard since the start to tell its frames from replays; start anew");
@@ -118,8 +110,6 @@ static bool make_readable(struct client_session *session, struct client_peer *pe
 static void log_table_full(struct client_session *session, uint32_t id, uint64_t now) {
 	struct obs_log *log = session->config.log;
 
-	if (!obs_on(log, OBS_WARN))
-		return;
 	obs_begin(log, OBS_WARN, "peer_table_full");
 	obs_u64(log, "peer", id);
 	obs_flood_key(log, 0, now);
@@ -191,13 +181,11 @@ static void on_peer_left(struct client_session *session, const struct ctrl_messa
 	if (told->peer_id == session->gateway_peer)
 		take_gateway(session, 0, now);
 	if (known == NULL) {
-		if (obs_on(log, OBS_DEBUG)) {
-			obs_begin(log, OBS_DEBUG, "unknown_peer_left");
-			obs_u64(log, "peer", told->peer_id);
-			obs_str(log, "reason", ctrl_leave_name(told->reason));
-			obs_flood_key(log, 0, now);
-			obs_end(log);
-		}
+		obs_begin(log, OBS_DEBUG, "unknown_peer_left");
+		obs_u64(log, "peer", told->peer_id);
+		obs_str(log, "reason", ctrl_leave_name(told->reason));
+		obs_flood_key(log, 0, now);
+		obs_end(log);
 		return;
 	}
 	peer = *known; /* the event speaks of it once more, the table no longer knows it */
@@ -216,8 +204,6 @@ static void on_lan(struct client_session *session, const struct ctrl_message *me
 		return;
 	session->lan_down = down;
 	tell_gateway(session, now);
-	if (!obs_on(log, level))
-		return;
 	obs_begin(log, level, "gateway_lan");
 	obs_str(log, "state", down ? "down" : "up");
 	obs_str(log, "message",
@@ -236,8 +222,6 @@ static void on_shut_out(struct client_session *session, const struct ctrl_messag
 		return;
 	session->shut_out = out;
 	tell_gateway(session, now);
-	if (!obs_on(log, level))
-		return;
 	obs_begin(log, level, "shut_out");
 	obs_bool(log, "out", out);
 	obs_str(log, "message",

@@ -64,8 +64,6 @@ static void detach_port(struct gateway *gateway) {
 }
 
 static void note_port(struct gateway *gateway, enum obs_level level, const char *message) {
-	if (!obs_on(gateway->process.log, level))
-		return;
 	const char *state = gateway_port_state_name(gateway->port_state);
 	obs_begin(gateway->process.log, level, "lan_port");
 	/* It may be opened in vain every second; that it is back must not be swallowed with that. */
@@ -112,8 +110,6 @@ static void refresh_cam(struct gateway *gateway, struct gateway_remote *remote, 
 	gateway_cam_frame(remote->mac, frame);
 	gateway_lan_port_write(gateway->port, slice_of(frame, sizeof(frame)));
 	client_session_counters(gateway->process.session)->value[OBS_CAM_REFRESHES]++;
-	if (!obs_on(gateway->process.log, OBS_DEBUG))
-		return;
 	obs_begin(gateway->process.log, OBS_DEBUG, "cam_refresh");
 	obs_u64(gateway->process.log, "peer", remote->peer);
 	obs_mac(gateway->process.log, "mac", remote->mac.b);
@@ -189,8 +185,6 @@ static void check_remote(struct gateway *gateway, struct gateway_remote *remote,
 		refresh_cam(gateway, remote, "station_gone");
 	if (gateway->told++ < GATEWAY_TOLD_MAX)
 		client_session_report_shut_out(gateway->process.session, remote->peer, on_lan, now);
-	if (!obs_on(gateway->process.log, OBS_WARN))
-		return;
 	obs_begin(gateway->process.log, OBS_WARN, on_lan ? "remote_shut_out" : "remote_let_in");
 	obs_u64(gateway->process.log, "peer", remote->peer);
 	obs_mac(gateway->process.log, "mac", remote->mac.b);
@@ -242,7 +236,7 @@ static void check_overruns(struct gateway *gateway, uint64_t now) {
 	const bool was_paused = gateway->was_paused;
 
 	gateway->was_paused = gateway->reading_paused;
-	if (frames == 0 || !obs_on(gateway->process.log, OBS_WARN))
+	if (frames == 0)
 		return;
 	obs_begin(gateway->process.log, OBS_WARN, "lan_port_overrun");
 	obs_u64(gateway->process.log, "frames", frames);

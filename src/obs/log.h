@@ -3,9 +3,10 @@
  *   2026-11-22T12:00:01.123Z info  peer_joined room=ROOM1 peer=3
  *   {"time":"2026-11-22T12:00:01.123Z","level":"info","event":"peer_joined","room":"ROOM1","peer":3}
  *
- * Usage: if (obs_on(log, OBS_INFO)) { obs_begin(log, OBS_INFO, "peer_joined"); obs_u64(log, "peer", 3); obs_end(log); }
- * or the one-field short form obs_note(). Building a record allocates nothing; a record that does not fit its line is
- * cut and gets a field truncated=true. When a level is off, obs_on() is one comparison (OBS-4).
+ * Usage: obs_begin(log, OBS_INFO, "peer_joined"); obs_u64(log, "peer", 3); obs_end(log); or the one-field short form
+ * obs_note(). Building a record allocates nothing; a record that does not fit its line is cut and gets a field
+ * truncated=true. Of a level that is off nothing is built; where frames pass, obs_on() saves the calls too: it is one
+ * comparison (OBS-4).
  *
  * Values are made harmless for terminals and parsers: text values with blanks, quotes, '=' or anything unprintable are
  * quoted; bytes outside printable ASCII become \xNN in text and \u00NN in JSON, byte by byte, whatever their encoding.

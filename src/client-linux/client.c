@@ -1,13 +1,16 @@
 #include "client-linux/client.h"
 
+#include "base/bytes.h"
 #include "base/error.h"
 #include "client-core/bridge.h"
 #include "client-linux/address.h"
+#include "client-linux/contest.h"
 #include "client-linux/limits.h"
 #include "client-linux/link_keep.h"
 #include "client-linux/options.h"
 #include "client-linux/route_pin.h"
 #include "client-linux/tap.h"
+#include "dhcp/message.h"
 #include "host/host.h"
 #include "link/gather.h"
 #include "link/process.h"
@@ -31,6 +34,7 @@ struct lintap {
 	struct loop_source route_source; /* news about routes */
 	struct lintap_route_pin pin;
 	struct lintap_address address;
+	struct lintap_contest contest;
 	struct base_addr relay; /* as it is tried */
 	/* Addresses that no way led to when they were to be tried, and none since. */
 	struct base_addr cut_off[LINTAP_CUT_OFF_MAX];
@@ -191,6 +195,20 @@ static void compare_networks(struct lintap *client, const struct netlink_address
 	client->same_network_said = true;
 }
 
+static void look_for_another_owner(struct lintap *client, struct obs_diagnostics *diagnostics) {
+	static const struct base_addr none;
+	const bool asks = diagnostics->gateway_present && !diagnostics->lan_down && diagnostics->tap_address_fixed;
+	const struct base_addr *address = asks ? &diagnostics->tap_address : &none;
+	const uint64_t now = loop_now(client->process.loop);
+	uint8_t frame[DHCP_ARP_FRAME_BYTES];
+
+	if (lintap_contest_ask(&client->contest, address, now)) {
+		dhcp_arp_frame(client->bridge.mac, 0, base_get_u32(address->ip), frame);
+		deliver_from_tap(client, slice_of(frame, sizeof(frame)), now);
+	}
+	diagnostics->tap_address_taken = client->contest.taken;
+}
+
 static void collect(struct lintap *client, struct obs_diagnostics *ret) {
 	client_session_diagnostics(client->process.session, ret);
 	ret->route_pinned = client->pin_routes ? client->pin.state : OBS_UNKNOWN;
@@ -201,6 +219,7 @@ static void collect(struct lintap *client, struct obs_diagnostics *ret) {
 	(void)rtnl_interface_address(client->rtnl, lintap_tap_ifindex(client->tap), &address);
 	ret->tap_address = address.addr;
 	ret->tap_address_fixed = address.permanent;
+	look_for_another_owner(client, ret);
 	compare_networks(client, &address);
 }
 
@@ -317,6 +336,8 @@ static void on_frame(void *user, uint32_t source_peer, struct slice frame, uint6
 
 	if (!client_bridge_from_tunnel(&client->bridge, source_peer, frame, NULL, now))
 		return;
+	if (lintap_contest_frame(&client->contest, client->bridge.mac, frame))
+		diagnose_soon(client);
 	if (lintap_address_frame(&client->address, frame, now))
 		client_bridge_wrote(&client->bridge, 1, frame.len);
 	else

@@ -287,13 +287,21 @@ void dhcp_arp_frame(struct proto_mac mac, uint32_t sender, uint32_t address, uin
 	base_put_u32(out + ARP_TARGET_IP, address);
 }
 
+static bool is_arp_of_another(struct slice frame, struct proto_mac mac) {
+	return frame.len >= DHCP_ARP_FRAME_BYTES && base_get_u16(frame.data + 2 * PROTO_MAC_BYTES) == PROTO_ETHERTYPE_ARP &&
+	       memcmp(frame.data + ARP_AT, arp_ethernet_ipv4, sizeof(arp_ethernet_ipv4)) == 0 &&
+	       memcmp(frame.data + ARP_SENDER_MAC, mac.b, PROTO_MAC_BYTES) != 0;
+}
+
+bool dhcp_arp_claims(struct slice frame, struct proto_mac mac, uint32_t address) {
+	return is_arp_of_another(frame, mac) && base_get_u32(frame.data + ARP_SENDER_IP) == address;
+}
+
 bool dhcp_arp_contests(struct slice frame, struct proto_mac mac, uint32_t address) {
-	if (frame.len < DHCP_ARP_FRAME_BYTES || base_get_u16(frame.data + 2 * PROTO_MAC_BYTES) != PROTO_ETHERTYPE_ARP ||
-	    memcmp(frame.data + ARP_AT, arp_ethernet_ipv4, sizeof(arp_ethernet_ipv4)) != 0 ||
-	    memcmp(frame.data + ARP_SENDER_MAC, mac.b, PROTO_MAC_BYTES) == 0)
+	if (!is_arp_of_another(frame, mac))
 		return false;
-	const uint32_t sender = base_get_u32(frame.data + ARP_SENDER_IP);
-	const bool probe = sender == 0 && base_get_u16(frame.data + ARP_AT + sizeof(arp_ethernet_ipv4)) == ARP_REQUEST &&
+	const bool probe = base_get_u32(frame.data + ARP_SENDER_IP) == 0 &&
+	                   base_get_u16(frame.data + ARP_AT + sizeof(arp_ethernet_ipv4)) == ARP_REQUEST &&
 	                   base_get_u32(frame.data + ARP_TARGET_IP) == address;
-	return sender == address || probe;
+	return probe || dhcp_arp_claims(frame, mac, address);
 }

@@ -52,7 +52,9 @@ int dhcp_answer_parse(struct slice frame, struct proto_mac mac, struct dhcp_answ
 
 /* Asks who has `address`: sender 0 is a probe, sender `address` an announcement (RFC 5227 sections 2.1.1 and 2.3). */
 void dhcp_arp_frame(struct proto_mac mac, uint32_t sender, uint32_t address, uint8_t out[static DHCP_ARP_FRAME_BYTES]);
-/* Another machine says that the address is its, or asks for it at the same time (RFC 5227 section 2.1.1). */
+/* Another machine says that the address is its. */
+bool dhcp_arp_claims(struct slice frame, struct proto_mac mac, uint32_t address);
+/* It says so, or asks for it at the same time (RFC 5227 section 2.1.1). */
 bool dhcp_arp_contests(struct slice frame, struct proto_mac mac, uint32_t address);
 
 #endif

@@ -76,6 +76,8 @@ static void add_address(struct lines *lines, const struct obs_diagnostics *diagn
 	if (base_addr_is_link_local(addr))
 		base_text_add(text, addr->family == BASE_FAMILY_V4 ? " (self-assigned: the LAN's DHCP server has not answered)"
 		                                                   : " only (waiting for the LAN's DHCP server)");
+	else if (diagnostics->tap_address_taken)
+		base_text_add(text, ", but a LAN machine has it: take another");
 	else if (addr->family == BASE_FAMILY_V4 && !diagnostics->tap_address_fixed)
 		base_text_add(text, " (from DHCP)");
 }

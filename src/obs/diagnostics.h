@@ -18,6 +18,7 @@ struct obs_diagnostics {
 	enum obs_tristate tap_ready;
 	struct base_addr tap_address; /* family NONE until DHCP has answered */
 	bool tap_address_fixed;       /* it does not expire: no lease of a DHCP server */
+	bool tap_address_taken;       /* a LAN machine has it too */
 	uint64_t rtt_ns;              /* 0: unknown */
 	size_t datagram_budget;
 	uint16_t tap_mtu;

@@ -150,6 +150,16 @@ class TestDhcp(unittest.TestCase):
             client.wait_log(rf'address: {CLIENT_ADDRESSES["client1"]}', 15)
             self.assertNotIn('from DHCP', client.log())
 
+    def test_an_address_of_a_lan_machine_set_by_hand_is_told(self):
+        """The gateway keeps this machine's claims from the owner, and the kernel asks nobody."""
+        with Lab() as lab:
+            client = Party(lab).start(['client1']).clients['client1']
+            lab.ip('client1', 'addr', 'add', f'{HOST_ADDRESS}/24', 'dev', TAP)
+            client.wait_log(f'address: {HOST_ADDRESS}, but a LAN machine has it', 25)
+            lab.ip('client1', 'addr', 'del', f'{HOST_ADDRESS}/24', 'dev', TAP)
+            lab.ip('client1', 'addr', 'add', f'{CLIENT_ADDRESSES["client1"]}/24', 'dev', TAP)
+            client.wait_log(f'address: {CLIENT_ADDRESSES["client1"]}"', 15)
+
     def test_the_same_network_at_home_is_told(self):
         with Lab() as lab:
             lab.ip('client1', 'addr', 'add', f'{HOME_ADDRESS}/24', 'dev', 'up0')

@@ -65,6 +65,10 @@ static const struct diagnostics_case cases[] = {
     {"fixed address",
      {.tap_address = V4(192, 168, 1, 77), .tap_address_fixed = true},
      "relay: not connected\ngateway: not connected\naddress: 192.168.1.77\nbroadcasts: none yet\n"},
+    {"another's address",
+     {.tap_address = V4(192, 168, 1, 77), .tap_address_fixed = true, .tap_address_taken = true},
+     "relay: not connected\ngateway: not connected\naddress: 192.168.1.77, but a LAN machine has it: take another\n"
+     "broadcasts: none yet\n"},
     {"self-assigned for good",
      {.tap_address = V4(169, 254, 3, 4), .tap_address_fixed = true},
      "relay: not connected\ngateway: not connected\n"

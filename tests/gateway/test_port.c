@@ -1,5 +1,5 @@
-/* The decision from a sysfs tree made of plain files; the socket itself is tested in test_lan_port.c. */
-#include "gateway/packet_socket.h"
+/* The decision from a sysfs tree made of plain files; real interfaces are in test_device.c. */
+#include "gateway/port.h"
 
 #include "tests/unit.h"
 

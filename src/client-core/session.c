@@ -309,13 +309,12 @@ static void remember_gateway(struct client_session *session, const struct ctrl_w
 void client_session_joined(struct client_session *session, const struct ctrl_welcome *welcome, uint64_t now) {
 	struct obs_log *log = session->config.log;
 	size_t budget = session->transport->budget(session->transport_user);
-	uint64_t interval = session->config.stats_interval_ns;
 
 	change_state(session, CLIENT_JOINED, BASE_NEVER, now);
 	session->welcome = *welcome;
 	session->ever_joined = session->addrs_good = true;
 	session->joined_at = now;
-	session->stats_at = now + (interval > 0 ? interval : CLIENT_STATS_NS);
+	session->stats_at = now + session->config.stats_interval_ns;
 	remember_gateway(session, welcome);
 	obs_begin(log, OBS_INFO, "session_joined");
 	obs_str(log, "room", session->config.room);
@@ -436,10 +435,8 @@ static void poll_transport(struct client_session *session, uint64_t now) {
 }
 
 void client_session_tick(struct client_session *session, uint64_t now) {
-	uint64_t interval = session->config.stats_interval_ns;
-
 	if (session->state == CLIENT_JOINED && now >= session->stats_at) {
-		session->stats_at = now + (interval > 0 ? interval : CLIENT_STATS_NS);
+		session->stats_at = now + session->config.stats_interval_ns;
 		client_session_send_stats(session, now);
 	}
 	if (now >= session->deadline)
@@ -473,6 +470,8 @@ int client_session_new(const struct client_config *config, const struct client_t
 	if (session == NULL)
 		return BASE_E_NOMEM;
 	session->config = *config;
+	if (config->stats_interval_ns == 0)
+		session->config.stats_interval_ns = CLIENT_STATS_NS;
 	session->transport = transport;
 	session->transport_user = transport_user;
 	session->events = events;

@@ -163,6 +163,9 @@ static void check_port(struct gateway *gateway, uint64_t now) {
 		gateway_lan_port_set_mtu(gateway->port, gateway_port_mtu(GATEWAY_SYSFS, gateway->interface));
 	client_session_report_device(gateway->process.session, ready, NULL);
 	client_session_report_lan(gateway->process.session, ready, now);
+	/* A cable that is out, or a relay that is away, must not let in whom LAN stations keep out. */
+	if (gateway->guard != NULL)
+		gateway_guard_listened(gateway->guard, ready && gateway->bridge.tap_mtu != 0, now);
 	if (back && ready) {
 		note_port(gateway, OBS_INFO, "bridging");
 		refresh_cam_all(gateway, "port_up");
@@ -222,15 +225,6 @@ static void check_remotes(struct gateway *gateway, uint64_t now) {
 		check_remote(gateway, remote, now);
 }
 
-/* A cable that is out, or a relay that is away, must not let in whom LAN stations keep out. */
-static void note_listening(struct gateway *gateway, uint64_t now) {
-	const bool heard = gateway->port_state == GATEWAY_PORT_UP && gateway_lan_port_attached(gateway->port) &&
-	                   gateway->bridge.tap_mtu != 0;
-
-	if (gateway->guard != NULL)
-		gateway_guard_listened(gateway->guard, heard, now);
-}
-
 static void check_overruns(struct gateway *gateway, uint64_t now) {
 	const uint64_t frames = gateway_lan_port_overruns(gateway->port);
 	const bool was_paused = gateway->was_paused;
@@ -252,7 +246,6 @@ static void on_check_due(void *user, uint64_t now) {
 
 	check_overruns(gateway, now);
 	check_port(gateway, now);
-	note_listening(gateway, now);
 	gateway->told = 0;
 	check_remotes(gateway, now);
 	(void)loop_timer_set(gateway->process.loop, &gateway->check_timer, now + GATEWAY_PORT_CHECK_NS);

@@ -17,6 +17,8 @@ struct passage {
 
 static void say(struct gateway_bridge *bridge, const struct passage *passage, enum obs_action action,
                 const char *reason) {
+	if (!obs_on(bridge->log, obs_action_level(action)))
+		return;
 	const struct obs_frame_event event = {
 	    .room = bridge->room,
 	    .peer = passage->peer,
@@ -26,24 +28,22 @@ static void say(struct gateway_bridge *bridge, const struct passage *passage, en
 	    .reason = reason,
 	    .target_count = action == OBS_FORWARDED,
 	};
-
-	if (obs_on(bridge->log, obs_frame_event_level(&event)))
-		obs_frame_event(bridge->log, &event, passage->now);
+	obs_frame_event(bridge->log, &event, passage->now);
 }
 
-static void say_drop(struct gateway_bridge *bridge, const struct passage *passage, enum obs_drop reason,
-                     enum obs_drop *ret_drop) {
-	if (bridge->log != NULL)
-		say(bridge, passage, obs_action_of_drop(reason), obs_drop_name(reason));
+/* Of one that is counted. */
+static bool dropped(struct gateway_bridge *bridge, const struct passage *passage, enum obs_drop reason,
+                    enum obs_drop *ret_drop) {
+	say(bridge, passage, obs_action_of_drop(reason), obs_drop_name(reason));
 	if (ret_drop != NULL)
 		*ret_drop = reason;
+	return false;
 }
 
 static bool drop(struct gateway_bridge *bridge, const struct passage *passage, enum obs_drop reason,
                  enum obs_drop *ret_drop) {
 	bridge->counters->drop[reason]++;
-	say_drop(bridge, passage, reason, ret_drop);
-	return false;
+	return dropped(bridge, passage, reason, ret_drop);
 }
 
 static bool is_group(const uint8_t *mac) {
@@ -105,13 +105,11 @@ static struct slice without_tags(struct gateway_bridge *bridge, struct slice fra
 static bool reflected(struct gateway_bridge *bridge, const struct passage *passage, enum obs_drop *ret_drop) {
 	if (no_client_sent(bridge, passage->frame))
 		hear(bridge, passage->frame, passage->now);
-	if (obs_on(bridge->log, OBS_WARN)) {
-		obs_begin(bridge->log, OBS_WARN, "lan_loop");
-		obs_mac(bridge->log, "src", passage->frame.data + PROTO_MAC_BYTES);
-		obs_str(bridge->log, "message", "a frame of a remote client came in from the LAN: is there a second bridge?");
-		obs_flood_key(bridge->log, 0, passage->now);
-		obs_end(bridge->log);
-	}
+	obs_begin(bridge->log, OBS_WARN, "lan_loop");
+	obs_flood_key(bridge->log, 0, passage->now); /* first: in a storm the rest costs nothing then */
+	obs_mac(bridge->log, "src", passage->frame.data + PROTO_MAC_BYTES);
+	obs_str(bridge->log, "message", "a frame of a remote client came in from the LAN: is there a second bridge?");
+	obs_end(bridge->log);
 	return drop(bridge, passage, OBS_DROP_REFLECTION, ret_drop);
 }
 
@@ -140,13 +138,10 @@ bool gateway_bridge_from_lan(struct gateway_bridge *bridge, struct slice frame, 
 		gateway_guard_learn(bridge->guard, &ether, now);
 
 	int refused = bridge->send(bridge->user, without_tags(bridge, frame, &ether), now);
-	if (refused > 0) {
-		say_drop(bridge, &passage, (enum obs_drop)refused, ret_drop);
-		return false;
-	}
+	if (refused > 0)
+		return dropped(bridge, &passage, (enum obs_drop)refused, ret_drop);
 	bridge->counters->value[OBS_BROADCASTS_FROM_LAN] += is_group(frame.data);
-	if (bridge->log != NULL)
-		say(bridge, &passage, OBS_FORWARDED, NULL);
+	say(bridge, &passage, OBS_FORWARDED, NULL);
 	return true;
 }
 
@@ -179,7 +174,6 @@ bool gateway_bridge_from_tunnel(struct gateway_bridge *bridge, uint32_t source_p
 		return drop(bridge, &passage, OBS_DROP_ADDRESS_GUARD, ret_drop);
 
 	bridge->counters->value[OBS_BROADCASTS_TO_LAN] += is_group(frame.data);
-	if (bridge->log != NULL)
-		say(bridge, &passage, OBS_FORWARDED, NULL);
+	say(bridge, &passage, OBS_FORWARDED, NULL);
 	return true;
 }

@@ -38,7 +38,7 @@
 	X(IPV6_CHAIN, "ipv6_chain")                                                                           \
 	X(IP_MALFORMED, "ip_malformed")                                                                       \
 	X(FORGED_SOURCE, "forged_source")     /* not the MAC bound to the sender */                           \
-	X(ADDRESS_GUARD, "address_guard")     /* a remote claims an IP address a LAN station holds */         \
+	X(ADDRESS_GUARD, "address_guard")     /* a remote has, claims or asks for what is the LAN's */        \
 	X(TAP_MTU, "tap_mtu")                 /* longer than the room's TAP MTU */                            \
 	X(DATAGRAM_BUDGET, "datagram_budget") /* over a connection's datagram budget */                       \
 	X(BAD_DATAGRAM, "bad_datagram")       /* overlay header that does not decode */                       \
@@ -48,7 +48,7 @@
 	X(UNKNOWN_UNICAST, "unknown_unicast") /* no such destination in the room */                           \
 	X(NOT_FOR_US, "not_for_us")           /* unicast for another station */                               \
 	X(LOCAL_UNICAST, "local_unicast")     /* LAN traffic that is for no remote client */                  \
-	X(REFLECTION, "reflection")           /* the destination is the sender itself */                      \
+	X(REFLECTION, "reflection")           /* came back to where it was sent from */                       \
 	X(NOBODY, "nobody")                   /* no peer to forward to */                                     \
 	X(RATE_BROADCAST, "rate_broadcast")                                                                   \
 	X(RATE_ROOM_BROADCAST, "rate_room_broadcast") /* of all clients of the room together */               \

@@ -38,10 +38,6 @@ enum obs_action obs_action_of_drop(enum obs_drop drop) {
 	return OBS_DROPPED;
 }
 
-enum obs_level obs_frame_event_level(const struct obs_frame_event *event) {
-	return event->action == OBS_FORWARDED ? OBS_TRACE : OBS_DEBUG;
-}
-
 /* Whatever of the header is there: a runt is logged with what it has. */
 static void add_header(struct obs_log *log, struct slice frame) {
 	struct base_reader reader = base_reader_of(frame);
@@ -64,7 +60,7 @@ static void add_header(struct obs_log *log, struct slice frame) {
 }
 
 void obs_frame_event(struct obs_log *log, const struct obs_frame_event *event, uint64_t now) {
-	enum obs_level level = obs_frame_event_level(event);
+	enum obs_level level = obs_action_level(event->action);
 
 	if (!obs_on(log, level))
 		return;

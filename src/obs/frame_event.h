@@ -26,7 +26,9 @@ struct obs_frame_event {
 
 /* Forwarded frames are OBS_TRACE and all shown; everything else is OBS_DEBUG, with room, peer and reason as the flood
  * key. */
-enum obs_level obs_frame_event_level(const struct obs_frame_event *event);
+static inline enum obs_level obs_action_level(enum obs_action action) {
+	return action == OBS_FORWARDED ? OBS_TRACE : OBS_DEBUG;
+}
 void obs_frame_event(struct obs_log *log, const struct obs_frame_event *event, uint64_t now);
 /* The action that belongs to a drop reason: what the safety rules stop (policy, forged source, address guard) is
  * filtered, rate_* rate_limited, the rest dropped; malformed counts to the rest (RLY-8). */

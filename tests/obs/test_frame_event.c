@@ -96,12 +96,12 @@ static void test_levels_and_floods(void **state) {
 
 	(void)state;
 	event.action = OBS_FORWARDED;
-	assert_int_equal(obs_frame_event_level(&event), OBS_TRACE);
+	assert_int_equal(obs_action_level(OBS_FORWARDED), OBS_TRACE);
 	obs_frame_event(log, &event, 0);
 	assert_int_equal(sink.lines, 0);
 	event.action = OBS_RATE_LIMITED;
 	event.reason = "rate_broadcast";
-	assert_int_equal(obs_frame_event_level(&event), OBS_DEBUG);
+	assert_int_equal(obs_action_level(OBS_RATE_LIMITED), OBS_DEBUG);
 	for (int i = 0; i < 100; i++)
 		obs_frame_event(log, &event, 0);
 	assert_int_equal(sink.lines, OBS_FLOOD_LINES);

@@ -165,7 +165,7 @@ static void check_port(struct gateway *gateway, uint64_t now) {
 	client_session_report_lan(gateway->process.session, ready, now);
 	/* A cable that is out, or a relay that is away, must not let in whom LAN stations keep out. */
 	if (gateway->guard != NULL)
-		gateway_guard_listened(gateway->guard, ready && gateway->bridge.tap_mtu != 0, now);
+		gateway_guard_tell(gateway->guard, ready && gateway->bridge.tap_mtu != 0, now);
 	if (back && ready) {
 		note_port(gateway, OBS_INFO, "bridging");
 		refresh_cam_all(gateway, "port_up");

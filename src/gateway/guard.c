@@ -33,8 +33,9 @@ struct gateway_guard {
 	struct base_list order;               /* longest unseen first */
 	struct base_list unused;              /* entries that were handed back */
 	uint64_t tidy_due;
-	uint64_t listened_at, deaf_ns; /* when it was last told; its clock is behind by that */
-	size_t used;                   /* entries handed out so far */
+	bool hears; /* as it was told at told_at, when its clock stood at `clock` */
+	uint64_t told_at, clock;
+	size_t used; /* entries handed out so far */
 	struct binding entries[GATEWAY_GUARD_ENTRIES_MAX];
 };
 
@@ -199,17 +200,21 @@ static void want(struct gateway_guard *guard, const struct gateway_claim *claim,
 	binding->wanted_until = now + GATEWAY_GUARD_PROBE_NS;
 }
 
-/* Every time in the table is of this clock, which stands still while nothing can be heard. */
+/* Every time in the table is of this clock, which goes on only while stations can be heard, and never back. */
 static uint64_t clock_of(const struct gateway_guard *guard, uint64_t now) {
-	return now - guard->deaf_ns;
+	const uint64_t since = now - guard->told_at;
+
+	if (guard->told_at == 0)
+		return now;
+	if (!guard->hears)
+		return guard->clock;
+	return guard->clock + (since < GATEWAY_GUARD_LATE_NS ? since : GATEWAY_GUARD_LATE_NS);
 }
 
-void gateway_guard_listened(struct gateway_guard *guard, bool heard, uint64_t now) {
-	const uint64_t since = guard->listened_at != 0 ? now - guard->listened_at : 0;
-
-	guard->listened_at = now;
-	if (!heard || since > GATEWAY_GUARD_LATE_NS)
-		guard->deaf_ns += since;
+void gateway_guard_tell(struct gateway_guard *guard, bool hears, uint64_t now) {
+	guard->clock = clock_of(guard, now);
+	guard->told_at = now;
+	guard->hears = hears;
 }
 
 /* False for what is no station's address. */

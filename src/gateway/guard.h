@@ -38,9 +38,9 @@ void gateway_guard_hold(struct gateway_guard *guard, struct slice ip, uint64_t n
 bool gateway_guard_allows(struct gateway_guard *guard, const struct proto_ether *ether, uint64_t now);
 size_t gateway_guard_count(const struct gateway_guard *guard);
 
-/* Once a second or so: whether stations could be heard since the last time. For as long as they could not, or nobody
- * said so (the machine slept), nothing grows old: that is no silence of theirs. */
-void gateway_guard_listened(struct gateway_guard *guard, bool heard, uint64_t now);
+/* Once a second or so: whether stations can be heard from now on. While they cannot, or nobody says that they can (the
+ * machine slept), nothing grows old: that is no silence of theirs. Of who is never told, all can be heard. */
+void gateway_guard_tell(struct gateway_guard *guard, bool hears, uint64_t now);
 
 /* The source of a frame that came in through the LAN port, or the port's own MAC. */
 void gateway_guard_hear(struct gateway_guard *guard, struct proto_mac station, uint64_t now);

@@ -404,37 +404,68 @@ static void test_wanted_addresses_have_owners(void **state) {
 	gateway_guard_free(guard);
 }
 
-static void listen_for(struct gateway_guard *guard, bool heard, uint64_t seconds, uint64_t *now) {
+static void tell_for(struct gateway_guard *guard, bool hears, uint64_t seconds, uint64_t *now) {
 	for (; seconds > 0; seconds--) {
 		*now += BASE_SECOND;
-		gateway_guard_listened(guard, heard, *now);
+		gateway_guard_tell(guard, hears, *now);
 	}
 }
 
 static void test_deafness_is_no_silence(void **state) {
 	static const struct {
 		const char *label;
-		bool heard;
-		uint64_t asleep;
-	} cases[] = {{"no link", false, 0}, {"asleep", true, 1000 * BASE_SECOND}, {"for a moment", true, 6 * BASE_SECOND}};
+		uint64_t deaf, asleep; /* seconds */
+	} cases[] = {{"no link", 1000, 0}, {"asleep", 0, 1000}, {"for a moment", 0, 6}};
 	const struct proto_mac station = {{0, 0x11, 0x22, 0x33, 0x44, 0x55}};
-	const uint64_t address_age = GATEWAY_GUARD_AGE_NS / BASE_SECOND,
-	               station_age = GATEWAY_GUARD_STATION_AGE_NS / BASE_SECOND;
+	const uint64_t address_age = GATEWAY_GUARD_AGE_NS / BASE_SECOND;
+	const uint64_t station_age = GATEWAY_GUARD_STATION_AGE_NS / BASE_SECOND;
+	const uint64_t late = GATEWAY_GUARD_LATE_NS / BASE_SECOND;
+
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct gateway_guard *guard = gateway_guard_new(seed);
 		uint64_t now = BASE_SECOND;
+
+		gateway_guard_tell(guard, true, now);
 		gateway_guard_hear(guard, station, now);
 		learn(guard, LAN_STATION ARP_REQUEST("001122334455", ROUTER_IP), now);
-		listen_for(guard, true, address_age - 1, &now);
-		now += cases[i].asleep;
-		listen_for(guard, cases[i].heard, cases[i].heard ? 1 : 1000, &now);
+		tell_for(guard, true, address_age - late - 1, &now);
+		tell_for(guard, false, cases[i].deaf, &now);
+		now += cases[i].asleep * BASE_SECOND;
+		tell_for(guard, true, 1, &now);
 		unit_assert_int(allows(guard, REMOTE ARP_REPLY("020000000001", ROUTER_IP), now), false, cases[i].label);
-		listen_for(guard, true, 2, &now);
+		tell_for(guard, true, late, &now);
 		unit_assert_int(allows(guard, REMOTE ARP_REPLY("020000000001", ROUTER_IP), now), true, cases[i].label);
-		listen_for(guard, true, station_age - address_age - 2, &now);
+		tell_for(guard, true, station_age - address_age - late - 1, &now);
 		unit_assert_int(gateway_guard_on_lan(guard, station, now), true, cases[i].label);
-		listen_for(guard, true, 2, &now);
+		tell_for(guard, true, late + 1, &now);
+		unit_assert_int(gateway_guard_on_lan(guard, station, now), false, cases[i].label);
+		gateway_guard_free(guard);
+	}
+}
+
+/* What is heard before the guard is told is not of the future for it afterwards. */
+static void test_heard_just_before_it_is_told(void **state) {
+	static const struct {
+		const char *label;
+		bool hears;
+		uint64_t pause;
+	} cases[] = {
+	    {"link lost", false, 1}, {"link back", true, 1}, {"woken up", true, 1000}, {"woken up without", false, 1000}};
+	const struct proto_mac station = {{0, 0x11, 0x22, 0x33, 0x44, 0x55}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct gateway_guard *guard = gateway_guard_new(seed);
+		uint64_t now = BASE_SECOND;
+
+		gateway_guard_tell(guard, i != 1, now);
+		now += cases[i].pause * BASE_SECOND;
+		gateway_guard_hear(guard, station, now);
+		now += BASE_MS;
+		gateway_guard_tell(guard, cases[i].hears, now);
+		unit_assert_int(gateway_guard_on_lan(guard, station, now), true, cases[i].label);
+		tell_for(guard, true, GATEWAY_GUARD_STATION_AGE_NS / BASE_SECOND + 1, &now);
 		unit_assert_int(gateway_guard_on_lan(guard, station, now), false, cases[i].label);
 		gateway_guard_free(guard);
 	}
@@ -504,6 +535,7 @@ int main(void) {
 	    cmocka_unit_test(test_wanted_addresses_have_owners),
 	    cmocka_unit_test(test_few_addresses_of_a_remote_client),
 	    cmocka_unit_test(test_deafness_is_no_silence),
+	    cmocka_unit_test(test_heard_just_before_it_is_told),
 	    cmocka_unit_test(test_truncated_probes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,19 +31,31 @@ static void say(const struct lintap_address *address, enum obs_level level, cons
 
 /* ---- the interface ---- */
 
-static void refuse_routers(const struct lintap_address *address) {
+static void set_tunable(const struct lintap_address *address, const char *family, const char *name, const char *value) {
 	char path[128];
 	struct base_text text;
 
 	base_text_init(&text, path, sizeof(path));
-	base_text_addf(&text, "/proc/sys/net/ipv6/conf/%s/accept_ra_defrtr", address->options.interface);
+	base_text_addf(&text, "/proc/sys/net/%s/conf/%s/%s", family, address->options.interface, name);
 	const int fd = open(path, O_WRONLY | O_CLOEXEC);
-	const bool done = fd >= 0 && write(fd, "0", 1) == 1;
+	const bool done = fd >= 0 && write(fd, value, strlen(value)) >= 0;
 	const int err = errno;
 	if (fd >= 0)
 		(void)close(fd);
-	if (!done && err != ENOENT) /* a machine without IPv6 */
-		obs_note(address->options.log, OBS_WARN, "ipv6_routers_accepted", strerror(err));
+	if (done || err == ENOENT || !obs_on(address->options.log, OBS_WARN)) /* a machine without IPv6 */
+		return;
+	obs_begin(address->options.log, OBS_WARN, "setting_not_made");
+	obs_str(address->options.log, "setting", name);
+	obs_str(address->options.log, "message", strerror(err));
+	obs_end(address->options.log);
+}
+
+static void set_tunables(const struct lintap_address *address) {
+	/* No IPv6 router of the LAN becomes this machine's. */
+	set_tunable(address, "ipv6", "accept_ra_defrtr", "0");
+	/* By itself Linux answers for all of a machine's addresses on each of its links: who has at home the address of
+	 * somebody in the LAN would draw that one's traffic, and newcomers would not get it. */
+	set_tunable(address, "ipv4", "arp_ignore", "1");
 }
 
 /* Without these routes they would leave by the default route. The kernel removes them with the last address. */
@@ -156,7 +168,7 @@ void lintap_address_init(struct lintap_address *address, const struct lintap_add
 	*address = (struct lintap_address){.options = *options};
 	dhcp_client_init(&address->dhcp, options->mac, options->seed, &dhcp_events, address);
 	loop_timer_init(&address->timer, on_due, address);
-	refuse_routers(address);
+	set_tunables(address);
 }
 
 void lintap_address_lan(struct lintap_address *address, bool there, uint64_t now) {

@@ -107,6 +107,15 @@ class TestOwnClient(unittest.TestCase):
                      20, 'an address of the router\'s prefix')
             self.assertNotIn(TAP, lab.ip('client1', '-6', 'route', 'show', 'default'))
 
+    def test_the_address_at_home_stays_there(self):
+        """A LAN machine may have the same: this one does not answer for it."""
+        with Lab() as lab:
+            lab.start_dnsmasq()
+            Party(lab, dhcp=True).start(['client1'])
+            lab.ip('client1', 'addr', 'add', f'{HOME_ADDRESS}/32', 'dev', 'up0')
+            lab.ping('host', self.wait_address(lab))
+            self.assertIsNone(lab.ping('host', HOME_ADDRESS, check=False, deadline=3))
+
     def test_the_address_of_the_relay(self):
         """With it the tunnel would end at this machine: the kernel looks for its own addresses before any route."""
         with Lab() as lab:

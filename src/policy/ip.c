@@ -1,5 +1,6 @@
-/* policy/ip.c: IPv4 and IPv6 of a remote client. Packets are judged one by one: nothing is reassembled, so whatever
- * could only be decided after reassembly must be decided from one fragment or dropped.
+/* policy/ip.c: IPv4 and IPv6 of a remote client, and of the LAN what would move a client's Internet. Packets are judged
+ * one by one: nothing is reassembled, so whatever could only be decided after reassembly must be decided from one
+ * fragment or dropped.
  *
  * Decided here, with the reasons:
  * - IPv4 in IPv6, IPv6 in IPv4 (6in4), ESP and AH with its payload beyond the chain: a host acts on them only when its
@@ -147,6 +148,33 @@ enum policy_rule policy_ipv4(struct slice packet) {
 	return check_ipv4_upper(p[9], slice_of(p + header_len, data_len), base_get_u32(p + 16) >> 8 == 0xe00000);
 }
 
+/* RFC 4861 sections 4.2 and 4.6.2 */
+#define ADVERTISEMENT_BYTES 16
+#define OPTION_STEP 8
+#define OPTION_PREFIX 3
+#define PREFIX_HEAD_BYTES 4 /* type, length, bits, flags */
+#define PREFIX_ON_LINK 0x80
+
+/* No site has more (RFC 6177 section 2). */
+#define SITE_BITS 48
+
+/* A host goes before any default route to what is said to be on its own link. As the tunnel is one, 2000::/3 would have
+ * all of a player's IPv6. */
+static bool names_wide_link(struct slice advertisement) {
+	size_t len;
+
+	for (size_t at = ADVERTISEMENT_BYTES; at + PREFIX_HEAD_BYTES <= advertisement.len; at += len) {
+		const uint8_t *option = advertisement.data + at;
+
+		len = (size_t)option[1] * OPTION_STEP;
+		if (len == 0)
+			return false; /* hosts discard all of it (section 6.1.2) */
+		if (option[0] == OPTION_PREFIX && option[2] < SITE_BITS && (option[3] & PREFIX_ON_LINK) != 0)
+			return true;
+	}
+	return false;
+}
+
 static enum policy_rule check_ipv6_upper(uint8_t protocol, struct slice data, bool to_link_group) {
 	if (protocol == PROTO_IP_UDP) {
 		if (data.len < PROTO_UDP_HEADER_BYTES)
@@ -178,4 +206,14 @@ enum policy_rule policy_ipv6(struct slice packet) {
 	if (protocol == PROTO_IP_FRAGMENT)
 		return POLICY_IPV6_FRAGMENT;
 	return check_ipv6_upper(protocol, data, base_get_u16(packet.data + 24) == 0xff02);
+}
+
+enum policy_rule policy_ipv6_of_lan(struct slice packet) {
+	struct slice data;
+	uint8_t protocol;
+
+	if (proto_ipv6_payload(packet, &protocol, &data) != 0 || protocol != PROTO_IP_ICMP6 || data.len == 0 ||
+	    data.data[0] != ICMP6_ROUTER_ADVERTISEMENT)
+		return POLICY_PASS;
+	return names_wide_link(data) ? POLICY_ROUTER_ADVERTISEMENT : POLICY_PASS;
 }

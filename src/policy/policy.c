@@ -58,7 +58,7 @@ static enum policy_rule check_content(const struct proto_ether *ether, enum poli
 	if (ether->type == PROTO_ETHERTYPE_ARP || ether->type == PROTO_ETHERTYPE_RARP)
 		return check_arp(ether, origin);
 	if (origin == POLICY_FROM_LAN)
-		return POLICY_PASS;
+		return ether->type == PROTO_ETHERTYPE_IPV6 ? policy_ipv6_of_lan(ether->payload) : POLICY_PASS;
 	if (ether->type == PROTO_ETHERTYPE_IPV4)
 		return policy_ipv4(ether->payload);
 	if (ether->type == PROTO_ETHERTYPE_IPV6)

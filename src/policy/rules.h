@@ -20,5 +20,7 @@ enum policy_rule policy_llc(struct slice llc);
 /* What follows the type field of a frame from a remote client. */
 enum policy_rule policy_ipv4(struct slice packet);
 enum policy_rule policy_ipv6(struct slice packet);
+/* The same of one from the LAN: POLICY_PASS or POLICY_ROUTER_ADVERTISEMENT. */
+enum policy_rule policy_ipv6_of_lan(struct slice packet);
 
 #endif

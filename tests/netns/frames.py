@@ -6,8 +6,8 @@ import struct
 logging.getLogger('scapy').setLevel(logging.ERROR)
 
 from scapy.all import (ARP, BOOTP, DHCP, ICMP, IP, IPv6, LLC, SNAP, STP, UDP, Dot1AD, Dot1Q, Dot3,  # noqa: E402
-                       Ether, ICMPv6MLQuery, ICMPv6MLReport2, ICMPv6ND_RA, ICMPv6ND_Redirect, ICMPv6NDOptSrcLLAddr,
-                       IPOption_NOP, IPOption_Router_Alert, IPOption_RR, IPv6ExtHdrDestOpt, IPv6ExtHdrFragment,
+                       Ether, ICMPv6MLQuery, ICMPv6MLReport2, ICMPv6ND_RA, ICMPv6ND_Redirect, ICMPv6NDOptPrefixInfo,
+                       ICMPv6NDOptRouteInfo, ICMPv6NDOptSrcLLAddr, IPOption_NOP, IPOption_Router_Alert, IPOption_RR, IPv6ExtHdrDestOpt, IPv6ExtHdrFragment,
                        IPv6ExtHdrHopByHop, IPv6ExtHdrRouting, Raw, RouterAlert)
 from scapy.layers.dhcp6 import DHCP6_Advertise, DHCP6_Reply  # noqa: E402
 
@@ -39,6 +39,16 @@ def _ip6(*headers, dst='ff02::1'):
     for header in headers:
         packet = packet / header
     return packet
+
+
+def router_advertisement(src, prefix, bits, route=None):
+    """A default router, a prefix for addresses on the link, and perhaps a route (`prefix`, bits) beyond it."""
+    options = ICMPv6NDOptPrefixInfo(prefix=prefix, prefixlen=bits)
+    if route:
+        options /= ICMPv6NDOptRouteInfo(prefix=route[0], plen=route[1], rtlifetime=1800)
+    frame = _ip6(ICMPv6ND_RA(routerlifetime=1800), options)
+    frame.src = src
+    return bytes(frame)
 
 
 def _dhcp_offer(**ip):

@@ -2,8 +2,10 @@
 does (ISC dhclient): lease, renewal, return with the same one."""
 import unittest
 
+from frames import router_advertisement
 from lab import HOST_ADDRESS, ROUTER_ADDRESS, UPLINKS, Lab, wait_for
 from party import CLIENT_ADDRESSES, CLIENT_MACS, TAP, Party
+from wire import send_frames
 
 HOME_ADDRESS = '192.168.77.200'
 
@@ -106,6 +108,19 @@ class TestOwnClient(unittest.TestCase):
             wait_for(lambda: any(address.startswith('2001:db8:77:') for address in lab.addresses('client1', TAP, 'inet6')),
                      20, 'an address of the router\'s prefix')
             self.assertNotIn(TAP, lab.ip('client1', '-6', 'route', 'show', 'default'))
+
+    def test_no_part_of_the_internet_by_a_router_of_the_lan(self):
+        """Neither by a route (RFC 4191), on a machine that takes these as a rule, nor as a network that is the LAN's own."""
+        with Lab() as lab:
+            lab.write('client1', '/proc/sys/net/ipv6/conf/default/accept_ra_rt_info_max_plen', '64')
+            Party(lab, dhcp=True).start(['client1'])
+            router = lab.mac('router', 'eth0')
+            for advertisement in (router_advertisement(router, '2000::', 3),
+                                  router_advertisement(router, '2001:db8:77::', 64, route=('2000::', 3))):
+                send_frames(lab, 'router', 'eth0', [advertisement])
+            wait_for(lambda: any(address.startswith('2001:db8:77:') for address in lab.addresses('client1', TAP, 'inet6')), 5,
+                     'an address of the advertised prefix')
+            self.assertIn('dev up0', lab.ip('client1', 'route', 'get', '2600::1'))
 
     def test_the_address_at_home_stays_there(self):
         """A LAN machine may have the same: this one does not answer for it."""

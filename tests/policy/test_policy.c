@@ -319,7 +319,23 @@ static const struct policy_case ipv4_cases[] = {
     {"fragment past 65535", HOST ME "0800" IP4("1fff", "11") "0000000000000000", REMOTE_ONLY(IP_MALFORMED)},
 };
 
+/* A prefix (RFC 4861 section 4.6.2) of so many bits, with flags, 2000:: */
+#define PREFIX(bits, flags) "0304" bits flags "ffffffff ffffffff 00000000 2000 z000e"
+#define ADVERTISED(options) IP6_MC ME "86dd" IP6("3a") ICMP6("86") options
+
 static const struct policy_case ipv6_cases[] = {
+    {"2000::/3 on the link", ADVERTISED(PREFIX("03", "c0")), BOTH(ROUTER_ADVERTISEMENT)},
+    {"without addresses of it", ADVERTISED(PREFIX("00", "80")), BOTH(ROUTER_ADVERTISEMENT)},
+    {"behind other options", ADVERTISED("0101 020000000001" PREFIX("40", "c0") PREFIX("2f", "80")),
+     BOTH(ROUTER_ADVERTISEMENT)},
+    {"behind an extension header", IP6_MC ME "86dd" IP6("00") "3a00 0502 0000 0100" ICMP6("86") PREFIX("03", "80"),
+     BOTH(ROUTER_ADVERTISEMENT)},
+    {"2000::/48 on the link", ADVERTISED(PREFIX("30", "80")), REMOTE_ONLY(ROUTER_ADVERTISEMENT)},
+    {"2000::/64 on the link", ADVERTISED(PREFIX("40", "c0")), REMOTE_ONLY(ROUTER_ADVERTISEMENT)},
+    {"2000::/3 beyond the link", ADVERTISED(PREFIX("03", "40")), REMOTE_ONLY(ROUTER_ADVERTISEMENT)},
+    {"a route", ADVERTISED("1803 0300 ffffffff 2000 z000e"), REMOTE_ONLY(ROUTER_ADVERTISEMENT)},
+    {"an option of no length", ADVERTISED("0100" PREFIX("03", "c0")), REMOTE_ONLY(ROUTER_ADVERTISEMENT)},
+    {"a prefix in a router solicitation", IP6_MC ME "86dd" IP6("3a") ICMP6("85") PREFIX("03", "c0"), PASSES},
     {"router advertisement", IP6_MC ME "86dd" IP6("3a") ICMP6("86"), REMOTE_ONLY(ROUTER_ADVERTISEMENT)},
     {"redirect", HOST ME "86dd" IP6("3a") ICMP6("89"), REMOTE_ONLY(ROUTER_ADVERTISEMENT)},
     {"MLD query", IP6_MC ME "86dd" IP6("00") "3a00 0502 0000 0100" ICMP6("82"), REMOTE_ONLY(ROUTER_ADVERTISEMENT)},

@@ -53,10 +53,12 @@ static void send_arp(struct dhcp_client *client, uint32_t sender, uint32_t addre
 /* RFC 2131 section 4.3.6 has the table of what a request says in which state. */
 static void ask(struct dhcp_client *client, uint64_t now) {
 	const uint64_t seconds = (now - client->begun_at) / BASE_SECOND;
-	struct dhcp_message message = {.type = DHCP_REQUEST,
-	                               .xid = client->xid,
-	                               .seconds = seconds < UINT16_MAX ? (uint16_t)seconds : UINT16_MAX,
-	                               .mac = client->mac};
+
+	/* A relay agent may pass on by it, and both shall go to the same servers (RFC 2131 section 3.1.3). */
+	if (client->state != DHCP_REQUESTING)
+		client->seconds = seconds < UINT16_MAX ? (uint16_t)seconds : UINT16_MAX;
+	struct dhcp_message message = {
+	    .type = DHCP_REQUEST, .xid = client->xid, .seconds = client->seconds, .mac = client->mac};
 
 	switch (client->state) {
 	case DHCP_SELECTING:

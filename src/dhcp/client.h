@@ -51,6 +51,7 @@ struct dhcp_client {
 	uint32_t xid;
 	unsigned tries;    /* in this state */
 	uint64_t begun_at; /* when this exchange began */
+	uint16_t seconds;  /* it took so far; of a request, until its offer was asked for */
 	uint64_t asked_at; /* when the last message left: leases count from there */
 	uint64_t at;       /* what is due next */
 	bool has_lease;

@@ -165,8 +165,9 @@ static int take_all_options(struct options *options, struct slice bootp) {
 	return err;
 }
 
-/* The BOOTP message of a UDP packet from a server to clients, without what Ethernet padded it with. BASE_E_NOT_FOUND
- * for everything else, fragments among it. Checksums are not looked at: the cable has its own, and so has the tunnel.
+/* The BOOTP message of a UDP packet to clients, from any port as other clients take it, without what Ethernet padded it
+ * with. BASE_E_NOT_FOUND for everything else, fragments among it. Checksums are not looked at: the cable has its own,
+ * and so has the tunnel.
  */
 static int find_bootp(struct slice frame, struct slice *ret) {
 	const uint8_t *ip = frame.data + IP_AT;
@@ -178,7 +179,7 @@ static int find_bootp(struct slice frame, struct slice *ret) {
 	if (header < IPV4_HEADER_BYTES || header + UDP_HEADER_BYTES > total || total > frame.len - IP_AT)
 		return BASE_E_NOT_FOUND;
 	const uint8_t *udp = ip + header;
-	if (base_get_u16(udp) != PORT_SERVER || base_get_u16(udp + 2) != PORT_CLIENT)
+	if (base_get_u16(udp + 2) != PORT_CLIENT)
 		return BASE_E_NOT_FOUND;
 	const size_t udp_len = base_get_u16(udp + 4);
 	if (udp_len < UDP_HEADER_BYTES || udp_len > total - header)

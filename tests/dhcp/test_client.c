@@ -208,10 +208,16 @@ static void test_the_server_falls_silent(void **state) {
 
 	(void)state;
 	begin(&world);
+	step(&world);
+	step(&world);
+	const uint16_t seconds = base_get_u16(world.last + AT_BOOTP + 8);
+	assert_true(seconds > 0);
+	world.now += BASE_SECOND;
 	answer(&world, DHCP_OFFER);
 	for (unsigned i = 0; i < 3; i++) {
 		step(&world);
 		assert_int_equal(said(&world), DHCP_REQUEST);
+		assert_int_equal(base_get_u16(world.last + AT_BOOTP + 8), seconds);
 	}
 	step(&world);
 	assert_int_equal(said(&world), DHCP_DISCOVER);

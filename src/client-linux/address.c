@@ -112,9 +112,12 @@ static const char *unfit(void *user, uint32_t ip) {
 
 static bool on_leased(void *user, const struct dhcp_lease *lease, uint64_t now) {
 	struct lintap_address *address = user;
-	const struct netlink_address wanted = {
-	    .ifindex = address->options.ifindex, .addr = ipv4(lease->address), .prefix = lease->prefix};
-	const bool same = base_addr_equal(&address->held.addr, &wanted.addr) && address->held.prefix == wanted.prefix;
+	const struct netlink_address wanted = {.ifindex = address->options.ifindex,
+	                                       .addr = ipv4(lease->address),
+	                                       .prefix = lease->prefix,
+	                                       .broadcast = ipv4(lease->broadcast)};
+	const bool same = base_addr_equal(&address->held.addr, &wanted.addr) && address->held.prefix == wanted.prefix &&
+	                  base_addr_equal(&address->held.broadcast, &wanted.broadcast);
 	/* One more than is left: the kernel refuses 0. */
 	const uint32_t seconds =
 	    lease->expires_at == BASE_NEVER ? UINT32_MAX : (uint32_t)((lease->expires_at - now) / BASE_SECOND + 1);

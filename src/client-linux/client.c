@@ -218,7 +218,8 @@ static void collect(struct lintap *client, struct obs_diagnostics *ret) {
 	struct netlink_address address = {.addr = {.family = BASE_FAMILY_NONE}};
 	(void)rtnl_interface_address(client->rtnl, lintap_tap_ifindex(client->tap), &address);
 	ret->tap_address = address.addr;
-	ret->tap_address_fixed = address.permanent;
+	/* A lease may be for ever. */
+	ret->tap_address_fixed = address.permanent && !base_addr_equal(&address.addr, &client->address.held.addr);
 	look_for_another_owner(client, ret);
 	compare_networks(client, &address);
 }

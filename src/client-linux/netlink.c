@@ -112,10 +112,7 @@ void netlink_change_address(struct netlink_request *request, uint32_t seq, enum 
 	attribute(request, IFA_LOCAL, address->addr.ip, 4);
 	attribute(request, IFA_ADDRESS, address->addr.ip, 4);
 	if (add) {
-		const uint32_t hosts = address->prefix < 32 ? UINT32_MAX >> address->prefix : 0;
-		uint8_t broadcast[4];
-		base_put_u32(broadcast, base_get_u32(address->addr.ip) | hosts);
-		attribute(request, IFA_BROADCAST, broadcast, sizeof(broadcast));
+		attribute(request, IFA_BROADCAST, address->broadcast.ip, 4);
 		attribute(request, IFA_CACHEINFO, &times, sizeof(times));
 	}
 	finish(request);

@@ -33,8 +33,9 @@ struct netlink_address {
 	unsigned ifindex;
 	struct base_addr addr;
 	uint8_t prefix;
-	uint8_t scope;  /* RT_SCOPE_UNIVERSE, RT_SCOPE_LINK ... */
-	bool permanent; /* it does not expire, as a lease does */
+	struct base_addr broadcast; /* of one to be added */
+	uint8_t scope;              /* RT_SCOPE_UNIVERSE, RT_SCOPE_LINK ... */
+	bool permanent;             /* it does not expire, as a lease does */
 };
 
 /* What a link shall be; absent parts are left alone. */

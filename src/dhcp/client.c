@@ -110,6 +110,7 @@ static struct dhcp_lease lease_of(const struct dhcp_answer *answer, uint64_t ask
 	                           .server = answer->server,
 	                           .server_mac = answer->from,
 	                           .prefix = answer->prefix,
+	                           .broadcast = answer->broadcast,
 	                           .renew_at = when(asked_at, answer->lease_s, answer->renew_s),
 	                           .rebind_at = when(asked_at, answer->lease_s, answer->rebind_s),
 	                           .expires_at = when(asked_at, answer->lease_s, answer->lease_s)};

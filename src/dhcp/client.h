@@ -25,7 +25,8 @@ enum dhcp_state {
 struct dhcp_lease {
 	uint32_t address, server; /* host byte order */
 	struct proto_mac server_mac;
-	uint8_t prefix;
+	uint8_t prefix; /* as dhcp_answer */
+	uint32_t broadcast;
 	uint64_t renew_at, rebind_at, expires_at; /* BASE_NEVER: it has no end */
 };
 

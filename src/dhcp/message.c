@@ -194,12 +194,15 @@ static bool can_be_had(uint32_t address) {
 	return net != 0 && net != 127 && net < 224;
 }
 
-/* 0 for one with holes (RFC 950 section 2.1 allowed them), of everything, or of nothing. */
-static uint8_t prefix_of(uint32_t mask, uint32_t address) {
+/* RFC 791 section 3.2 */
+static uint32_t mask_of_class(uint32_t address) {
+	return address >> 31 == 0 ? UINT32_C(0xff000000) : address >> 30 == 2 ? UINT32_C(0xffff0000) : UINT32_C(0xffffff00);
+}
+
+/* 0 for one with holes (RFC 950 section 2.1 allowed them). */
+static uint8_t prefix_of(uint32_t mask) {
 	uint8_t bits = 0;
 
-	if (mask == 0) /* RFC 791 section 3.2 */
-		return address >> 31 == 0 ? 8 : address >> 30 == 2 ? 16 : 24;
 	while (bits < 32 && (mask & (UINT32_C(1) << 31)) != 0) {
 		mask <<= 1;
 		bits++;
@@ -221,8 +224,20 @@ static void set_times(struct dhcp_answer *answer, const struct options *options)
 	answer->rebind_s = sane ? rebind : lease - lease / 8;
 }
 
-/* The interface's own network leads into the tunnel: a larger one would be a default route in disguise. */
-#define PREFIX_MIN 8
+/* The interface's own network leads into the tunnel: a large one would be a default route in disguise, and 192.168.1.5
+ * with 255.0.0.0 is a mistake that works as long as nobody wants to go anywhere else. So it is at most all of a private
+ * network (RFC 1918, RFC 6598), or 65536 addresses. */
+static uint8_t prefix_min(uint32_t address) {
+	return address >> 24 == 10 ? 8 : address >> 22 == 0x191 ? 10 : address >> 20 == 0xac1 ? 12 : 16;
+}
+
+static void set_network(struct dhcp_answer *answer, uint32_t mask) {
+	const uint32_t used = mask != 0 ? mask : mask_of_class(answer->address);
+	const uint8_t prefix = prefix_of(used), least = prefix_min(answer->address);
+
+	answer->broadcast = answer->address | ~used;
+	answer->prefix = prefix == 0 || prefix > least ? prefix : least;
+}
 
 static int answer_of(const struct options *options, struct dhcp_answer *answer) {
 	const uint32_t type = options->value[OPTION_TYPE], lease = options->value[OPTION_LEASE];
@@ -237,8 +252,8 @@ static int answer_of(const struct options *options, struct dhcp_answer *answer) 
 		return 0;
 	if (lease == 0)
 		return BASE_E_MISSING;
-	answer->prefix = prefix_of(options->value[OPTION_MASK], answer->address);
-	if (!can_be_had(answer->address) || answer->prefix < PREFIX_MIN || lease < LEASE_SECONDS_MIN)
+	set_network(answer, options->value[OPTION_MASK]);
+	if (!can_be_had(answer->address) || answer->prefix == 0 || lease < LEASE_SECONDS_MIN)
 		return BASE_E_INVALID;
 	set_times(answer, options);
 	return 0;

@@ -37,9 +37,11 @@ struct dhcp_message { /* of a client */
 struct dhcp_answer {     /* of a server */
 	enum dhcp_type type; /* DHCP_OFFER, DHCP_ACK, DHCP_NAK */
 	uint32_t xid;
-	struct proto_mac from;      /* the server, or the relay agent or router in front of it */
-	uint32_t address;           /* an OFFER's and an ACK's can be had by a host; of no meaning in a NAK */
-	uint8_t prefix;             /* 8 to 32: of the subnet mask, or without one, of the address's class */
+	struct proto_mac from; /* the server, or the relay agent or router in front of it */
+	uint32_t address;      /* an OFFER's and an ACK's can be had by a host; of no meaning in a NAK */
+	/* Of the subnet mask, or without one, of the address's class; no less than 16, or all of a private network. */
+	uint8_t prefix;
+	uint32_t broadcast;         /* of the network that the server means */
 	uint32_t server;            /* never 0 */
 	uint32_t lease_s;           /* DHCP_FOREVER, or not 0 */
 	uint32_t renew_s, rebind_s; /* T1 and T2: 0 < T1 < T2 < lease, the server's or those of RFC 2131 section 4.4.5 */

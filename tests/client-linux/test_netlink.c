@@ -87,12 +87,13 @@ static void test_address_there_and_back(void **state) {
 	static const struct {
 		uint8_t prefix;
 		const char *broadcast;
-	} cases[] = {{24, "192.168.77.255"}, {20, "192.168.79.255"}, {1, "255.255.255.255"}, {32, "192.168.77.9"}};
+	} cases[] = {{24, "192.168.77.255"}, {16, "192.255.255.255"}};
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		const struct netlink_address address = {
-		    .ifindex = IFINDEX, .addr = ip("192.168.77.9"), .prefix = cases[i].prefix};
-		const struct base_addr broadcast = ip(cases[i].broadcast);
+		const struct netlink_address address = {.ifindex = IFINDEX,
+		                                        .addr = ip("192.168.77.9"),
+		                                        .prefix = cases[i].prefix,
+		                                        .broadcast = ip(cases[i].broadcast)};
 		const struct {
 			struct rtattr header;
 			struct ifa_cacheinfo times;
@@ -108,7 +109,7 @@ static void test_address_there_and_back(void **state) {
 		assert_int_equal(back.prefix, cases[i].prefix);
 		assert_int_equal(back.scope, RT_SCOPE_UNIVERSE);
 		assert_true(base_addr_equal(&back.addr, &address.addr));
-		assert_true(has(payload, broadcast.ip, 4));
+		assert_true(has(payload, address.broadcast.ip, 4));
 		assert_true(has(payload, &times, sizeof(times)));
 
 		netlink_change_address(&request, 42, NETLINK_DELETE, &address, 0);

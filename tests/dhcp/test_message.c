@@ -138,21 +138,28 @@ static void test_masks(void **state) {
 		const char *name;
 		uint32_t address, mask;
 		int prefix; /* or an error */
+		uint32_t broadcast;
 	} cases[] = {
-	    {"22 bits", OFFERED, 0xfffffc00, 22},
-	    {"all bits", OFFERED, UINT32_MAX, 32},
-	    {"eight bits", OFFERED, 0xff000000, 8},
-	    {"a quarter of the Internet", OFFERED, 0xc0000000, BASE_E_INVALID},
-	    {"seven bits", OFFERED, 0xfe000000, BASE_E_INVALID},
-	    {"a hole", OFFERED, 0xff00ff00, BASE_E_INVALID},
-	    {"wrong end", OFFERED, 1, BASE_E_INVALID},
-	    {"none, class A", 0x0a000005, 0, 8},
-	    {"none, class B", 0xac100005, 0, 16},
-	    {"none, class C", OFFERED, 0, 24},
-	    {"no address", 0, MASK_24, BASE_E_INVALID},
-	    {"loopback", 0x7f000001, MASK_24, BASE_E_INVALID},
-	    {"a group", 0xe0000001, 0, BASE_E_INVALID},
-	    {"everybody", UINT32_MAX, 0, BASE_E_INVALID},
+	    {"22 bits", OFFERED, 0xfffffc00, 22, 0xc0a84fff},
+	    {"all bits", OFFERED, UINT32_MAX, 32, OFFERED},
+	    {"16 bits", 0x08080005, 0xffff0000, 16, 0x0808ffff},
+	    {"a hole", OFFERED, 0xff00ff00, BASE_E_INVALID, 0},
+	    {"wrong end", OFFERED, 1, BASE_E_INVALID, 0},
+	    {"none, class A", 0x0a000005, 0, 8, 0x0affffff},
+	    {"none, class B", 0xac100005, 0, 16, 0xac10ffff},
+	    {"none, class C", OFFERED, 0, 24, 0xc0a84dff},
+	    {"no address", 0, MASK_24, BASE_E_INVALID, 0},
+	    {"loopback", 0x7f000001, MASK_24, BASE_E_INVALID, 0},
+	    {"a group", 0xe0000001, 0, BASE_E_INVALID, 0},
+	    {"everybody", UINT32_MAX, 0, BASE_E_INVALID, 0},
+	    /* What takes in much of the Internet. */
+	    {"15 bits", 0x08080005, 0xfffe0000, 16, 0x0809ffff},
+	    {"none, class A of the Internet", 0x08080005, 0, 16, 0x08ffffff},
+	    {"192.168 and eight bits", OFFERED, 0xff000000, 16, 0xc0ffffff},
+	    {"172.16 and eight bits", 0xac100005, 0xff000000, 12, 0xacffffff},
+	    {"100.64 and eight bits", 0x64400005, 0xff000000, 10, 0x64ffffff},
+	    {"10 and seven bits", 0x0a000005, 0xfe000000, 8, 0x0bffffff},
+	    {"a quarter of it", OFFERED, 0xc0000000, 16, UINT32_MAX},
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -164,6 +171,7 @@ static void test_masks(void **state) {
 		server_build(&answer);
 		int err = parse(&answer, &got);
 		unit_assert_int(err < 0 ? err : got.prefix, cases[i].prefix, cases[i].name);
+		unit_assert_int(err < 0 ? 0 : got.broadcast, cases[i].broadcast, cases[i].name);
 	}
 }
 

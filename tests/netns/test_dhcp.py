@@ -122,6 +122,19 @@ class TestOwnClient(unittest.TestCase):
                      'an address of the advertised prefix')
             self.assertIn('dev up0', lab.ip('client1', 'route', 'get', '2600::1'))
 
+    def test_a_network_too_large(self):
+        """192.168.77.1 with 255.0.0.0: half of what the LAN does not have is somebody's in the Internet. And a lease for ever."""
+        with Lab() as lab:
+            lab.ip('router', 'addr', 'flush', 'dev', 'eth0')
+            lab.ip('router', 'addr', 'add', f'{ROUTER_ADDRESS}/8', 'dev', 'eth0')
+            lab.start_dnsmasq(options=[f'--dhcp-host={CLIENT_MACS["client1"]},infinite'])
+            client = Party(lab, dhcp=True).start(['client1']).clients['client1']
+            address = self.wait_address(lab)
+            self.assertIn('dev up0', lab.ip('client1', 'route', 'get', '192.5.5.241'))
+            self.assertIn('broadcast', lab.ip('client1', 'route', 'get', '192.255.255.255'))
+            lab.ping('client1', ROUTER_ADDRESS)
+            client.wait_log(rf'address: {address} \(from DHCP\)', 5)
+
     def test_the_address_at_home_stays_there(self):
         """A LAN machine may have the same: this one does not answer for it."""
         with Lab() as lab:

@@ -91,6 +91,12 @@ static void on_send(void *user, struct slice frame, uint64_t now) {
 	address->options.send(address->options.user, frame, now);
 }
 
+static bool is_own(const struct lintap_address *address, const struct base_addr *addr) {
+	struct netlink_route way;
+
+	return rtnl_get_route(address->options.rtnl, addr, false, &way) == 0 && way.type == RTN_LOCAL;
+}
+
 /* The kernel looks for its own addresses before any route: with one of these the tunnel would cut itself off. */
 static const char *unfit(void *user, uint32_t ip) {
 	const struct lintap_address *address = user;
@@ -101,13 +107,20 @@ static const char *unfit(void *user, uint32_t ip) {
 	relay.port = 0;
 	if (base_addr_equal(&addr, &relay))
 		return "it is the relay's";
-	if (rtnl_get_route(address->options.rtnl, &addr, false, &way) == 0 && way.type == RTN_LOCAL)
+	if (is_own(address, &addr))
 		return "this machine has it already";
 	if (relay.family != BASE_FAMILY_NONE &&
 	    rtnl_route_around(address->options.rtnl, &relay, address->options.ifindex, &way) == 0 &&
 	    base_addr_equal(&addr, &way.gateway))
 		return "it is that of this machine's own router";
 	return NULL;
+}
+
+/* One more than there are: the kernel refuses 0. */
+static uint32_t seconds_left(const struct dhcp_lease *lease, uint64_t now) {
+	if (lease->expires_at == BASE_NEVER)
+		return UINT32_MAX;
+	return lease->expires_at > now ? (uint32_t)((lease->expires_at - now) / BASE_SECOND + 1) : 1;
 }
 
 static bool on_leased(void *user, const struct dhcp_lease *lease, uint64_t now) {
@@ -118,13 +131,10 @@ static bool on_leased(void *user, const struct dhcp_lease *lease, uint64_t now) 
 	                                       .broadcast = ipv4(lease->broadcast)};
 	const bool same = base_addr_equal(&address->held.addr, &wanted.addr) && address->held.prefix == wanted.prefix &&
 	                  base_addr_equal(&address->held.broadcast, &wanted.broadcast);
-	/* One more than is left: the kernel refuses 0. */
-	const uint32_t seconds =
-	    lease->expires_at == BASE_NEVER ? UINT32_MAX : (uint32_t)((lease->expires_at - now) / BASE_SECOND + 1);
 
 	if (!same)
 		take_away(address); /* first: a second one of the network would go with it */
-	const int err = rtnl_change_address(address->options.rtnl, NETLINK_ADD, &wanted, seconds);
+	const int err = rtnl_change_address(address->options.rtnl, NETLINK_ADD, &wanted, seconds_left(lease, now));
 	if (err < 0) {
 		say(address, OBS_ERROR, "address_not_set", lease->address, strerror(-err));
 		take_away(address);
@@ -190,6 +200,21 @@ bool lintap_address_frame(struct lintap_address *address, struct slice frame, ui
 		return false;
 	set_timer(address);
 	return true;
+}
+
+void lintap_address_keep(struct lintap_address *address, uint64_t now) {
+	const struct dhcp_lease *lease = &address->dhcp.lease;
+	struct netlink_link_state link;
+
+	if (address->held.addr.family == BASE_FAMILY_NONE ||
+	    rtnl_get_link(address->options.rtnl, address->options.ifindex, &link) < 0 || !link.up)
+		return;
+	if (!is_own(address, &address->held.addr)) {
+		const int err =
+		    rtnl_change_address(address->options.rtnl, NETLINK_ADD, &address->held, seconds_left(lease, now));
+		say(address, OBS_WARN, "address_put_back", lease->address, err < 0 ? strerror(-err) : NULL);
+	}
+	turn_broadcasts(address);
 }
 
 void lintap_address_release(struct lintap_address *address, uint64_t now) {

@@ -37,6 +37,8 @@ void lintap_address_init(struct lintap_address *address, const struct lintap_add
 void lintap_address_lan(struct lintap_address *address, bool there, uint64_t now);
 /* A frame from the LAN. True: the machine does not get it. */
 bool lintap_address_frame(struct lintap_address *address, struct slice frame, uint64_t now);
+/* Puts back what somebody removed. */
+void lintap_address_keep(struct lintap_address *address, uint64_t now);
 /* Gives the lease back; the interface goes away with its address and routes. */
 void lintap_address_release(struct lintap_address *address, uint64_t now);
 

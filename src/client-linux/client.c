@@ -235,6 +235,7 @@ static void on_diagnostics_due(void *user, uint64_t now) {
 	struct lintap *client = user;
 
 	keep_link(client);
+	lintap_address_keep(&client->address, now);
 	diagnose(client);
 	(void)loop_timer_set(client->process.loop, &client->diagnostics_timer, now + LINTAP_DIAGNOSTICS_NS);
 }

@@ -44,6 +44,21 @@ class TestOwnClient(unittest.TestCase):
             party.stop()
             self.assertEqual(lab.ip('client1', 'route', 'show'), before)
 
+    def test_what_others_remove(self):
+        """The lease goes on for hours perhaps, and nobody would ask the server meanwhile."""
+        with Lab() as lab:
+            lab.start_dnsmasq()
+            client = Party(lab, dhcp=True).start(['client1']).clients['client1']
+            address = self.wait_address(lab)
+            routes = lab.ip('client1', 'route', 'show', 'dev', TAP)
+            lab.ip('client1', 'addr', 'flush', 'dev', TAP)
+            client.wait_log(f'address_put_back address={address}', 15)
+            self.assertEqual(lab.ip('client1', 'route', 'show', 'dev', TAP), routes)
+            lab.ip('client1', 'link', 'set', TAP, 'down')
+            lab.ip('client1', 'link', 'set', TAP, 'up')
+            wait_for(lambda: lab.ip('client1', 'route', 'show', 'dev', TAP) == routes, 15, 'the routes for broadcasts')
+            lab.ping('client1', HOST_ADDRESS)
+
     def test_the_gateway_comes_back(self):
         """The lease stays meanwhile, and the server is asked whether it holds."""
         with Lab() as lab:

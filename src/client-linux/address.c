@@ -54,9 +54,10 @@ static void set_tunables(const struct lintap_address *address) {
 	/* No IPv6 router of the LAN becomes this machine's, for all of the Internet or a part of it (RFC 4191). */
 	set_tunable(address, "ipv6", "accept_ra_defrtr", "0");
 	set_tunable(address, "ipv6", "accept_ra_rt_info_max_plen", "0");
-	/* By itself Linux answers for all of a machine's addresses on each of its links: who has at home the address of
-	 * somebody in the LAN would draw that one's traffic, and newcomers would not get it. */
+	/* By itself Linux answers for all of a machine's addresses on each of its links, and asks with any of them: who has
+	 * at home the address of somebody in the LAN would draw that one's traffic, and newcomers would not get it. */
 	set_tunable(address, "ipv4", "arp_ignore", "1");
+	set_tunable(address, "ipv4", "arp_announce", "2");
 }
 
 /* Without these routes they would leave by the default route. The kernel removes them with the last address. */

@@ -30,8 +30,8 @@ struct lintap_address { /* all zero: not in use */
 	struct netlink_address held; /* family NONE: none */
 };
 
-/* Before the interface is up: no IPv6 router of the LAN becomes this machine's, and it answers there for its address of
- * the LAN only. */
+/* Before the interface is up: no IPv6 router of the LAN becomes this machine's, and in ARP it has
+ * its address of the LAN alone. */
 void lintap_address_init(struct lintap_address *address, const struct lintap_address_options *options);
 /* The LAN is there: nothing new if it was; or it is gone. */
 void lintap_address_lan(struct lintap_address *address, bool there, uint64_t now);

@@ -151,13 +151,16 @@ class TestOwnClient(unittest.TestCase):
             client.wait_log(rf'address: {address} \(from DHCP\)', 5)
 
     def test_the_address_at_home_stays_there(self):
-        """A LAN machine may have the same: this one does not answer for it."""
+        """A LAN machine may have the same: this one does not answer for it, nor ask for others in its name."""
         with Lab() as lab:
             lab.start_dnsmasq()
             Party(lab, dhcp=True).start(['client1'])
             lab.ip('client1', 'addr', 'add', f'{HOME_ADDRESS}/32', 'dev', 'up0')
             lab.ping('host', self.wait_address(lab))
             self.assertIsNone(lab.ping('host', HOME_ADDRESS, check=False, deadline=3))
+            lab.ip('client1', 'neigh', 'flush', 'dev', TAP)
+            lab.run('client1', 'ping', '-c', '1', '-W', '1', '-I', HOME_ADDRESS, HOST_ADDRESS, check=False)
+            self.assertNotIn('lladdr', lab.ip('host', 'neigh', 'show', HOME_ADDRESS))
 
     def test_the_address_of_the_relay(self):
         """With it the tunnel would end at this machine: the kernel looks for its own addresses before any route."""

@@ -98,21 +98,27 @@ static bool is_own(const struct lintap_address *address, const struct base_addr 
 	return rtnl_get_route(address->options.rtnl, addr, false, &way) == 0 && way.type == RTN_LOCAL;
 }
 
-/* The kernel looks for its own addresses before any route: with one of these the tunnel would cut itself off. */
+static bool is_router_to(const struct lintap_address *address, const struct base_addr *dest,
+                         const struct base_addr *addr) {
+	struct netlink_route way;
+
+	return rtnl_route_around(address->options.rtnl, dest, address->options.ifindex, &way) == 0 &&
+	       base_addr_equal(addr, &way.gateway);
+}
+
+/* The kernel looks for its own addresses before any route: with one of these the tunnel, or all of the Internet, would
+ * end here. */
 static const char *unfit(void *user, uint32_t ip) {
 	const struct lintap_address *address = user;
-	const struct base_addr addr = ipv4(ip);
+	const struct base_addr addr = ipv4(ip), anywhere = ipv4(0);
 	struct base_addr relay = *address->options.relay;
-	struct netlink_route way;
 
 	relay.port = 0;
 	if (base_addr_equal(&addr, &relay))
 		return "it is the relay's";
 	if (is_own(address, &addr))
 		return "this machine has it already";
-	if (relay.family != BASE_FAMILY_NONE &&
-	    rtnl_route_around(address->options.rtnl, &relay, address->options.ifindex, &way) == 0 &&
-	    base_addr_equal(&addr, &way.gateway))
+	if (is_router_to(address, &relay, &addr) || is_router_to(address, &anywhere, &addr))
 		return "it is that of this machine's own router";
 	return NULL;
 }

@@ -175,6 +175,20 @@ class TestOwnClient(unittest.TestCase):
             self.assertIn('dev up0', lab.ip('client1', 'route', 'get', relay))
 
 
+    def test_the_address_of_this_machine_s_router(self):
+        """With it the Internet would end at this machine, also where the relay has IPv6."""
+        with Lab() as lab:
+            router = UPLINKS['client1'][2]
+            lab.start_dnsmasq(options=['--dhcp-range=192.0.2.0,static,255.255.255.0',
+                                       f'--dhcp-host={CLIENT_MACS["client1"]},{router}'])
+            lab.ip('router', 'addr', 'add', '192.0.2.9/24', 'dev', 'eth0')
+            party = Party(lab, dhcp=True)
+            party.start_relay()
+            party.start_gateway()
+            client = party.start_client('client1', relay=f'[{UPLINKS["relay"][3]}2]:4433')
+            client.wait_log(f'dhcp_declined address={router} .*router', 20)
+
+
 class TestDhcp(unittest.TestCase):
     """Clients with --no-dhcp: this machine looks after the interface."""
 

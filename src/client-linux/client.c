@@ -32,7 +32,7 @@ struct lintap {
 	struct rtnl *rtnl;
 	bool pin_routes;
 	struct loop_source route_source; /* news about routes */
-	struct lintap_route_pin pin;
+	struct lintap_route_pin pin, router_pin;
 	struct lintap_address address;
 	struct lintap_contest contest;
 	struct base_addr relay; /* as it is tried */
@@ -153,6 +153,7 @@ static bool make_tap(struct lintap *client) {
 	if (err < 0)
 		return fail(client, exit_of_device(err), error, "");
 	lintap_route_pin_init(&client->pin, client->rtnl, lintap_tap_ifindex(client->tap), client->process.log);
+	lintap_route_pin_init(&client->router_pin, client->rtnl, lintap_tap_ifindex(client->tap), NULL);
 	if (!cli_flag(client->process.setup.values, "no-dhcp"))
 		start_address(client);
 	const struct netlink_link link = {
@@ -177,6 +178,23 @@ static void keep_link(struct lintap *client) {
 	                                   .mac = &client->process.setup.driver.session.mac,
 	                                   .mtu = welcome->mtu};
 	lintap_link_keep(client->rtnl, &shall, client->process.log);
+}
+
+/* Where the LAN has the network of this machine's home, its addresses lead into the tunnel: but for the router's, which
+ * as a rule looks up names, too. */
+static void keep_router(struct lintap *client) {
+	const struct netlink_address *own = &client->address.held;
+	const struct base_addr anywhere = {.family = BASE_FAMILY_V4};
+	struct netlink_route way;
+
+	if (!client->pin_routes || own->addr.family == BASE_FAMILY_NONE ||
+	    rtnl_route_around(client->rtnl, &anywhere, own->ifindex, &way) < 0 ||
+	    !base_addr_same_prefix(&way.gateway, &own->addr, own->prefix))
+		lintap_route_pin_clear(&client->router_pin);
+	else if (!base_addr_equal(&client->router_pin.relay, &way.gateway))
+		lintap_route_pin_set(&client->router_pin, &way.gateway);
+	else
+		lintap_route_pin_check(&client->router_pin);
 }
 
 /* ---- diagnostics ---- */
@@ -236,6 +254,7 @@ static void on_diagnostics_due(void *user, uint64_t now) {
 
 	keep_link(client);
 	lintap_address_keep(&client->address, now);
+	keep_router(client);
 	diagnose(client);
 	(void)loop_timer_set(client->process.loop, &client->diagnostics_timer, now + LINTAP_DIAGNOSTICS_NS);
 }
@@ -270,6 +289,7 @@ static void on_route_due(void *user, uint64_t now) {
 
 	keep_link(client); /* a DHCP client that sets routes sets more */
 	lintap_route_pin_check(&client->pin);
+	keep_router(client);
 	if (way_has_opened(client)) {
 		client->cut_off_count = 0;
 		client_session_hurry(client->process.session, now);
@@ -448,8 +468,10 @@ static bool start(struct lintap *client, int argc, const char *const *argv, bool
 }
 
 static void done(struct lintap *client) {
-	if (client->rtnl != NULL)
+	if (client->rtnl != NULL) {
 		lintap_route_pin_clear(&client->pin);
+		lintap_route_pin_clear(&client->router_pin);
+	}
 	if (client->route_source.registered) {
 		loop_remove(client->process.loop, &client->route_source);
 		(void)close(client->route_source.fd);

@@ -1,6 +1,7 @@
 /* client-linux/route_pin.h: keeps the relay reachable outside of the tunnel (LNX-1). The LAN's DHCP server gives the
  * tunnel interface a default route, or the relay's address lies in the LAN's subnet: the tunnel would run through
- * itself. So the relay's address gets a host route along the way that was best without the tunnel.
+ * itself. So the relay's address gets a host route along the way that was best without the tunnel. A second pin does
+ * the same for the home router's, if the LAN has the same network.
  *
  * An exact host route that is there already is used and left alone, unless it leads into the tunnel, as one that the
  * LAN's DHCP server names (RFC 3442): that is removed. Our own carry a routing protocol number of their

@@ -162,6 +162,22 @@ class TestOwnClient(unittest.TestCase):
             lab.run('client1', 'ping', '-c', '1', '-W', '1', '-I', HOME_ADDRESS, HOST_ADDRESS, check=False)
             self.assertNotIn('lladdr', lab.ip('host', 'neigh', 'show', HOME_ADDRESS))
 
+    def test_the_same_network_at_home(self):
+        """The LAN's machines go before those at home, but for the router, which may be the name server."""
+        with Lab() as lab:
+            lab.ip('inet', 'addr', 'add', f'{ROUTER_ADDRESS}/24', 'dev', 'client1')
+            lab.ip('client1', 'addr', 'replace', f'{HOME_ADDRESS}/24', 'dev', 'up0', 'metric', '600')
+            lab.ip('client1', 'route', 'replace', 'default', 'via', ROUTER_ADDRESS, 'dev', 'up0')
+            before = lab.ip('client1', 'route', 'show')
+            lab.start_dnsmasq()
+            party = Party(lab, dhcp=True).start(['client1'])
+            self.wait_address(lab)
+            wait_for(lambda: 'dev up0' in lab.ip('client1', 'route', 'get', ROUTER_ADDRESS), 5, 'the way to the router')
+            lab.ping('client1', HOST_ADDRESS, device=TAP)
+            self.assertIn(f'dev {TAP}', lab.ip('client1', 'route', 'get', HOST_ADDRESS))
+            party.stop()
+            self.assertEqual(lab.ip('client1', 'route', 'show'), before)
+
     def test_the_address_of_the_relay(self):
         """With it the tunnel would end at this machine: the kernel looks for its own addresses before any route."""
         with Lab() as lab:

@@ -60,20 +60,24 @@ static void set_tunables(const struct lintap_address *address) {
 	set_tunable(address, "ipv4", "arp_announce", "2");
 }
 
-/* Without these routes they would leave by the default route. The kernel removes them with the last address. */
-static void turn_broadcasts(const struct lintap_address *address) {
+/* Without these routes they would leave by the default route, which is theirs again when the LAN is gone: a machine at
+ * home may be looked for. The kernel removes them with the last address. */
+static void turn_broadcasts(const struct lintap_address *address, enum netlink_change change) {
 	static const struct {
 		uint32_t dest;
 		uint8_t prefix;
 	} turned[] = {{UINT32_MAX, 32}, {UINT32_C(0xe0000000), 4}};
 
+	if (address->held.addr.family == BASE_FAMILY_NONE)
+		return;
 	for (size_t i = 0; i < sizeof(turned) / sizeof(turned[0]); i++) {
 		const struct netlink_route route = {.dest = ipv4(turned[i].dest),
 		                                    .prefix = turned[i].prefix,
 		                                    .ifindex = address->options.ifindex,
-		                                    .metric = address->options.ifindex}; /* as that of a pin (route_pin.h) */
-		const int err = rtnl_change_route(address->options.rtnl, NETLINK_ADD, &route);
-		if (err < 0 && err != -EEXIST)
+		                                    .metric = address->options.ifindex, /* as that of a pin (route_pin.h) */
+		                                    .protocol = NETLINK_ROUTE_PROTOCOL};
+		const int err = rtnl_change_route(address->options.rtnl, change, &route);
+		if (change == NETLINK_ADD && err < 0 && err != -EEXIST)
 			obs_note(address->options.log, OBS_WARN, "broadcasts_not_turned", strerror(-err));
 	}
 }
@@ -148,7 +152,7 @@ static bool on_leased(void *user, const struct dhcp_lease *lease, uint64_t now) 
 		return false;
 	}
 	address->held = wanted;
-	turn_broadcasts(address);
+	turn_broadcasts(address, NETLINK_ADD);
 	say(address, same ? OBS_DEBUG : OBS_INFO, "dhcp_lease", lease->address, NULL);
 	if (!same)
 		address->options.changed(address->options.user);
@@ -195,6 +199,7 @@ void lintap_address_init(struct lintap_address *address, const struct lintap_add
 void lintap_address_lan(struct lintap_address *address, bool there, uint64_t now) {
 	if (address->options.loop == NULL || there == (address->dhcp.state != DHCP_STOPPED))
 		return;
+	turn_broadcasts(address, there ? NETLINK_ADD : NETLINK_DELETE);
 	if (there)
 		dhcp_client_start(&address->dhcp, now);
 	else
@@ -221,7 +226,8 @@ void lintap_address_keep(struct lintap_address *address, uint64_t now) {
 		    rtnl_change_address(address->options.rtnl, NETLINK_ADD, &address->held, seconds_left(lease, now));
 		say(address, OBS_WARN, "address_put_back", lease->address, err < 0 ? strerror(-err) : NULL);
 	}
-	turn_broadcasts(address);
+	if (address->dhcp.state != DHCP_STOPPED)
+		turn_broadcasts(address, NETLINK_ADD);
 }
 
 void lintap_address_release(struct lintap_address *address, uint64_t now) {

@@ -60,7 +60,7 @@ class TestOwnClient(unittest.TestCase):
             lab.ping('client1', HOST_ADDRESS)
 
     def test_the_gateway_comes_back(self):
-        """The lease stays meanwhile, and the server is asked whether it holds."""
+        """The lease stays meanwhile, and the server is asked whether it holds. Multicasts are the home's again until then."""
         with Lab() as lab:
             dnsmasq = lab.start_dnsmasq()
             party = Party(lab, dhcp=True).start(['client1'])
@@ -68,10 +68,12 @@ class TestOwnClient(unittest.TestCase):
             party.gateway.stop()
             party.clients['client1'].wait_log('gateway: not connected', 10)
             self.assertEqual(lab.addresses('client1', TAP), [address])
+            self.assertIn('dev up0', lab.ip('client1', 'route', 'get', '239.255.255.250'))
             party.start_gateway()
             dnsmasq.wait_log(rf'DHCPACK\(eth0\) {address}', 20, count=2)
             self.assertEqual(dnsmasq.log().count('DHCPDISCOVER'), 1)
             lab.ping('client1', HOST_ADDRESS)
+            self.assertIn(f'dev {TAP}', lab.ip('client1', 'route', 'get', '239.255.255.250'))
 
     def test_a_cable_of_the_gateway(self):
         """It may be in another switch when it is in again."""

@@ -1,5 +1,5 @@
-/* client-tap/device.h: an open TAP-Windows6 device: a ring of reads always outstanding, a ring of writes that drops
- * when it is full, and the driver's IOCTLs (TAP-3, TAP-4, WIN-6). Windows only. Knows no registry, no routes and no
+/* client-tap/device.h: an open TAP-Windows6 device: a ring of reads always outstanding, writes of which so many may be
+ * outstanding, and the driver's IOCTLs (TAP-3, TAP-4, WIN-6). Windows only. Knows no registry, no routes and no
  * tunnel. */
 #ifndef CLIENT_TAP_DEVICE_H
 #define CLIENT_TAP_DEVICE_H
@@ -7,14 +7,15 @@
 #include "client-tap/registry.h"
 
 #define TAPWIN_READS 16
-#define TAPWIN_WRITES 64
+/* Windows may keep what a program has not read yet, for a second or so: as much as a fast TCP has on its way. */
+#define TAPWIN_WRITES 1024
 #define TAPWIN_FRAME_BYTES_MAX 1522 /* MTU 1500, Ethernet header, one VLAN tag */
 
 struct tapwin_device;
 
 struct tapwin_device_counters {
 	uint64_t frames_read, frames_written;
-	uint64_t write_full;    /* dropped: every slot of the ring still waits for the driver */
+	uint64_t write_full;    /* dropped: Windows keeps TAPWIN_WRITES frames */
 	uint64_t bad_frame;     /* too short or too long for the device; also what it gave us so */
 	uint64_t write_refused; /* the driver was not ready (media down, sleeping, no memory) */
 };

@@ -24,17 +24,26 @@ struct slot {
 	uint8_t bytes[TAPWIN_FRAME_BYTES_MAX];
 };
 
-/* Requests in the order they were posted: `count` of them, from `oldest` on. The driver finishes them in that order. */
+/* Reads in the order they were posted: `count` of them, from `oldest` on. The driver finishes them in that order. */
 struct ring {
-	struct slot *slots;
-	size_t cap, oldest, count;
+	struct slot slots[TAPWIN_READS];
+	size_t oldest, count;
+};
+
+/* A write is finished when whoever got the frame lets go of it, and each in its own time: a program that does not read
+ * what came for it keeps its frames, and all others' go on. `order` is a list of all slots; its first `count` are out.
+ */
+struct writes {
+	struct slot slots[TAPWIN_WRITES];
+	uint16_t order[TAPWIN_WRITES];
+	size_t count;
 };
 
 struct tapwin_device {
 	char guid[TAPWIN_GUID_BYTES];
 	HANDLE file, read_event, ioctl_event;
-	struct ring reads, writes;
-	struct slot read_slots[TAPWIN_READS], write_slots[TAPWIN_WRITES];
+	struct ring reads;
+	struct writes writes;
 	OVERLAPPED ioctl;
 	uint8_t ioctl_bytes[IOCTL_BYTES_MAX];
 	bool ioctl_kept; /* the driver did not answer it, nor give it back in time */
@@ -45,17 +54,29 @@ struct tapwin_device {
 	struct tapwin_device_counters counters;
 };
 
-static struct slot *ring_oldest(const struct ring *ring) {
+static struct slot *ring_oldest(struct ring *ring) {
 	return &ring->slots[ring->oldest];
 }
 
-static struct slot *ring_next_free(const struct ring *ring) {
-	return &ring->slots[(ring->oldest + ring->count) % ring->cap];
+static struct slot *ring_next_free(struct ring *ring) {
+	return &ring->slots[(ring->oldest + ring->count) % TAPWIN_READS];
 }
 
 static void ring_drop_oldest(struct ring *ring) {
-	ring->oldest = (ring->oldest + 1) % ring->cap;
+	ring->oldest = (ring->oldest + 1) % TAPWIN_READS;
 	ring->count--;
+}
+
+static struct slot *write_at(struct writes *writes, size_t at) {
+	return &writes->slots[writes->order[at]];
+}
+
+/* It changes places with the last one that is out. */
+static void write_drop(struct writes *writes, size_t at) {
+	const uint16_t slot = writes->order[at];
+
+	writes->order[at] = writes->order[--writes->count];
+	writes->order[writes->count] = slot;
 }
 
 /* ERROR_IO_INCOMPLETE while the driver has it. */
@@ -94,8 +115,8 @@ int tapwin_device_open(const char *guid, struct tapwin_device **ret, char error[
 
 	if (device != NULL) {
 		base_text_copy(device->guid, sizeof(device->guid), guid);
-		device->reads = (struct ring){.slots = device->read_slots, .cap = TAPWIN_READS};
-		device->writes = (struct ring){.slots = device->write_slots, .cap = TAPWIN_WRITES};
+		for (uint16_t i = 0; i < TAPWIN_WRITES; i++)
+			device->writes.order[i] = i;
 		device->paused = device->pause_told = true; /* until media is up */
 		device->read_event = CreateEventW(NULL, TRUE, FALSE, NULL);
 		device->ioctl_event = CreateEventW(NULL, TRUE, FALSE, NULL);
@@ -113,18 +134,27 @@ int tapwin_device_open(const char *guid, struct tapwin_device **ret, char error[
 	return tapwin_fail(error, "opening the TAP adapter", code);
 }
 
-/* Until the driver has given every request of the ring back. The shortest sleep may take 16 ms. */
-static bool ring_wait(struct ring *ring) {
-	const ULONGLONG end = GetTickCount64() + ANSWER_MS_MAX;
-
-	for (; ring->count > 0; ring_drop_oldest(ring)) {
-		while (!HasOverlappedIoCompleted(&ring_oldest(ring)->io)) {
-			if (GetTickCount64() >= end)
-				return false;
-			Sleep(1);
-		}
+/* The shortest sleep may take 16 ms. */
+static bool wait_for(const struct slot *slot, ULONGLONG end) {
+	while (!HasOverlappedIoCompleted(&slot->io)) {
+		if (GetTickCount64() >= end)
+			return false;
+		Sleep(1);
 	}
 	return true;
+}
+
+/* Until the driver has given every request back. */
+static bool wait_for_all(struct tapwin_device *device) {
+	const ULONGLONG end = GetTickCount64() + ANSWER_MS_MAX;
+
+	for (; device->reads.count > 0; ring_drop_oldest(&device->reads))
+		if (!wait_for(ring_oldest(&device->reads), end))
+			return false;
+	for (; device->writes.count > 0; write_drop(&device->writes, 0))
+		if (!wait_for(write_at(&device->writes, 0), end))
+			return false;
+	return !device->ioctl_kept;
 }
 
 void tapwin_device_close(struct tapwin_device *device) {
@@ -136,7 +166,7 @@ void tapwin_device_close(struct tapwin_device *device) {
 	if (device->file != INVALID_HANDLE_VALUE) {
 		(void)tapwin_device_set_media(device, false, ignored);
 		(void)CancelIoEx(device->file, NULL);
-		given_back = ring_wait(&device->reads) && ring_wait(&device->writes) && !device->ioctl_kept;
+		given_back = wait_for_all(device);
 		CloseHandle(device->file);
 	}
 	if (device->read_event != NULL)
@@ -241,7 +271,7 @@ static void pause_reads(struct tapwin_device *device) {
 static void post_reads(struct tapwin_device *device) {
 	struct ring *ring = &device->reads;
 
-	while (!device->paused && device->failure == 0 && ring->count < ring->cap) {
+	while (!device->paused && device->failure == 0 && ring->count < TAPWIN_READS) {
 		struct slot *slot = ring_next_free(ring);
 		DWORD code = ERROR_SUCCESS;
 
@@ -353,13 +383,14 @@ static void reap_write(struct tapwin_device *device, DWORD code) {
 }
 
 static void reap_writes(struct tapwin_device *device) {
-	struct ring *ring = &device->writes;
+	struct writes *writes = &device->writes;
 	DWORD code, len;
 
-	for (; ring->count > 0; ring_drop_oldest(ring)) {
-		code = result_of(device, ring_oldest(ring), &len);
+	for (size_t at = writes->count; at-- > 0;) {
+		code = result_of(device, write_at(writes, at), &len);
 		if (code == ERROR_IO_INCOMPLETE)
-			return;
+			continue;
+		write_drop(writes, at);
 		reap_write(device, code);
 	}
 }
@@ -372,7 +403,7 @@ static int reject(struct tapwin_device *device, int err) {
 }
 
 int tapwin_device_write(struct tapwin_device *device, struct slice frame) {
-	struct ring *ring = &device->writes;
+	struct writes *writes = &device->writes;
 	struct slot *slot;
 	DWORD code;
 
@@ -383,18 +414,14 @@ int tapwin_device_write(struct tapwin_device *device, struct slice frame) {
 		return reject(device, BASE_E_RUNT);
 	if (frame.len > TAPWIN_FRAME_BYTES_MAX)
 		return reject(device, BASE_E_TOO_BIG);
-	if (ring->count == ring->cap)
+	if (writes->count == TAPWIN_WRITES)
 		return reject(device, BASE_E_FULL);
-	slot = ring_next_free(ring);
+	slot = write_at(writes, writes->count);
 	memcpy(slot->bytes, frame.data, frame.len);
 	slot->io = (OVERLAPPED){.hEvent = NULL};
-	if (WriteFile(device->file, slot->bytes, (DWORD)frame.len, NULL, &slot->io)) {
-		ring->count++;
-		return 0;
-	}
-	code = GetLastError();
-	if (code == ERROR_IO_PENDING) {
-		ring->count++;
+	code = WriteFile(device->file, slot->bytes, (DWORD)frame.len, NULL, &slot->io) ? ERROR_SUCCESS : GetLastError();
+	if (code == ERROR_SUCCESS || code == ERROR_IO_PENDING) {
+		writes->count++;
 		return 0;
 	}
 	reap_write(device, code);

@@ -211,8 +211,10 @@ static NTSTATUS write_frame(struct adapter *adapter, int which, IRP *irp) {
 		status = STATUS_BUFFER_TOO_SMALL;
 	else if (len > FAKETAP_FRAME_BYTES_MAX)
 		status = STATUS_INVALID_PARAMETER;
-	else if (which == TAP && adapter->config.hold_writes)
+	else if (which == TAP && adapter->config.hold_writes > 0) {
+		adapter->config.hold_writes--;
 		status = enqueue(&adapter->sides[TAP].writes, irp) ? STATUS_PENDING : STATUS_CANCELLED;
+	}
 	KeReleaseSpinLock(&adapter->lock, irql);
 	if (status == STATUS_PENDING)
 		return status;
@@ -225,7 +227,7 @@ static void release_writes(struct adapter *adapter) {
 		IRP *irp;
 
 		KeAcquireSpinLock(&adapter->lock, &irql);
-		irp = adapter->config.hold_writes ? NULL : dequeue(&adapter->sides[TAP].writes);
+		irp = adapter->config.hold_writes > 0 ? NULL : dequeue(&adapter->sides[TAP].writes);
 		KeReleaseSpinLock(&adapter->lock, irql);
 		if (irp == NULL)
 			return;

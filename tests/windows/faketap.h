@@ -16,7 +16,7 @@
 #define FAKETAP_GET_STATE FAKETAP_CODE(0x802u)
 
 #define FAKETAP_FRAME_BYTES_MAX 2048
-#define FAKETAP_QUEUE_MAX 256
+#define FAKETAP_QUEUE_MAX 1100 /* more than the client may have written and not got back */
 
 struct faketap_config {
 	uint8_t mac[8]; /* the first six */
@@ -25,7 +25,7 @@ struct faketap_config {
 	uint32_t fail_read;   /* NTSTATUS that ends the next read of the .tap side; 0: none. Back to 0 when it did */
 	uint32_t fail_write;  /* the same for a write */
 	uint32_t fail_media;  /* NTSTATUS for every SET_MEDIA_STATUS */
-	uint32_t hold_writes; /* writes of the .tap side wait until this is 0 again */
+	uint32_t hold_writes; /* so many writes of the .tap side are kept, those behind them pass; all go when 0 is set */
 	uint32_t asleep;      /* media says up, yet reads and writes are refused as when it is down */
 	uint32_t gone;        /* the adapter was disabled: who has it open finds it asleep, and nobody else finds it */
 };

@@ -172,7 +172,7 @@ static void test_writes(void **state) {
 	uint8_t frame[TAPWIN_FRAME_BYTES_MAX + 1], got[FAKETAP_FRAME_BYTES_MAX];
 
 	plug(f);
-	for (unsigned i = 0; i < 2 * TAPWIN_WRITES; i++) {
+	for (unsigned i = 0; i < 128; i++) {
 		const size_t len = make_frame(frame, i == 0 ? 14 : i == 1 ? TAPWIN_FRAME_BYTES_MAX : 60 + i, i);
 
 		assert_int_equal(tapwin_device_write(f->device, slice_of(frame, len)), 0);
@@ -184,13 +184,20 @@ static void test_writes(void **state) {
 	assert_int_equal(tapwin_device_counters(f->device)->bad_frame, 2);
 }
 
-static void test_write_ring_full(void **state) {
+static void expect_at_wire(struct fixture *f, uint8_t first) {
+	uint8_t got[FAKETAP_FRAME_BYTES_MAX];
+
+	assert_int_equal(faketap_wire_receive(f->wire, got, sizeof(got), 3000), 64);
+	assert_int_equal(got[0], first);
+}
+
+static void test_too_many_writes(void **state) {
 	struct fixture *f = *state;
 	struct faketap_config config = config_of(f);
-	uint8_t frame[64], got[FAKETAP_FRAME_BYTES_MAX];
+	uint8_t frame[64];
 
 	plug(f);
-	config.hold_writes = 1;
+	config.hold_writes = TAPWIN_WRITES;
 	set_config(f, config);
 	for (unsigned i = 0; i < TAPWIN_WRITES; i++)
 		assert_int_equal(tapwin_device_write(f->device, slice_of(frame, make_frame(frame, 64, i))), 0);
@@ -200,14 +207,35 @@ static void test_write_ring_full(void **state) {
 	assert_int_equal(tapwin_device_counters(f->device)->write_full, 3);
 	config.hold_writes = 0;
 	set_config(f, config);
-	for (unsigned i = 0; i < TAPWIN_WRITES; i++) {
-		assert_int_equal(faketap_wire_receive(f->wire, got, sizeof(got), 3000), 64);
-		assert_int_equal(got[0], i);
-	}
+	for (unsigned i = 0; i < TAPWIN_WRITES; i++)
+		expect_at_wire(f, (uint8_t)i);
 	assert_int_equal(tapwin_device_write(f->device, slice_of(frame, make_frame(frame, 64, 201))), 0);
-	assert_int_equal(faketap_wire_receive(f->wire, got, sizeof(got), 3000), 64);
-	assert_int_equal(got[0], 201);
+	expect_at_wire(f, 201);
 	assert_true(tapwin_device_counters(f->device)->frames_written >= TAPWIN_WRITES);
+}
+
+/* A program that does not read its connection keeps the frames of that one: nobody else's wait for it. */
+static void test_some_writes_are_kept(void **state) {
+	struct fixture *f = *state;
+	struct faketap_config config = config_of(f);
+	uint8_t frame[64];
+
+	plug(f);
+	config.hold_writes = 3;
+	set_config(f, config);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(tapwin_device_write(f->device, slice_of(frame, make_frame(frame, 64, 100 + i))), 0);
+	for (unsigned i = 0; i < 2 * TAPWIN_WRITES; i++) {
+		assert_int_equal(tapwin_device_write(f->device, slice_of(frame, make_frame(frame, 64, i))), 0);
+		expect_at_wire(f, (uint8_t)i);
+	}
+	assert_int_equal(state_of(f).writes_held, 3);
+	config.hold_writes = 0;
+	set_config(f, config);
+	for (unsigned i = 0; i < 3; i++)
+		expect_at_wire(f, (uint8_t)(100 + i));
+	assert_int_equal(tapwin_device_write(f->device, slice_of(frame, make_frame(frame, 64, 7))), 0);
+	assert_true(tapwin_device_counters(f->device)->frames_written >= 2 * TAPWIN_WRITES + 3);
 }
 
 static void test_not_ready_is_no_error(void **state) {
@@ -559,7 +587,8 @@ int main(int argc, char **argv) {
 	    DEVICE_TEST(test_reads_in_order),
 	    DEVICE_TEST(test_event_stays_while_frames_wait),
 	    DEVICE_TEST(test_writes),
-	    DEVICE_TEST(test_write_ring_full),
+	    DEVICE_TEST(test_too_many_writes),
+	    DEVICE_TEST(test_some_writes_are_kept),
 	    DEVICE_TEST(test_not_ready_is_no_error),
 	    DEVICE_TEST(test_disabled_is_not_asleep),
 	    DEVICE_TEST(test_bad_frames_are_no_error),

@@ -11,6 +11,15 @@ from winlab import HOST, MAC, TOOL, WindowsPc
 NO_ANSWER = '203.0.113.99:4433'
 NET_CLASS = r'HKLM\SYSTEM\CurrentControlSet\Control\Class\{4D36E972-E325-11CE-BFC1-08002BE10318}'
 
+# More frames than the driver may keep of the client at a time.
+FLOOD = """
+import socket, sys, time
+to = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for _ in range(1200):
+    to.sendto(bytes(20), (sys.argv[1], 9))
+    time.sleep(0.001)
+"""
+
 
 class FailureCase(unittest.TestCase):
     def fails(self, pc, party, status, message, *options, **how):
@@ -227,8 +236,8 @@ class TestWhileBridging(FailureCase):
             lab.wait_ping(HOST, HOST_ADDRESS, 10)
             for frame in (b'\x01', b'\xff' * 13, bytes(14)):
                 pc.send_wire(frame)
-            pc.set_driver('hold_writes=1')
-            lab.run('host', 'ping', '-q', '-c', '200', '-i', '0.005', '-W', '1', own, check=False)
+            pc.set_driver('hold_writes=1000000')
+            lab.run('host', 'python3', '-c', FLOOD, own)
             pc.set_driver('hold_writes=0')
             self.assertLess(lab.wait_ping(HOST, HOST_ADDRESS, 10), 10)
             pc.set_driver('asleep=1')

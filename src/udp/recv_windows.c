@@ -1,4 +1,5 @@
-/* udp/recv_windows.c: one WSARecvMsg a datagram (or coalesced chunk), with what the control messages say about it. */
+/* udp/recv_windows.c: one WSARecvMsg a datagram, with what the control messages say about it. Windows can coalesce them
+ * (UDP_RECV_MAX_COALESCED_SIZE), but with some network drivers it does not say where they are to be cut. */
 #include "base/error.h"
 #include "udp/socket_windows.h"
 
@@ -36,10 +37,6 @@ static void read_one_control(struct udp_socket *self, const WSACMSGHDR *control,
 	} else if (is_ip && control->cmsg_type == IP_ECN) {
 		memcpy(&value, control + 1, sizeof(value));
 		chunk->ecn = (uint8_t)(value & 3);
-	} else if (control->cmsg_level == IPPROTO_UDP && control->cmsg_type == UDP_COALESCED_INFO) {
-		memcpy(&value, control + 1, sizeof(value));
-		if (value > 0 && value < chunk->bytes.len)
-			chunk->segment = value;
 	}
 }
 
@@ -58,7 +55,7 @@ static void read_control(struct udp_socket *self, const WSAMSG *message, struct 
 static int receive_one(struct udp_socket *self, uint8_t *slot, struct udp_chunk *ret) {
 	union udp_control control;
 	union udp_sockaddr name;
-	WSABUF buffer = {.len = (ULONG)self->slot_bytes, .buf = (char *)slot};
+	WSABUF buffer = {.len = UDP_SLOT_BYTES, .buf = (char *)slot};
 	WSAMSG message = {
 	    .name = &name.any,
 	    .namelen = sizeof(name),
@@ -94,7 +91,7 @@ int udp_recv(struct udp_socket *self, struct udp_chunk chunks[static UDP_RX_CHUN
 	if (WSAEnumNetworkEvents(self->socket, self->event, &events) != 0)
 		return BASE_E_IO;
 	for (int i = 0; i < UDP_RX_CHUNKS_MAX && got >= 0; i++) {
-		got = receive_one(self, self->slots + (size_t)count * self->slot_bytes, &chunks[count]);
+		got = receive_one(self, self->slots[count], &chunks[count]);
 		if (got == BASE_E_AGAIN)
 			return count;
 		if (got > 0)

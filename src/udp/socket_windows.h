@@ -8,11 +8,9 @@
 #include <winsock2.h>
 #include <ws2tcpip.h>
 
-/* Our headers are older than these (Windows 10 2004). */
+/* Our headers are older than this (Windows 10 2004). */
 #ifndef UDP_SEND_MSG_SIZE
 #define UDP_SEND_MSG_SIZE 2
-#define UDP_RECV_MAX_COALESCED_SIZE 3
-#define UDP_COALESCED_INFO 3
 #endif
 
 #ifndef IP_RECVECN
@@ -25,11 +23,11 @@
 #define UDP_CONTROL_SPACE(len) \
 	(sizeof(WSACMSGHDR) + ((len) + UDP_CONTROL_ALIGNMENT - 1) / UDP_CONTROL_ALIGNMENT * UDP_CONTROL_ALIGNMENT)
 
-/* Packet info of both families, ECN and segment size. */
+/* Packet info of both families, ECN, and the segment size of what is sent. */
 union udp_control {
 	WSACMSGHDR align;
 	uint8_t bytes[UDP_CONTROL_SPACE(sizeof(struct in6_pktinfo)) + UDP_CONTROL_SPACE(sizeof(struct in_pktinfo)) +
-	              3 * UDP_CONTROL_SPACE(sizeof(INT))];
+	              2 * UDP_CONTROL_SPACE(sizeof(INT))];
 };
 
 struct udp_socket {
@@ -43,9 +41,8 @@ struct udp_socket {
 	bool ecn; /* the system knows ECN per packet */
 	struct udp_features features;
 	LPFN_WSARECVMSG receive; /* WSARecvMsg */
-	size_t slot_bytes;
-	uint8_t *slots;
 	struct udp_resume resume;
+	uint8_t slots[UDP_RX_CHUNKS_MAX][UDP_SLOT_BYTES];
 };
 
 /* Which changes of the socket set the event: those to read, and room to write while it is wanted. */

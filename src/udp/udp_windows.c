@@ -70,12 +70,11 @@ static bool set_ip_options(struct udp_socket *self, bool packet_info) {
 	return good;
 }
 
-static void probe_offload(struct udp_socket *self) {
+static bool can_cut(SOCKET socket) {
 	DWORD segment;
 	int len = sizeof(segment);
 
-	self->features.gso = getsockopt(self->socket, IPPROTO_UDP, UDP_SEND_MSG_SIZE, (char *)&segment, &len) == 0;
-	self->features.gro = set_dword(self->socket, IPPROTO_UDP, UDP_RECV_MAX_COALESCED_SIZE, UDP_CHUNK_SLOT_BYTES - 1);
+	return getsockopt(socket, IPPROTO_UDP, UDP_SEND_MSG_SIZE, (char *)&segment, &len) == 0;
 }
 
 bool udp_select_events(struct udp_socket *self, bool wants_room) {
@@ -105,8 +104,7 @@ static int open_descriptor(struct udp_socket *self, const struct base_addr *loca
 	    getsockname(self->socket, &name.any, &name_len) != 0)
 		return map_error(WSAGetLastError());
 	self->local = udp_addr_from_system(&name);
-	if (!options->no_offload)
-		probe_offload(self);
+	self->features.gso = !options->no_offload && can_cut(self->socket);
 	/* Makes the socket non-blocking as well. */
 	return udp_select_events(self, false) ? 0 : map_error(WSAGetLastError());
 }
@@ -146,11 +144,6 @@ int udp_open(const struct udp_options *options, struct udp_socket **ret) {
 		err = BASE_E_NOMEM;
 	if (err == 0)
 		err = open_any(self, options);
-	if (err == 0) {
-		self->slot_bytes = self->features.gro ? UDP_CHUNK_SLOT_BYTES : UDP_SLOT_BYTES;
-		self->slots = malloc(UDP_RX_CHUNKS_MAX * self->slot_bytes);
-		err = self->slots != NULL ? 0 : BASE_E_NOMEM;
-	}
 	if (err != 0) {
 		udp_close(self);
 		return err;
@@ -167,7 +160,6 @@ void udp_close(struct udp_socket *self) {
 	if (self->event != NULL)
 		CloseHandle(self->event);
 	WSACleanup();
-	free(self->slots);
 	free(self);
 }
 

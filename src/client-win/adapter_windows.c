@@ -1,6 +1,7 @@
 #include "client-win/adapter.h"
 
 #include "base/error.h"
+#include "client-route/apply.h"
 #include "client-win/limits.h"
 
 #include <string.h>
@@ -74,6 +75,25 @@ static void say_open(struct obs_log *log, const struct tapwin_adapter *adapter, 
 	obs_end(log);
 }
 
+static bool has_ip(const struct tapwin_adapter *adapter) {
+	const struct route_system *system = route_system_native();
+	char error[ROUTE_ERROR_BYTES];
+	struct route_settings settings;
+	uint64_t luid;
+	uint32_t index;
+
+	return system->find_interface(system->user, adapter->guid, &luid, &index, error) == 0 &&
+	       system->get_settings(system->user, luid, BASE_FAMILY_V4, &settings, error) != BASE_E_NOT_FOUND;
+}
+
+/* Windows' IP takes an adapter that has come up a little later than its driver lets us open it; IPv6 then comes with
+ * IPv4. If it does not come at all, that is said when it is needed. */
+static void wait_for_ip(const struct tapwin_adapter *adapter) {
+	for (unsigned tries = 0; tries < WINMAIN_REOPEN_TRIES && !has_ip(adapter); tries++)
+		Sleep(WINMAIN_REOPEN_WAIT_MS);
+	Sleep(WINMAIN_REOPEN_WAIT_MS);
+}
+
 /* Opened with `mac` if that can be had; what the driver has is in *ret_driver. A driver reads its MAC when it starts,
  * so it is restarted for a new one. On failure nothing stays open. */
 static int open_with_mac(const struct tapwin_adapter *adapter, struct proto_mac mac, struct obs_log *log,
@@ -93,8 +113,11 @@ static int open_with_mac(const struct tapwin_adapter *adapter, struct proto_mac 
 	tapwin_device_close(device);
 	if (err < 0)
 		return err;
-	const unsigned tries = restart(adapter, log, why) ? WINMAIN_REOPEN_TRIES : 1;
-	return open_and_ask(adapter, tries, ret, ret_driver, error);
+	const bool restarted = restart(adapter, log, why);
+	const int reopened = open_and_ask(adapter, restarted ? WINMAIN_REOPEN_TRIES : 1, ret, ret_driver, error);
+	if (restarted && reopened == 0)
+		wait_for_ip(adapter);
+	return reopened;
 }
 
 enum client_exit winmain_adapter_open(const char *instance_id, struct proto_mac mac, struct obs_log *log,

@@ -289,7 +289,7 @@ Section
 	${If} $0 == ${NO_ADAPTER}
 		DetailPrint "No TAP-Windows6 adapter found. Get the driver from ${TAP_SITE}"
 		MessageBox MB_YESNO|MB_ICONINFORMATION "This PC has no TAP-Windows6 adapter yet, which the ${NAME} needs.$\n$\n\
-			It comes with OpenVPN: install it from ${TAP_SITE} and choose the component $\"TAP-Windows6$\".$\n$\n\
+			It comes with OpenVPN: get its Windows installer from ${TAP_SITE} and choose $\"Install Now$\".$\n$\n\
 			Open that page now?" /SD IDNO IDNO no_site
 		; By way of the desktop: a browser needs no administrator's rights.
 		Exec '"$WINDIR\explorer.exe" "${TAP_SITE}"'

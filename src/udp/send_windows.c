@@ -70,13 +70,8 @@ static enum outcome send_one(struct udp_socket *self, const struct udp_burst *bu
 		message.Control.buf = NULL;
 	if (WSASendMsg(self->socket, &message, 0, &sent, NULL, NULL) == 0)
 		return SENT;
-	switch (WSAGetLastError()) {
-	case WSAEWOULDBLOCK:
-	case WSAENOBUFS:
-		return FULL;
-	default:
-		return REFUSED;
-	}
+	/* Not WSAENOBUFS: that is an adapter which is gone or stands still, and the socket has room all the while. */
+	return WSAGetLastError() == WSAEWOULDBLOCK ? FULL : REFUSED;
 }
 
 /* From `*offset` on; false when the buffer is full. */

@@ -21,6 +21,22 @@ static INT WSAAPI set_option(SOCKET of, INT level, INT name, const char *value, 
 	return real(of, level, name, value, len);
 }
 
+/* As Windows when the network adapter is gone, and the socket has room as ever. */
+static bool adapter_is_gone;
+
+int WSAAPI WSASendMsg(SOCKET of, LPWSAMSG message, DWORD flags, DWORD *ret_len, LPWSAOVERLAPPED overlapped,
+                      LPWSAOVERLAPPED_COMPLETION_ROUTINE done) {
+	static LPFN_WSASENDMSG real;
+
+	if (adapter_is_gone) {
+		WSASetLastError(WSAENOBUFS);
+		return SOCKET_ERROR;
+	}
+	if (real == NULL)
+		real = (LPFN_WSASENDMSG)(void *)GetProcAddress(GetModuleHandleW(L"ws2_32.dll"), "WSASendMsg");
+	return real(of, message, flags, ret_len, overlapped, done);
+}
+
 /* What an imported function is called by. */
 extern void *__imp_setsockopt;
 void *__imp_setsockopt = (void *)set_option;
@@ -89,6 +105,20 @@ static void test_room_is_reported(void **state) {
 	udp_close(sender);
 }
 
+/* What it refuses is lost, as on any network: to try it again as soon as there is room would be at once, for ever. */
+static void test_adapter_is_gone(void **state) {
+	struct udp_socket *sender = open_at("127.0.0.1", false, false);
+	const struct base_addr nobody = addr_of("127.0.0.1", 9);
+	struct udp_burst burst = burst_to(nobody, payload, 3 * 1000, 1000);
+
+	(void)state;
+	adapter_is_gone = true;
+	assert_int_equal(udp_send(sender, &burst, 1), 1);
+	assert_false(system_wait(udp_fd(sender), 0));
+	adapter_is_gone = false;
+	udp_close(sender);
+}
+
 static unsigned received;
 
 static INT WSAAPI one_and_no_more(SOCKET of, WSAMSG *message, DWORD *len, WSAOVERLAPPED *overlapped,
@@ -127,6 +157,7 @@ int main(void) {
 	    cmocka_unit_test(test_options),          cmocka_unit_test(test_nothing_is_coalesced),
 	    cmocka_unit_test(test_no_shared_ports),  cmocka_unit_test(test_probe_is_honest),
 	    cmocka_unit_test(test_room_is_reported), cmocka_unit_test(test_breaks_behind_a_datagram),
+	    cmocka_unit_test(test_adapter_is_gone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

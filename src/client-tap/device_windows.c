@@ -18,6 +18,7 @@
 
 #define ANSWER_MS_MAX 5000 /* what a driver may take for an IOCTL, or for giving cancelled requests back */
 #define IOCTL_BYTES_MAX 12 /* a version's */
+#define REAPS_MAX 16       /* writes looked at before each new one: kept ones must not cost more the more they are */
 
 struct slot {
 	OVERLAPPED io;
@@ -31,12 +32,12 @@ struct ring {
 };
 
 /* A write is finished when whoever got the frame lets go of it, and each in its own time: a program that does not read
- * what came for it keeps its frames, and all others' go on. `order` is a list of all slots; its first `count` are out.
- */
+ * what came for it keeps its frames, and all others' go on. `order` is a list of all slots; its first `count` are out,
+ * and those before `next` are to be looked at before the others. */
 struct writes {
 	struct slot slots[TAPWIN_WRITES];
 	uint16_t order[TAPWIN_WRITES];
-	size_t count;
+	size_t count, next;
 };
 
 struct tapwin_device {
@@ -382,15 +383,17 @@ static void reap_write(struct tapwin_device *device, DWORD code) {
 		break_down(device, "writing to the TAP adapter", code);
 }
 
+/* Some at a time, each in its turn: of those that are out nearly all may be kept. */
 static void reap_writes(struct tapwin_device *device) {
 	struct writes *writes = &device->writes;
 	DWORD code, len;
 
-	for (size_t at = writes->count; at-- > 0;) {
-		code = result_of(device, write_at(writes, at), &len);
+	for (int looks = 0; looks < REAPS_MAX && writes->count > 0; looks++) {
+		writes->next = writes->next > 0 ? writes->next - 1 : writes->count - 1;
+		code = result_of(device, write_at(writes, writes->next), &len);
 		if (code == ERROR_IO_INCOMPLETE)
 			continue;
-		write_drop(writes, at);
+		write_drop(writes, writes->next);
 		reap_write(device, code);
 	}
 }

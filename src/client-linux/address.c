@@ -68,8 +68,6 @@ static void turn_broadcasts(const struct lintap_address *address, enum netlink_c
 		uint8_t prefix;
 	} turned[] = {{UINT32_MAX, 32}, {UINT32_C(0xe0000000), 4}};
 
-	if (address->held.addr.family == BASE_FAMILY_NONE)
-		return;
 	for (size_t i = 0; i < sizeof(turned) / sizeof(turned[0]); i++) {
 		const struct netlink_route route = {.dest = ipv4(turned[i].dest),
 		                                    .prefix = turned[i].prefix,
@@ -77,7 +75,7 @@ static void turn_broadcasts(const struct lintap_address *address, enum netlink_c
 		                                    .metric = address->options.ifindex, /* as that of a pin (route_pin.h) */
 		                                    .protocol = NETLINK_ROUTE_PROTOCOL};
 		const int err = rtnl_change_route(address->options.rtnl, change, &route);
-		if (change == NETLINK_ADD && err < 0 && err != -EEXIST)
+		if (change == NETLINK_ADD && err < 0 && err != -EEXIST && err != -ENETDOWN) /* down: it is looked at again */
 			obs_note(address->options.log, OBS_WARN, "broadcasts_not_turned", strerror(-err));
 	}
 }
@@ -199,12 +197,18 @@ void lintap_address_init(struct lintap_address *address, const struct lintap_add
 void lintap_address_lan(struct lintap_address *address, bool there, uint64_t now) {
 	if (address->options.loop == NULL || there == (address->dhcp.state != DHCP_STOPPED))
 		return;
-	turn_broadcasts(address, there ? NETLINK_ADD : NETLINK_DELETE);
-	if (there)
+	if (there) {
 		dhcp_client_start(&address->dhcp, now);
-	else
+	} else {
 		dhcp_client_stop(&address->dhcp);
+		turn_broadcasts(address, NETLINK_DELETE);
+	}
 	set_timer(address);
+}
+
+void lintap_address_seen(const struct lintap_address *address) {
+	if (address->dhcp.state != DHCP_STOPPED)
+		turn_broadcasts(address, NETLINK_ADD);
 }
 
 bool lintap_address_frame(struct lintap_address *address, struct slice frame, uint64_t now) {
@@ -226,8 +230,6 @@ void lintap_address_keep(struct lintap_address *address, uint64_t now) {
 		    rtnl_change_address(address->options.rtnl, NETLINK_ADD, &address->held, seconds_left(lease, now));
 		say(address, OBS_WARN, "address_put_back", lease->address, err < 0 ? strerror(-err) : NULL);
 	}
-	if (address->dhcp.state != DHCP_STOPPED)
-		turn_broadcasts(address, NETLINK_ADD);
 }
 
 void lintap_address_release(struct lintap_address *address, uint64_t now) {

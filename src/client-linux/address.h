@@ -30,14 +30,17 @@ struct lintap_address { /* all zero: not in use */
 	struct netlink_address held; /* family NONE: none */
 };
 
-/* Before the interface is up: no IPv6 router of the LAN becomes this machine's, and in ARP it has
- * its address of the LAN alone. */
+/* Before the interface is up: no IPv6 router of the LAN becomes this machine's, and in ARP it has its address of the
+ * LAN alone. */
 void lintap_address_init(struct lintap_address *address, const struct lintap_address_options *options);
 /* The LAN is there: nothing new if it was; or it is gone. */
 void lintap_address_lan(struct lintap_address *address, bool there, uint64_t now);
+/* The interface has an IPv4 address, from whomever: on a LAN without a DHCP server it is set by hand. While the LAN is
+ * there, what programs say to everybody and to groups goes there. */
+void lintap_address_seen(const struct lintap_address *address);
 /* A frame from the LAN. True: the machine does not get it. */
 bool lintap_address_frame(struct lintap_address *address, struct slice frame, uint64_t now);
-/* Puts back what somebody removed. */
+/* Puts the address back if somebody removed it. */
 void lintap_address_keep(struct lintap_address *address, uint64_t now);
 /* Gives the lease back; the interface goes away with its address and routes. */
 void lintap_address_release(struct lintap_address *address, uint64_t now);

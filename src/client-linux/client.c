@@ -240,6 +240,8 @@ static void collect(struct lintap *client, struct obs_diagnostics *ret) {
 	ret->tap_address_fixed = address.permanent && !base_addr_equal(&address.addr, &client->address.held.addr);
 	look_for_another_owner(client, ret);
 	compare_networks(client, &address);
+	if (address.addr.family == BASE_FAMILY_V4)
+		lintap_address_seen(&client->address);
 }
 
 static void diagnose(struct lintap *client) {

@@ -88,6 +88,20 @@ class TestOwnClient(unittest.TestCase):
             dnsmasq.wait_log(rf'DHCPACK\(eth0\) {address}', 10, count=2)
             self.assertEqual(lab.addresses('client1', TAP), [address])
 
+    def test_a_lan_without_a_server(self):
+        """The address is set by hand there, and broadcasts go to the LAN all the same."""
+        with Lab() as lab:
+            party = Party(lab, dhcp=True).start(['client1'])
+            address = f'{CLIENT_ADDRESSES["client1"]}/24'
+            before = lab.ip('client1', '-4', 'route', 'show', 'table', 'all')
+            lab.ip('client1', 'addr', 'add', address, 'dev', TAP)
+            for group in ('255.255.255.255', '224.0.2.60'):
+                wait_for(lambda group=group: f'dev {TAP}' in lab.ip('client1', 'route', 'get', group), 15,
+                         f'a route to {group}')
+            lab.ip('client1', 'addr', 'del', address, 'dev', TAP)
+            self.assertEqual(lab.ip('client1', '-4', 'route', 'show', 'table', 'all'), before)
+            party.stop()
+
     def test_another_lan_behind_the_gateway(self):
         with Lab() as lab:
             dnsmasq = lab.start_dnsmasq()

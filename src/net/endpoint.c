@@ -220,14 +220,14 @@ int net_listen_parse(const char *string, struct base_addr *ret, char error[stati
 	err = split(text, &parts, error);
 	if (err != 0)
 		return err;
+	if (!parts.has_port)
+		return fail(error, BASE_E_SYNTAX, "address", text, "has no port (write HOST:PORT or PORT/udp)");
 	if (slice_equal(parts.host, slice_of_text("localhost")))
 		addr = (struct base_addr){.family = BASE_FAMILY_V4, .ip = {127, 0, 0, 1}};
 	else if (parts.host.len > 0 || parts.bracketed)
 		err = parse_literal(&parts, &addr, error);
 	if (err != 0)
 		return err;
-	if (!parts.has_port)
-		return fail(error, BASE_E_SYNTAX, "address", text, "has no port (write HOST:PORT or PORT/udp)");
 	if (addr.family == BASE_FAMILY_NONE)
 		return fail(error, BASE_E_SYNTAX, "host", parts.host, "is neither an IP address nor localhost");
 	err = parse_port(parts.port, 0, &addr.port, error);

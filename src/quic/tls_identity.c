@@ -109,8 +109,10 @@ static int import_key(struct slice pem, gnutls_x509_privkey_t *ret, char error[s
 	free(copy);
 	if (code != 0) {
 		gnutls_x509_privkey_deinit(key);
-		return code == GNUTLS_E_DECRYPTION_FAILED ? quic_tls_fail(error, "private key is encrypted with a password", 0)
-		                                          : quic_tls_fail(error, "private key", code);
+		if (code == GNUTLS_E_DECRYPTION_FAILED)
+			return quic_tls_fail(error, "private key is encrypted with a password", 0);
+		return code == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE ? quic_tls_fail(error, "key file holds no private key", 0)
+		                                                     : quic_tls_fail(error, "private key", code);
 	}
 	*ret = key;
 	return 0;
@@ -128,10 +130,10 @@ int quic_identity_from_pem(struct slice chain_pem, struct slice key_pem, struct 
 		return quic_tls_fail(error, "certificate file is empty", 0);
 	err = gnutls_x509_crt_list_import(chain, &count, &datum, GNUTLS_X509_FMT_PEM,
 	                                  GNUTLS_X509_CRT_LIST_IMPORT_FAIL_IF_EXCEED);
+	if (err == 0 || err == GNUTLS_E_NO_CERTIFICATE_FOUND)
+		return quic_tls_fail(error, "certificate file holds no certificate", 0);
 	if (err < 0)
 		return quic_tls_fail(error, "certificate", err);
-	if (err == 0)
-		return quic_tls_fail(error, "certificate file holds no certificate", 0);
 	count = (unsigned)err;
 	err = import_key(key_pem, &key, error);
 	if (err == 0)

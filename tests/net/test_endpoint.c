@@ -130,6 +130,7 @@ static const struct text_case listen_cases[] = {
     {"[fe80::1%2]:443", "[fe80::1%2]:443", 0, NULL},
     {"localhost:443", "127.0.0.1:443", 0, NULL},
     {"", NULL, BASE_E_SYNTAX, "address '' has no port (write HOST:PORT or PORT/udp)"},
+    {"443", NULL, BASE_E_SYNTAX, "address '443' has no port (write HOST:PORT or PORT/udp)"},
     {"192.0.2.1", NULL, BASE_E_SYNTAX, "address '192.0.2.1' has no port (write HOST:PORT or PORT/udp)"},
     {"::1", NULL, BASE_E_SYNTAX, "address '::1' has no port (write HOST:PORT or PORT/udp)"},
     {"localhost", NULL, BASE_E_SYNTAX, "address 'localhost' has no port (write HOST:PORT or PORT/udp)"},

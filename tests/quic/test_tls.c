@@ -119,6 +119,9 @@ static void test_pem_errors(void **state) {
 	assert_int_equal(quic_identity_from_pem(of(&a.certificate), slice_of(NULL, 0), &identity, error), BASE_E_TLS);
 	assert_non_null(strstr(error, "private key"));
 	assert_int_equal(quic_identity_from_pem(of(&a.key), of(&a.certificate), &identity, error), BASE_E_TLS);
+	assert_string_equal(error, "certificate file holds no certificate");
+	assert_int_equal(quic_identity_from_pem(of(&a.certificate), of(&a.certificate), &identity, error), BASE_E_TLS);
+	assert_string_equal(error, "key file holds no private key");
 	for (unsigned len = 0; len < a.certificate.size - 30; len += 7) {
 		assert_int_equal(quic_identity_from_pem(slice_of(a.certificate.data, len), of(&a.key), &identity, error),
 		                 BASE_E_TLS);

@@ -239,8 +239,7 @@ void relay_core_control(struct relay_peer *peer, struct slice bytes, bool fin, u
 void relay_core_closed(struct relay_peer *peer, enum ctrl_leave_reason reason, uint64_t now) {
 	struct relay_core *core = peer->core;
 
-	if (relay_peer_is_doomed(peer))
-		base_list_remove(&peer->doomed_link);
+	assert(!relay_peer_is_doomed(peer)); /* the entry point that doomed it ended it */
 	if (peer->state == RELAY_PEER_JOINED)
 		relay_room_leave(peer, reason, now);
 	peer->state = RELAY_PEER_CLOSED;

@@ -263,7 +263,7 @@ static int switch_frame(struct ingress *in) {
 static int forward(struct ingress *in) {
 	int drop;
 
-	if (in->peer->state != RELAY_PEER_JOINED || relay_peer_is_doomed(in->peer))
+	if (in->peer->state != RELAY_PEER_JOINED)
 		return OBS_DROP_NOT_JOINED;
 	in->room = in->peer->room;
 	in->from_client = in->peer->hello.role == CTRL_ROLE_CLIENT;

@@ -43,12 +43,6 @@
  * ours. */
 #define QUIC_IDLE_TIMEOUTS_MAX 3
 
-/* What a packet holds besides the payload of its one DATAGRAM frame: first byte, connection ID, longest packet number,
- * frame type and length, AEAD tag. */
-#define QUIC_DATAGRAM_OVERHEAD(cid_bytes) (1 + (cid_bytes) + 4 + 3 + 16)
-/* A datagram of so many bytes fits every path. */
-#define QUIC_DATAGRAM_ALWAYS (QUIC_UDP_PAYLOAD_MIN - QUIC_DATAGRAM_OVERHEAD(QUIC_CID_BYTES))
-
 /* The life of a connection. Only OPEN calls into ngtcp2 for anything but the close. */
 enum quic_phase {
 	QUIC_PHASE_OPEN,

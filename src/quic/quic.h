@@ -29,6 +29,11 @@ struct seal_backend;
 #define QUIC_BURST_SEGMENTS_MAX 64
 #define QUIC_UDP_PAYLOAD_MIN 1200
 #define QUIC_UDP_PAYLOAD_MAX 1472
+/* What a packet holds besides the payload of its one DATAGRAM frame: first byte, connection ID, longest packet number,
+ * frame type and length, AEAD tag. */
+#define QUIC_DATAGRAM_OVERHEAD(cid_bytes) (1 + (cid_bytes) + 4 + 3 + 16)
+/* A DATAGRAM payload of so many bytes fits every path (RFC 9000 section 14). */
+#define QUIC_DATAGRAM_ALWAYS (QUIC_UDP_PAYLOAD_MIN - QUIC_DATAGRAM_OVERHEAD(QUIC_CID_BYTES))
 
 struct quic_conn;
 

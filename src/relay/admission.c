@@ -83,7 +83,7 @@ static uint16_t room_mtu(const struct relay_peer *peer, struct relay_room *room,
 		room->narrow_since = now;
 	if (now - room->narrow_since < RELAY_NARROW_NS)
 		return room->mtu;
-	proto_tap_mtu_from_budget(RELAY_BUDGET_ALWAYS - overhead(peer), &always);
+	proto_tap_mtu_from_budget(QUIC_DATAGRAM_ALWAYS - overhead(peer), &always);
 	return always < room->mtu ? always : room->mtu;
 }
 

@@ -28,8 +28,6 @@
 /* ... and a try so long after the first begins anew: that moment is over. It waits up to 15 s between two tries, before
  * each up to 30 s for the resolver, and then for addresses that do not answer. */
 #define RELAY_NARROW_NS_MAX (60 * BASE_SECOND)
-/* The budget that every path has: UDP payloads of 1200 bytes (RFC 9000 section 14), less what QUIC takes. */
-#define RELAY_BUDGET_ALWAYS (QUIC_UDP_PAYLOAD_MIN - 32)
 /* How long a client's MAC is kept for it. A client that lost its connection may be out of reach for a while, and the
  * LAN's switches and neighbour tables point to its MAC for minutes; one that quit may be about to be started again. */
 #define RELAY_CLIENT_HOLD_NS (300 * BASE_SECOND)

@@ -275,16 +275,15 @@ static int forward(struct ingress *in) {
 }
 
 /* RLY-10: each one is logged with its number, too many end the peer. */
-static void count_malformed(struct relay_peer *peer, size_t len, uint64_t now) {
+static void on_malformed(struct relay_peer *peer, size_t len, uint64_t now) {
 	struct relay_core *core = peer->core;
 
-	peer->malformed++;
 	if (obs_on(core->log, OBS_WARN)) {
 		obs_begin(core->log, OBS_WARN, "malformed_datagram");
 		obs_str(core->log, "room", peer->room->code);
 		obs_u64(core->log, "peer", peer->id);
 		obs_u64(core->log, "bytes", len);
-		obs_u64(core->log, "count", peer->malformed);
+		obs_u64(core->log, "count", peer->rx.drop[OBS_DROP_BAD_DATAGRAM]);
 		obs_flood_room(core->log, peer->room->code, peer->room->number, peer->id, NULL, now);
 		obs_end(core->log);
 	}
@@ -312,7 +311,7 @@ void relay_core_datagram(struct relay_peer *peer, struct slice datagram, uint64_
 	if (obs_on(peer->core->log, OBS_DEBUG))
 		log_frame(&in, obs_action_of_drop((enum obs_drop)drop), obs_drop_name((enum obs_drop)drop), 0);
 	if (drop == OBS_DROP_BAD_DATAGRAM) {
-		count_malformed(peer, datagram.len, now);
+		on_malformed(peer, datagram.len, now);
 		relay_core_end_doomed(peer->core, now);
 	}
 }

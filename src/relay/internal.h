@@ -99,7 +99,6 @@ struct relay_peer {
 	struct queue_holder held; /* frames that it sent, in the queues of others; those may outlast its connection */
 	struct queue_holder held_for_all; /* those of them that are for more than one */
 	uint64_t forwarded;
-	uint64_t malformed;
 	uint32_t snapshot; /* the last one that counted its frames */
 	struct obs_counters rx, tx;
 };

@@ -86,7 +86,7 @@ static json_t *peer_json(struct relay_peer *peer, uint64_t now) {
 	set_age(object, "last_seen_ms", peer->last_seen, now);
 	set_u64(object, "queued", relay_peer_queued(peer));
 	set_u64(object, "forwarded", peer->forwarded);
-	set_u64(object, "malformed", peer->malformed);
+	set_u64(object, "malformed", peer->rx.drop[OBS_DROP_BAD_DATAGRAM]);
 	set_u64(object, "unknown_messages", peer->unknown_messages);
 	json_object_set_new(object, "rx", counters_json(&peer->rx));
 	json_object_set_new(object, "tx", counters_json(relay_peer_tx(peer)));

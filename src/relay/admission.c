@@ -1,8 +1,8 @@
 /* relay/admission.c: from a valid hello to welcome or reject.
  *
- * The first peer's path fixes the room's TAP MTU (RLY-3), so nobody is admitted before the relay knows, or has waited
- * RELAY_SETTLE_NS to know, what it can send to the peer. All other questions are asked at that moment and in one go:
- * between hello and decision the room may change. */
+ * The first peer's path fixes the room's TAP MTU (RLY-3), so nobody is admitted before the transport knows what it can
+ * send to the peer, or has waited for long enough. All other questions are asked at that moment and in one go: between
+ * hello and decision the room may change. */
 #include "base/error.h"
 #include "base/text.h"
 #include "proto/mtu.h"
@@ -47,7 +47,7 @@ static bool is_ready(const struct relay_peer *peer, uint64_t now) {
 	const struct relay_core *core = peer->core;
 	const struct relay_room *room = relay_room_find(core, &peer->hello);
 
-	return now >= peer->deadline || own_budget(peer) >= budget_wanted(peer, room) ||
+	return own_budget(peer) >= budget_wanted(peer, room) ||
 	       core->transport->budget_settled(core->transport_user, peer->conn, now);
 }
 
@@ -260,7 +260,7 @@ void relay_admission_try(struct relay_peer *peer, uint64_t now) {
 	if (is_ready(peer, now))
 		decide(peer, now);
 	else
-		relay_peer_set_timer(peer, base_time_min(now + RELAY_POLL_NS, peer->deadline));
+		relay_peer_set_timer(peer, now + RELAY_POLL_NS);
 }
 
 /* Known from the name alone, so the peer need not wait for its path. */
@@ -279,7 +279,6 @@ static bool is_elsewhere(struct relay_peer *peer) {
 
 void relay_admission_start(struct relay_peer *peer, uint64_t now) {
 	peer->state = RELAY_PEER_SETTLING;
-	peer->deadline = now + RELAY_SETTLE_NS;
 	if (!is_elsewhere(peer) && is_address_in_rate(peer, now))
 		relay_admission_try(peer, now);
 }

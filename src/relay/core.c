@@ -115,7 +115,7 @@ static void end_peer(struct relay_peer *peer, uint64_t now) {
 		relay_room_leave(peer, peer->end.reason, now);
 	if (peer->end.say != RELAY_SAY_NOTHING && relay_notify_end(peer, &peer->end)) {
 		peer->state = RELAY_PEER_LINGERING;
-		peer->deadline = now + RELAY_LINGER_NS;
+		peer->linger_until = now + RELAY_LINGER_NS;
 		relay_peer_set_timer(peer, now + RELAY_POLL_NS);
 		return;
 	}
@@ -264,7 +264,7 @@ static void timer_due(struct relay_peer *peer, uint64_t now) {
 		relay_admission_try(peer, now);
 		break;
 	case RELAY_PEER_LINGERING:
-		if (now >= peer->deadline || core->transport->control_flushed(core->transport_user, peer->conn))
+		if (now >= peer->linger_until || core->transport->control_flushed(core->transport_user, peer->conn))
 			close_conn(peer, now);
 		else
 			relay_peer_set_timer(peer, now + RELAY_POLL_NS);

@@ -9,8 +9,9 @@
  *       |                     | 5 s silence      | refused                                                |
  *       +---------------------+-----------------(reject)-------------------------------------------> CLOSED --> gone
  *
- * SETTLING waits, bounded, until the relay knows what it can send to the peer, because the first peer's budget fixes
- * the room's TAP MTU. LINGERING lets a last control message (reject or disconnect) be acknowledged before the close.
+ * SETTLING waits until the transport knows what it can send to the peer, or has waited for long enough, because the
+ * first peer's budget fixes the room's TAP MTU. LINGERING lets a last control message (reject or disconnect) be
+ * acknowledged before the close.
  *
  * Order of notices (RLY-11), on every stream: who is present hears peer_joined first; then the joiner gets its welcome;
  * then it gets the earlier peers as peer_joined, in the order they came. A taken-over seat is peer_left(replaced) for
@@ -50,6 +51,7 @@ struct relay_transport {
 	/* Ends the connection. relay_core_closed must follow later (or relay_core_free). */
 	void (*close)(void *user, void *conn, enum quic_app_code code, const char *text, uint64_t now);
 	size_t (*budget)(void *user, void *conn); /* largest DATAGRAM payload now; 0 before the handshake */
+	/* It will not grow, or was given long enough to: true some time after the handshake, whatever the peer does. */
 	bool (*budget_settled)(void *user, void *conn, uint64_t now);
 	void (*wake)(void *user, void *conn); /* relay_core_next has something */
 	void (*info)(void *user, void *conn, struct relay_conn_info *ret);

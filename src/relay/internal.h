@@ -78,7 +78,7 @@ struct relay_peer {
 	enum relay_peer_state state;
 	struct base_addr remote;
 	uint64_t joined_at, last_seen;
-	uint64_t deadline; /* of the state; the timer may come earlier to poll */
+	uint64_t linger_until; /* the timer comes earlier, to look whether its last words have arrived */
 	struct relay_end end;
 
 	struct ctrl_stream stream;

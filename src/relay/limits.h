@@ -9,8 +9,6 @@
 /* A connection that has finished its handshake must say hello within this time: long enough for a lost packet or two on
  * a slow path, short enough that silent connections do not pile up. */
 #define RELAY_HELLO_TIMEOUT_NS (5 * BASE_SECOND)
-/* How long a hello may wait for the relay's own path MTU discovery towards the peer. Matches QUIC_PMTU_SETTLE_NS. */
-#define RELAY_SETTLE_NS (1500 * BASE_MS)
 /* Path MTU discovery and acknowledgements are asked about, not announced: this often, while somebody waits for them. */
 #define RELAY_POLL_NS (10 * BASE_MS)
 /* A reject or disconnect is given this long to be acknowledged before the connection is closed under it. */

@@ -874,6 +874,25 @@ static void test_gateway_seat_is_kept(void **state) {
 	party_free(party);
 }
 
+/* Clients that were in for ever so long and are away do not push it out. */
+static void test_gateway_seat_is_not_pushed_out(void **state) {
+	const struct relay_seat old = {.stayed_ns = 3600 * BASE_SECOND};
+	struct party *party = party_new(NULL);
+	struct conn *gateway = party_join(party, "R", 0, 1);
+
+	(void)state;
+	party_join(party, "R", 7, 7); /* keeps the room open */
+	party_hang_up(gateway, CTRL_LEAVE_TIMEOUT);
+	for (unsigned i = 0; i < 2 * RELAY_HOLDS_MAX; i++) {
+		struct ctrl_message client = party_hello("R", CTRL_ROLE_CLIENT, 100 + i, 3);
+
+		relay_holds_keep(party_room(party, "R")->holds, &client.hello, &old, BASE_NEVER, party->now);
+	}
+	party_assert_rejected(party_join(party, "R", 0, 2), CTRL_REJECT_GATEWAY_EXISTS, "another key");
+	welcome_of(party_join(party, "R", 0, 1), "the gateway");
+	party_free(party);
+}
+
 /* Nor does a client that waited for a place get that of the gateway. */
 static void test_gateway_place_is_kept(void **state) {
 	struct ctrl_message quit = {.type = CTRL_DISCONNECT, .disconnect.reason = CTRL_LEAVE_QUIT};
@@ -1137,6 +1156,7 @@ int main(void) {
 	    cmocka_unit_test(test_stations_of_a_former_gateway),
 	    cmocka_unit_test(test_kept_seat_is_no_station),
 	    cmocka_unit_test(test_gateway_seat_is_kept),
+	    cmocka_unit_test(test_gateway_seat_is_not_pushed_out),
 	    cmocka_unit_test(test_gateway_place_is_kept),
 	    cmocka_unit_test(test_client_seat_is_kept),
 	    cmocka_unit_test(test_kept_seat_is_not_new),

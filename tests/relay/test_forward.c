@@ -593,20 +593,36 @@ static void test_station_goes_first(void **state) {
 	party_free(doubles.party);
 }
 
-/* What a gateway said of its LAN goes with it: the same one may come back, another one knows better. */
+/* What a gateway said of its LAN goes with it: the same one may come back, another one knows better. So it is for a
+ * client that was away meanwhile. */
 static void test_station_goes_with_its_lan(void **state) {
+	static const struct {
+		const char *label;
+		bool own, away;
+	} cases[] = {
+	    {"the same gateway", true, false},
+	    {"another gateway", false, false},
+	    {"the same gateway, while away", true, true},
+	    {"another gateway, while away", false, true},
+	};
+
 	(void)state;
-	for (int own = 0; own < 2; own++) {
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct doubles doubles = make_doubles();
 
 		router_speaks(&doubles, 7, BASE_SECOND);
 		assert_router_is(&doubles, doubles.gateway, "the router");
+		if (cases[i].away)
+			party_hang_up(doubles.stranger, CTRL_LEAVE_TIMEOUT);
 		party_hang_up(doubles.gateway, CTRL_LEAVE_TIMEOUT);
-		if (own == 0)
+		if (!cases[i].own)
 			party_run(doubles.party, RELAY_GATEWAY_HOLD_NS);
-		doubles.gateway = party_join(doubles.party, "R", 0, own == 0 ? 8 : 9);
+		doubles.gateway = party_join(doubles.party, "R", 0, cases[i].own ? 9 : 8);
 		assert_non_null(party_last(doubles.gateway, CTRL_WELCOME));
-		assert_router_is(&doubles, own == 0 ? doubles.stranger : doubles.gateway, "next gateway");
+		if (cases[i].away)
+			doubles.stranger = party_join(doubles.party, "R", ROUTER, 5);
+		assert_non_null(party_last(doubles.stranger, CTRL_WELCOME));
+		assert_router_is(&doubles, cases[i].own ? doubles.gateway : doubles.stranger, cases[i].label);
 		party_free(doubles.party);
 	}
 }

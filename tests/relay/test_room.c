@@ -202,6 +202,26 @@ static void test_no_memory_for_a_notice(void **state) {
 	party_free(party);
 }
 
+/* A room that its only peer could not enter goes as one that its last peer has left. A queue that cannot be stands in
+ * for memory that is out. */
+static void test_no_memory_to_enter(void **state) {
+	struct relay_limits limits = RELAY_LIMITS_DEFAULT;
+	struct party *party;
+
+	(void)state;
+	limits.egress.flows_shared_max = UINT32_MAX;
+	party = party_new(&limits);
+	party_assert_rejected(party_join(party, "R", 1, 0), CTRL_REJECT_INTERNAL, "client");
+	party_assert_rejected(party_join(party, "R", 0, 0), CTRL_REJECT_INTERNAL, "gateway");
+	assert_int_equal(party->core->rooms.len, 1);
+	assert_int_equal(party->core->shared->rooms_used, 0);
+	assert_int_equal(party->core->shared->rooms_kept, 1);
+	party_run(party, RELAY_ROOM_GRACE_NS);
+	assert_int_equal(party->core->rooms.len, 0);
+	assert_int_equal(party->core->shared->rooms_kept, 0);
+	party_free(party);
+}
+
 /* A reject waits for its acknowledgement, but not for ever. */
 static void test_linger(void **state) {
 	struct party *party = party_new(NULL);
@@ -300,6 +320,7 @@ int main(void) {
 	    cmocka_unit_test(test_deaf_peers_go),
 	    cmocka_unit_test(test_deaf_joiner),
 	    cmocka_unit_test(test_no_memory_for_a_notice),
+	    cmocka_unit_test(test_no_memory_to_enter),
 	    cmocka_unit_test(test_linger),
 	    cmocka_unit_test(test_shutdown),
 	    cmocka_unit_test(test_hang_up_in_any_state),

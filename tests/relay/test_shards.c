@@ -83,6 +83,21 @@ static void test_strays_do_not_wait(void **state) {
 	party_free(party);
 }
 
+/* Nor does it count as a try: it comes again at once, to the right shard, and from there as anybody else. */
+static void test_strays_are_not_counted(void **state) {
+	struct relay_core_options options = {.limits = RELAY_LIMITS_DEFAULT, .shared = shared, .shards = SHARDS};
+	struct party *party;
+
+	(void)state;
+	options.limits.address_joins = (struct relay_rate){.per_second = 1, .burst = RELAY_JOIN_TOKENS};
+	party = party_new_with(&options);
+	party->one_address = true;
+	party_assert_rejected(party_join(party, room_of(1, 0), 1, 0), CTRL_REJECT_WRONG_SHARD, "stray");
+	party_heard(party_join(party, room_of(0, 0), 1, 0), 0, CTRL_WELCOME);
+	party_assert_rejected(party_join(party, room_of(0, 0), 2, 0), CTRL_REJECT_RATE, "the second");
+	party_free(party);
+}
+
 static int setup(void **state) {
 	(void)state;
 	shared = relay_shared_new((const uint64_t[]){1, 2});
@@ -218,6 +233,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_every_room_has_one_shard),
 	    cmocka_unit_test(test_strays_do_not_wait),
+	    cmocka_unit_test(test_strays_are_not_counted),
 	    cmocka_unit_test_setup_teardown(test_rooms_of_all_shards, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_takeover_at_the_limit, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_left_for_any_reason, setup, teardown),

@@ -28,13 +28,21 @@ struct relay_room *relay_room_of_gateway(const struct relay_core *core, const ch
 	return node != NULL ? BASE_CONTAINER(node, struct relay_room, code_node) : NULL;
 }
 
-static int list_gateway(struct relay_room *room) {
+/* For keys that are not there yet. */
+static void insert(struct base_map *map, struct base_map_node *node, struct slice key) {
+	int result = base_map_insert(map, node, key);
+
+	assert(result == 0);
+	(void)result;
+}
+
+static void list_gateway(struct relay_room *room) {
 	struct relay_room *first = relay_room_of_gateway(room->core, room->code);
 
 	if (first == NULL)
-		return base_map_insert(&room->core->gateways, &room->code_node, slice_of_text(room->code));
-	base_list_append(&first->same_code, &room->same_code);
-	return 0;
+		insert(&room->core->gateways, &room->code_node, slice_of_text(room->code));
+	else
+		base_list_append(&first->same_code, &room->same_code);
 }
 
 static void unlist_gateway(struct relay_room *room) {
@@ -44,7 +52,7 @@ static void unlist_gateway(struct relay_room *room) {
 		base_map_remove(&room->core->gateways, &room->code_node);
 		next = BASE_CONTAINER(room->same_code.next, struct relay_room, same_code);
 		if (next != room)
-			(void)base_map_insert(&room->core->gateways, &next->code_node, slice_of_text(next->code));
+			insert(&room->core->gateways, &next->code_node, slice_of_text(next->code));
 	}
 	base_list_remove(&room->same_code);
 }
@@ -152,12 +160,11 @@ static struct relay_room *make_room(struct relay_core *core, const struct ctrl_h
 	base_list_init(&room->peers);
 	base_list_init(&room->empty_link);
 	base_list_init(&room->same_code);
-	if (base_map_init(&room->clients, core->seed) != 0 ||
-	    base_map_insert(&core->rooms, &room->node, slice_of(room->id, sizeof(room->id))) != 0) {
-		base_map_done(&room->clients);
+	if (base_map_init(&room->clients, core->seed) != 0) {
 		free(room);
 		return NULL;
 	}
+	insert(&core->rooms, &room->node, slice_of(room->id, sizeof(room->id)));
 	return room;
 }
 
@@ -193,36 +200,37 @@ static void forget_lan(struct relay_room *room) {
 		relay_seat_forget_claim(&BASE_CONTAINER(item, struct relay_peer, room_link)->seat);
 }
 
-static int take_seat(struct relay_room *room, struct relay_peer *peer) {
-	if (peer->hello.role == CTRL_ROLE_CLIENT)
-		return base_map_insert(&room->clients, &peer->mac_node, slice_of(peer->hello.mac.b, PROTO_MAC_BYTES));
-	if ((room->stations == NULL && (room->stations = relay_stations_new(room->core->seed)) == NULL) ||
-	    list_gateway(room) != 0)
-		return BASE_E_NOMEM;
+/* What a seat takes of memory; false when there is none. */
+static bool make_seat(struct relay_room *room, struct relay_peer *peer) {
+	if (peer->hello.role == CTRL_ROLE_GATEWAY && room->stations == NULL &&
+	    (room->stations = relay_stations_new(room->core->seed)) == NULL)
+		return false;
+	peer->egress = queue_egress_new(&room->core->limits.egress, room->core->seed);
+	return peer->egress != NULL;
+}
+
+static void take_seat(struct relay_room *room, struct relay_peer *peer) {
+	if (peer->hello.role == CTRL_ROLE_CLIENT) {
+		insert(&room->clients, &peer->mac_node, slice_of(peer->hello.mac.b, PROTO_MAC_BYTES));
+		return;
+	}
+	list_gateway(room);
 	if (!relay_same_key(&room->stations_of, &peer->hello))
 		forget_lan(room); /* another gateway, another LAN */
 	room->stations_of = peer->hello;
 	room->narrow_since = 0;
 	room->gateway = peer;
-	return 0;
 }
 
 int relay_room_enter(struct relay_room *room, struct relay_peer *peer, uint64_t now) {
 	struct relay_seat *before = relay_holds_own(room->holds, &peer->hello, now);
-	int result;
 
 	assert(room->next_id != 0);
 	if (!wake_up(room))
 		return BASE_E_FULL;
-	peer->egress = queue_egress_new(&room->core->limits.egress, room->core->seed);
-	if (peer->egress == NULL)
+	if (!make_seat(room, peer))
 		return BASE_E_NOMEM;
-	if ((result = take_seat(room, peer)) != 0) {
-		assert(result == BASE_E_NOMEM);
-		queue_egress_free(peer->egress);
-		peer->egress = NULL;
-		return result;
-	}
+	take_seat(room, peer);
 	peer->room = room;
 	peer->held.above = &room->held;
 	peer->held_for_all.above = &peer->held;

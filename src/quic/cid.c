@@ -5,6 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+struct quic_cid {
+	struct base_map_node node;
+	struct base_list link; /* conn->cids */
+	struct quic_conn *conn;
+	uint8_t bytes[NGTCP2_MAX_CIDLEN];
+};
+
 struct quic_conn *quic_cid_find(const struct base_map *cids, struct slice bytes) {
 	struct base_map_node *node = base_map_find(cids, bytes);
 
@@ -18,10 +25,9 @@ int quic_cid_add(struct base_map *cids, struct quic_conn *conn, struct slice byt
 	if (cid == NULL)
 		return BASE_E_NOMEM;
 	cid->conn = conn;
-	cid->len = (uint8_t)bytes.len;
 	if (bytes.len > 0)
 		memcpy(cid->bytes, bytes.data, bytes.len);
-	err = base_map_insert(cids, &cid->node, slice_of(cid->bytes, cid->len));
+	err = base_map_insert(cids, &cid->node, slice_of(cid->bytes, bytes.len));
 	if (err != 0) {
 		free(cid);
 		return err;

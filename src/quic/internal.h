@@ -257,13 +257,6 @@ int quic_server_new_cid(struct quic_server *server, struct quic_conn *conn, cons
 void quic_server_forget_cid(struct quic_server *server, const struct quic_conn *conn, const ngtcp2_cid *cid);
 
 /* cid.c: which connection a connection ID belongs to. */
-struct quic_cid {
-	struct base_map_node node;
-	struct base_list link;
-	struct quic_conn *conn;
-	uint8_t len;
-	uint8_t bytes[NGTCP2_MAX_CIDLEN];
-};
 struct quic_conn *quic_cid_find(const struct base_map *cids, struct slice bytes);
 /* 0, BASE_E_EXISTS or BASE_E_NOMEM. */
 int quic_cid_add(struct base_map *cids, struct quic_conn *conn, struct slice bytes);
@@ -308,7 +301,7 @@ bool quic_gate_handshake(struct quic_gate *gate, const struct quic_server_limits
 size_t quic_source_count(const struct base_map *sources, const struct base_addr *addr);
 /* Counts one more; NULL when memory is out. */
 struct quic_source *quic_source_enter(struct base_map *sources, const struct base_addr *addr);
-/* One less; accepts NULL. */
+/* One less. */
 void quic_source_leave(struct base_map *sources, struct quic_source *source);
 
 /* stateless.c: answers that belong to no connection, bounded in number and rate. Retries have a share of their own:

@@ -31,17 +31,14 @@ struct quic_source *quic_source_enter(struct base_map *sources, const struct bas
 		if (source == NULL)
 			return NULL;
 		memcpy(source->network, network.data, network.len);
-		if (base_map_insert(sources, &source->node, slice_of(source->network, network.len)) != 0) {
-			free(source);
-			return NULL;
-		}
+		(void)base_map_insert(sources, &source->node, slice_of(source->network, network.len)); /* it has no such */
 	}
 	source->connections++;
 	return source;
 }
 
 void quic_source_leave(struct base_map *sources, struct quic_source *source) {
-	if (source == NULL || --source->connections > 0)
+	if (--source->connections > 0)
 		return;
 	base_map_remove(sources, &source->node);
 	free(source);

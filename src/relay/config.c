@@ -330,7 +330,7 @@ int relay_config_parse(int argc, const char *const *argv, struct relay_config *r
 		*ret_shown = cli_flag(config.values, "help") ? cli_help(&relay_cli_table)
 		                                             : strdup("lanparty-relay " LANPARTY_VERSION "\n");
 		cli_values_free(config.values);
-		return *ret_shown != NULL ? 0 : fail(config.values, error, BASE_E_NOMEM, "%s", base_error_text(BASE_E_NOMEM));
+		return *ret_shown != NULL ? 0 : fail(NULL, error, BASE_E_NOMEM, "%s", base_error_text(BASE_E_NOMEM));
 	}
 	result = fill(&config, error);
 	if (result != 0) {

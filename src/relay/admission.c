@@ -87,8 +87,10 @@ static uint16_t room_mtu(const struct relay_peer *peer, struct relay_room *room,
 	return always < room->mtu ? always : room->mtu;
 }
 
-/* The MTU of the room that is there, or of the one to be made, or to be made of it; false after a reject. */
-static bool find_mtu(struct relay_peer *peer, struct relay_room *room, size_t budget, uint64_t now, uint16_t *ret) {
+/* --- what a hello must pass: each check is false after a reject --- */
+
+/* Its path, and in *ret the MTU of the room that is there, or of the one to be made, or to be made of it. */
+static bool check_path(struct relay_peer *peer, struct relay_room *room, size_t budget, uint64_t now, uint16_t *ret) {
 	uint16_t mtu = room != NULL ? room_mtu(peer, room, budget, now) : PROTO_TAP_MTU_MIN;
 	size_t needed = budget_needed(peer, mtu);
 
@@ -171,8 +173,8 @@ static bool is_full(const struct relay_room *room, const struct ctrl_hello *hell
 	return room->peer_count >= places;
 }
 
-/* Whether the seat this peer wants, of which nobody sits in now, is to be had; false after a reject. */
-static bool is_seat_free(struct relay_peer *peer, const struct relay_room *room, uint64_t now) {
+/* The seat this peer wants, in which nobody sits now. */
+static bool check_free_seat(struct relay_peer *peer, const struct relay_room *room, uint64_t now) {
 	enum relay_hold hold = relay_holds_ask(room->holds, &peer->hello, now);
 
 	if (hold == RELAY_HOLD_OTHER)
@@ -186,11 +188,11 @@ static bool is_seat_free(struct relay_peer *peer, const struct relay_room *room,
 	return false;
 }
 
-/* Whether the peer finds a seat in a room that is there; false after a reject. */
-static bool has_seat(struct relay_peer *peer, const struct relay_room *room, const struct relay_peer *old,
-                     uint64_t now) {
+/* Its seat in a room that is there, where `old` sits or nobody does. */
+static bool check_seat(struct relay_peer *peer, const struct relay_room *room, const struct relay_peer *old,
+                       uint64_t now) {
 	if (old == NULL)
-		return is_seat_free(peer, room, now);
+		return check_free_seat(peer, room, now);
 	if (relay_same_key(&old->hello, &peer->hello))
 		return true;
 	reject(peer, peer->hello.role == CTRL_ROLE_GATEWAY ? CTRL_REJECT_GATEWAY_EXISTS : CTRL_REJECT_DUPLICATE_MAC);
@@ -199,7 +201,7 @@ static bool has_seat(struct relay_peer *peer, const struct relay_room *room, con
 
 /* Each hello counts, and before anything is looked at: a refusal, and the time it takes, tells who guesses codes and
  * passphrases as much as a welcome. And one that comes too often must not use up what a room has for others. */
-static bool is_address_in_rate(struct relay_peer *peer, uint64_t now) {
+static bool check_address_rate(struct relay_peer *peer, uint64_t now) {
 	struct relay_core *core = peer->core;
 
 	if (relay_sources_take(core->shared->sources, &peer->remote, &core->limits.address_joins, RELAY_JOIN_TOKENS, now))
@@ -210,13 +212,9 @@ static bool is_address_in_rate(struct relay_peer *peer, uint64_t now) {
 
 /* Whoever comes back to its seat does not wait with strangers. But each time everybody is told twice, so it has a rate
  * of its own, that of an address, wherever it comes from. */
-static bool is_room_in_rate(struct relay_peer *peer, struct relay_room *room, struct relay_peer *old, uint64_t now) {
+static bool check_room_rate(struct relay_peer *peer, struct relay_room *room, struct relay_peer *old, uint64_t now) {
 	const struct relay_limits *limits = &peer->core->limits;
-	struct relay_seat *seat;
-
-	if (room == NULL)
-		return true;
-	seat = old != NULL ? &old->seat : relay_holds_own(room->holds, &peer->hello, now);
+	struct relay_seat *seat = old != NULL ? &old->seat : relay_holds_own(room->holds, &peer->hello, now);
 	if (relay_bucket_take(seat != NULL ? &seat->return_rate : &room->join_rate,
 	                      seat != NULL ? &limits->address_joins : &limits->room_joins, RELAY_JOIN_TOKENS, now))
 		return true;
@@ -233,8 +231,11 @@ static void decide(struct relay_peer *peer, uint64_t now) {
 	uint16_t mtu;
 	int result;
 
-	if (!find_mtu(peer, room, budget, now, &mtu) || (room != NULL && !has_seat(peer, room, old, now)) ||
-	    !is_room_in_rate(peer, room, old, now) || (room == NULL && (room = open_room(peer, mtu, now)) == NULL))
+	if (!check_path(peer, room, budget, now, &mtu))
+		return;
+	if (room != NULL && (!check_seat(peer, room, old, now) || !check_room_rate(peer, room, old, now)))
+		return;
+	if (room == NULL && (room = open_room(peer, mtu, now)) == NULL)
 		return;
 	if (room->next_id == 0) { /* 2^32 peers were here; an id must not come back while somebody may remember it */
 		reject(peer, CTRL_REJECT_INTERNAL);
@@ -263,22 +264,22 @@ void relay_admission_try(struct relay_peer *peer, uint64_t now) {
 		relay_peer_set_timer(peer, now + RELAY_POLL_NS);
 }
 
-/* Known from the name alone, so the peer need not wait for its path. */
-static bool is_elsewhere(struct relay_peer *peer) {
+/* Known from the room's name alone, so the peer need not wait for its path. */
+static bool check_shard(struct relay_peer *peer) {
 	unsigned shard = base_steer_shard(proto_steer_byte(peer->hello.room), peer->core->shards);
 	char buf[CTRL_TEXT_BYTES_MAX];
 	struct base_text text;
 
 	if (shard == peer->core->shard)
-		return false;
+		return true;
 	base_text_init(&text, buf, sizeof(buf));
 	base_text_addf(&text, "this is shard %u, the room is on shard %u", peer->core->shard, shard);
 	relay_peer_reject(peer, CTRL_REJECT_WRONG_SHARD, buf);
-	return true;
+	return false;
 }
 
 void relay_admission_start(struct relay_peer *peer, uint64_t now) {
 	peer->state = RELAY_PEER_SETTLING;
-	if (!is_elsewhere(peer) && is_address_in_rate(peer, now))
+	if (check_shard(peer) && check_address_rate(peer, now))
 		relay_admission_try(peer, now);
 }

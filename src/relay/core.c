@@ -194,7 +194,6 @@ struct relay_peer *relay_core_accept(struct relay_core *core, void *conn, const 
                                      uint64_t now) {
 	struct relay_peer *peer;
 
-	reap_gone(core);
 	if (core->shutting_down || core->peer_count >= core->limits.peers_max ||
 	    base_heap_reserve(&core->timers, core->peer_count + 1) != 0)
 		return NULL;
@@ -229,8 +228,6 @@ void relay_core_control(struct relay_peer *peer, struct slice bytes, bool fin, u
 	/* What comes after the end is of no interest; the transport keeps acknowledging it until the close. */
 	if (peer->state >= RELAY_PEER_LEFT)
 		return;
-	if (peer->state == RELAY_PEER_HANDSHAKE)
-		relay_core_connected(peer, now);
 	peer->last_seen = now;
 	relay_control_receive(peer, bytes, fin, now);
 	relay_core_end_doomed(core, now);

@@ -306,6 +306,12 @@ static void test_nothing_to_do_is_no_deadline(void **state) {
 	party_hang_up(party_join(party, "R", 1, 0), CTRL_LEAVE_QUIT);
 	party_run(party, 2 * RELAY_ROOM_GRACE_NS);
 	assert_true(relay_core_deadline(party->core) == BASE_NEVER);
+	/* What is left of a peer goes without another one that comes. */
+	party_hang_up(party_connect(party), CTRL_LEAVE_TIMEOUT);
+	assert_false(base_list_empty(&party->core->gone));
+	party_run(party, RELAY_SWEEP_NS);
+	assert_true(base_list_empty(&party->core->gone));
+	assert_true(relay_core_deadline(party->core) == BASE_NEVER);
 	party_free(party);
 }
 

@@ -613,6 +613,16 @@ static void test_room_without_ipv6(void **state) {
 	party_free(party);
 }
 
+/* On a computer that has just been started a time of 0 is not that of a first try. */
+static void test_a_bad_moment_of_a_young_clock(void **state) {
+	struct party *party = narrowed_party();
+
+	(void)state;
+	party->now = 2 * RELAY_NARROW_NS;
+	party_assert_rejected(gateway_back(party, 1301), CTRL_REJECT_MTU, "a bad moment?");
+	party_free(party);
+}
+
 /* The one of an hour ago has nothing to do with this one. */
 static void test_a_bad_moment_long_ago(void **state) {
 	struct party *party = narrowed_party();
@@ -1142,6 +1152,7 @@ int main(void) {
 	    cmocka_unit_test(test_room_is_narrowed_for_its_gateway),
 	    cmocka_unit_test(test_room_is_narrowed_at_a_takeover),
 	    cmocka_unit_test(test_room_without_ipv6),
+	    cmocka_unit_test(test_a_bad_moment_of_a_young_clock),
 	    cmocka_unit_test(test_a_bad_moment_long_ago),
 	    cmocka_unit_test(test_sealed_room_is_narrowed),
 	    cmocka_unit_test(test_room_is_narrowed_for_the_wider_path),

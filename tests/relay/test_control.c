@@ -59,6 +59,7 @@ static void test_while_joined(void **state) {
 		bool stays;
 	} cases[] = {
 	    {"second hello", HELLO, false},
+	    {"hello of another version", "{\"type\":\"hello\",\"version\":99}", false},
 	    {"not JSON", "{\"type\":", false},
 	    {"a relay's message",
 	     "{\"type\":\"welcome\",\"version\":1,\"mode\":\"ethernet\",\"peer_id\":1,\"mtu\":1300,\"gateway\":false}",

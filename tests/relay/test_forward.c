@@ -559,6 +559,7 @@ static void assert_router_is(struct doubles *doubles, const struct conn *who, co
 static void test_station_goes_first(void **state) {
 	struct doubles doubles = make_doubles();
 	struct conn *again;
+	const char *line;
 
 	(void)state;
 	assert_int_equal(router_speaks(&doubles, 5, BASE_SECOND), 0);
@@ -567,7 +568,9 @@ static void test_station_goes_first(void **state) {
 	assert_int_equal(router_speaks(&doubles, 4, BASE_SECOND), 0);
 	assert_null(strstr(doubles.party->log_text, "client_shut_out"));
 	assert_int_equal(router_speaks(&doubles, 4, BASE_SECOND), 4);
-	assert_non_null(strstr(doubles.party->log_text, "client_shut_out room=R peer=2 mac=02:00:00:00:00:05"));
+	line = strstr(doubles.party->log_text, "client_shut_out room=R peer=2 mac=02:00:00:00:00:05");
+	assert_non_null(line);
+	assert_null(strstr(line + 1, "client_shut_out")); /* said once, not with each frame */
 	assert_router_is(&doubles, doubles.gateway, "the router");
 	party_send(doubles.gateway, party_mac(6), party_mac(ROUTER), 60);
 	assert_int_equal(party_drain(doubles.client), 1);
@@ -590,6 +593,17 @@ static void test_station_goes_first(void **state) {
 	party_send(doubles.stranger, party_mac(6), party_mac(ROUTER), 60);
 	assert_int_equal(party_drain(doubles.client), 1);
 	party_assert_balance(doubles.party, "station");
+	party_free(doubles.party);
+}
+
+/* On a computer that has just been started a time of 0 is not long ago. */
+static void test_station_of_a_young_clock(void **state) {
+	struct doubles doubles = make_doubles();
+
+	(void)state;
+	doubles.party->now = 2 * RELAY_CLAIM_NS;
+	assert_int_equal(router_speaks(&doubles, 1, BASE_SECOND), 0);
+	assert_router_is(&doubles, doubles.stranger, "a moment");
 	party_free(doubles.party);
 }
 
@@ -656,6 +670,12 @@ static void test_frame_log(void **state) {
 	party_send(scene.conns[C1], party_broadcast, party_mac(C2), 60);
 	assert_non_null(strstr(scene.party->log_text, "reason=forged_source"));
 	assert_non_null(strstr(scene.party->log_text, "action=filtered"));
+	/* What no queue took was not forwarded. */
+	len = scene.party->log_len;
+	scene.conns[C2]->budget = 60;
+	party_send(scene.conns[C1], party_mac(C2), party_mac(C1), 60);
+	assert_non_null(strstr(scene.party->log_text + len, "reason=datagram_budget"));
+	assert_null(strstr(scene.party->log_text + len, "action=forwarded"));
 	party_free(scene.party);
 	scene = make_scene(quiet);
 	len = quiet->log_len;
@@ -707,6 +727,7 @@ int main(void) {
 	    cmocka_unit_test(test_learned_stations_are_known),
 	    cmocka_unit_test(test_filtered_frames_teach_nothing),
 	    cmocka_unit_test(test_station_goes_first),
+	    cmocka_unit_test(test_station_of_a_young_clock),
 	    cmocka_unit_test(test_station_goes_with_its_lan),
 	    cmocka_unit_test(test_bandwidth),
 	    cmocka_unit_test(test_frame_log),

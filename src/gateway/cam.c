@@ -17,7 +17,7 @@ void gateway_cam_frame(struct proto_mac remote, uint8_t out[static GATEWAY_CAM_F
 }
 
 bool gateway_cam_take(struct gateway_cam_allowance *allowance, uint64_t now) {
-	if (allowance->shown == 0 || now - allowance->since >= GATEWAY_CAM_NEW_NS)
+	if (now - allowance->since >= GATEWAY_CAM_NEW_NS)
 		*allowance = (struct gateway_cam_allowance){.since = now};
 	if (allowance->shown == GATEWAY_CAM_NEW_MAX)
 		return false;

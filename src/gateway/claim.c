@@ -86,8 +86,6 @@ static bool claim_of_ipv6(struct slice ip, struct gateway_claim *ret) {
 }
 
 bool gateway_claim_parse(const struct proto_ether *ether, struct gateway_claim *ret) {
-	if (ether->is_length)
-		return false;
 	switch (ether->type) {
 	case PROTO_ETHERTYPE_ARP:
 		return claim_of_arp(ether->payload, ret);
@@ -101,8 +99,6 @@ bool gateway_claim_parse(const struct proto_ether *ether, struct gateway_claim *
 bool gateway_claim_probe(const struct proto_ether *ether, struct gateway_claim *ret) {
 	struct slice icmp;
 
-	if (ether->is_length)
-		return false;
 	if (ether->type == PROTO_ETHERTYPE_ARP)
 		return is_arp_for_ipv4(ether->payload) && gateway_claim_of(ipv4_at(ether->payload.data + ARP_TARGET_IP), ret);
 	if (ether->type != PROTO_ETHERTYPE_IPV6)
@@ -113,8 +109,6 @@ bool gateway_claim_probe(const struct proto_ether *ether, struct gateway_claim *
 }
 
 bool gateway_claim_source(const struct proto_ether *ether, struct gateway_claim *ret) {
-	if (ether->is_length)
-		return false;
 	if (ether->type == PROTO_ETHERTYPE_IPV4 && ether->payload.len >= PROTO_IPV4_HEADER_MIN)
 		return gateway_claim_of(ipv4_at(ether->payload.data + IPV4_SOURCE), ret);
 	if (ether->type == PROTO_ETHERTYPE_IPV6 && ether->payload.len >= PROTO_IPV6_HEADER_BYTES)
@@ -126,7 +120,7 @@ bool gateway_claim_source(const struct proto_ether *ether, struct gateway_claim 
 static size_t dhcp_request_offset(const struct proto_ether *ether) {
 	const uint8_t *p = ether->payload.data;
 
-	if (ether->is_length || ether->type != PROTO_ETHERTYPE_IPV4 || ether->payload.len < PROTO_IPV4_HEADER_MIN ||
+	if (ether->type != PROTO_ETHERTYPE_IPV4 || ether->payload.len < PROTO_IPV4_HEADER_MIN ||
 	    p[IPV4_PROTOCOL] != PROTO_IP_UDP || (base_get_u16(p + IPV4_FRAGMENT) & IPV4_OFFSET_MASK) != 0)
 		return 0;
 	size_t bootp = (size_t)(p[0] & 0x0f) * 4 + PROTO_UDP_HEADER_BYTES;

@@ -239,7 +239,7 @@ bool gateway_guard_on_lan(const struct gateway_guard *guard, struct proto_mac ma
 /* No host heeds neighbour discovery that a router has passed on (RFC 4861 section 7.1). It is anybody's: a remote
  * client that sends it through the LAN's router has it come in from a LAN station. */
 static bool is_of_this_link(const struct proto_ether *ether) {
-	return ether->is_length || ether->type != PROTO_ETHERTYPE_IPV6 || ether->payload.len < PROTO_IPV6_HEADER_BYTES ||
+	return ether->type != PROTO_ETHERTYPE_IPV6 || ether->payload.len < PROTO_IPV6_HEADER_BYTES ||
 	       ether->payload.data[IPV6_HOP_LIMIT] == HOP_LIMIT_MAX;
 }
 

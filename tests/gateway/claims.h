@@ -23,6 +23,9 @@
 #define ND(type) type " 00 0000 00000000 "
 #define HOP_BY_HOP_THEN(next) next " 00 0502 0000 0100 "
 #define AUTH_THEN(next) next " 01 0000 00000001 00000001 "
+#define ARP_PROBE(mac, ip) TYPE_ARP "0001 " mac " 00000000 000000000000 " ip
+#define DAD(ip) IPV6("3a") NONE_6 ALL_NODES ND("87") ip
+#define ADVERT(ip) IPV6("3a") ip ALL_NODES ND("88") ip
 
 static inline bool parse(struct test_frame *frame, const char *text, struct proto_ether *ret) {
 	test_frame_build(frame, text);

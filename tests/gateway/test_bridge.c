@@ -181,6 +181,7 @@ static void test_hears_lan_stations(void **state) {
 	    {"DHCP offer, which no client may send", EVERYBODY ALICE "0800 " IP4("0000", "11") UDP("0043", "0044"), ALICE,
 	     true},
 	    {"router advertisement", IP6_MC ALICE "86dd " IP6("3a") ICMP6("86"), ALICE, true},
+	    {"spanning tree, which nobody may send", "0180c2000000 " ALICE "( 424203 0000", ALICE, false},
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -256,6 +257,7 @@ static void test_counts_broadcasts(void **state) {
 	assert_int_equal(fixture.counters.value[OBS_BROADCASTS_FROM_LAN], 1);
 	assert_int_equal(fixture.counters.value[OBS_BROADCASTS_TO_LAN], 1);
 	assert_int_equal(fixture.counters.value[OBS_DEVICE_RX_FRAMES], 2);
+	assert_int_equal(fixture.counters.value[OBS_DEVICE_RX_BYTES], 2 * fixture.sent_len);
 	teardown(&fixture);
 }
 

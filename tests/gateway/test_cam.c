@@ -15,6 +15,7 @@ static void test_frame(void **state) {
 	assert_true(proto_mac_is_broadcast(ether.dst));
 	assert_true(proto_mac_equal(ether.src, remote));
 	assert_int_equal(ether.type, GATEWAY_CAM_ETHERTYPE);
+	assert_memory_equal(ether.payload.data, "lanparty CAM refresh\0\0\0\0\0\0\0\0", 28);
 	/* Another lanparty gateway on the LAN must not stumble over it. */
 	assert_int_equal(policy_check(slice_of(frame, sizeof(frame)), POLICY_FROM_LAN), POLICY_PASS);
 }

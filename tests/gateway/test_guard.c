@@ -71,6 +71,17 @@ static void test_claims(void **state) {
 	     REMOTE IPV6("3a") ROUTER_6 ALL_NODES ND("80") ROUTER_6, true},
 	    {"UDP is no claim", LAN_STATION IPV6("3a") ROUTER_6 ALL_NODES ND("88") ROUTER_6,
 	     REMOTE IPV6("11") ROUTER_6 ALL_NODES "0035 0035 0008 0000", true},
+	    {"UDP of the LAN whose port looks like an advertisement",
+	     LAN_STATION IPV6("11") ROUTER_6 ALL_NODES "8800 0035 0018 0000 " OTHER_6,
+	     REMOTE IPV6("3a") OTHER_6 ALL_NODES ND("88") OTHER_6, true},
+	    {"echo request of the LAN whose data looks like a probe",
+	     LAN_STATION IPV6("3a") ROUTER_6 ALL_NODES ND("80") OTHER_6,
+	     REMOTE IPV6("3a") OTHER_6 ALL_NODES ND("88") OTHER_6, true},
+	    {"neighbour advertisement whose target is padding",
+	     LAN_STATION IPV6("3a") ROUTER_6 ALL_NODES ND("88") ". " OTHER_6,
+	     REMOTE IPV6("3a") OTHER_6 ALL_NODES ND("88") OTHER_6, true},
+	    {"probe that a router has passed on", LAN_STATION IPV6_PASSED_ON("3a") NONE_6 ALL_NODES ND("87") OTHER_6,
+	     REMOTE IPV6("3a") OTHER_6 ALL_NODES ND("88") OTHER_6, true},
 	    {"length frames are no claim", LAN_STATION ARP_REQUEST("001122334455", ROUTER_IP),
 	     REMOTE "0008 aaaa030000000806", true},
 	};
@@ -111,6 +122,10 @@ static void test_dhcp_requests(void **state) {
 	    {"first fragment", REMOTE "0800 45000000 00002000 40110000 " FROM_NOBODY TO_PORT("0043") DHCP(NO_AGENT, OWN),
 	     false},
 	    {"cut off", REMOTE "0800 45000000 00000000 40110000 " FROM_NOBODY TO_PORT("0043") "01010600", false},
+	    {"a byte too short",
+	     REMOTE "0800 45000000 00000000 40110000 " FROM_NOBODY TO_PORT(
+	         "0043") "01010600 00000001 00000000 z000c " NO_AGENT OWN "z000a z00bf",
+	     false},
 	    {"another port", REMOTE "0800 45000000 00000000 40110000 " FROM_NOBODY TO_PORT("0045") "01010600", true},
 	    {"a later fragment", REMOTE "0800 45000000 00000001 40110000 " FROM_NOBODY TO_PORT("0043") "01010600", true},
 	    {"TCP", REMOTE "0800 45000000 00000000 40060000 " FROM_NOBODY TO_PORT("0043") "01010600", true},
@@ -160,6 +175,17 @@ static void test_bindings_end_unless_seen(void **state) {
 	gateway_guard_free(guard);
 }
 
+static void test_ipv6_packets_refresh_too(void **state) {
+	static const char claim[] = REMOTE ADVERT(ROUTER_6);
+	struct gateway_guard *guard = gateway_guard_new(seed);
+	(void)state;
+	learn(guard, LAN_STATION ADVERT(ROUTER_6), 0);
+	learn(guard, LAN_STATION IPV6("11") ROUTER_6 ALL_NODES "0035 0035 0008 0000", 10 * BASE_SECOND);
+	assert_false(allows(guard, claim, GATEWAY_GUARD_AGE_NS + 10 * BASE_SECOND - 1));
+	assert_true(allows(guard, claim, GATEWAY_GUARD_AGE_NS + 10 * BASE_SECOND));
+	gateway_guard_free(guard);
+}
+
 #define ADVERTISED(seconds) LAN_STATION IPV6("3a") ROUTER_6 ALL_NODES "86 00 0000 40 00 " seconds " 00000000 00000000"
 
 static void test_routers_stay_for_their_lifetime(void **state) {
@@ -174,6 +200,12 @@ static void test_routers_stay_for_their_lifetime(void **state) {
 	learn(guard, ADVERTISED("0708"), 3000 * BASE_SECOND);
 	learn(guard, "ffffffffffff 00aaaaaaaaaa " IPV6("3a") ROUTER_6 ALL_NODES ND("87") OTHER_6, 3001 * BASE_SECOND);
 	assert_true(allows(guard, claim, 3001 * BASE_SECOND + GATEWAY_GUARD_AGE_NS)); /* another station's now */
+	/* Cut off before the lifetime: none, whatever follows as padding. */
+	learn(guard, LAN_STATION IPV6("3a") ROUTER_6 ALL_NODES "86 00 0000 40 00 . ffff", 4000 * BASE_SECOND);
+	assert_true(allows(guard, claim, 4000 * BASE_SECOND + GATEWAY_GUARD_AGE_NS));
+	learn(guard, ADVERTISED("0708"), 5000 * BASE_SECOND);
+	learn(guard, LAN_STATION ADVERT(ROUTER_6), 5001 * BASE_SECOND); /* what else it says ends nothing */
+	assert_false(allows(guard, claim, 5001 * BASE_SECOND + GATEWAY_GUARD_AGE_NS));
 	gateway_guard_free(guard);
 }
 
@@ -213,7 +245,7 @@ static void learn_number(struct gateway_guard *guard, uint32_t ip, uint64_t now)
 	struct proto_ether ether;
 	assert_true(parse(&frame, LAN_STATION ARP_REQUEST("001122334455", "00000000"), &ether));
 	base_put_u32(frame.bytes + 28, ip);
-	ether.src.b[5] = (uint8_t)(ip >> 8); /* 256 addresses a station */
+	ether.src.b[5] = (uint8_t)(ip / GATEWAY_GUARD_HELD_MAX); /* as many a station as it may hold */
 	gateway_guard_learn(guard, &ether, now);
 }
 
@@ -223,7 +255,7 @@ static void test_longest_unseen_makes_room(void **state) {
 	learn_number(guard, 0xc0a80101, 0);
 	learn_number(guard, 0xc0a80142, 1);
 	for (uint32_t i = 2; i < GATEWAY_GUARD_ENTRIES_MAX; i++)
-		learn_number(guard, 0x0a000000 + i, i);
+		learn_number(guard, 0x0a010000 + i, i);
 	assert_int_equal(gateway_guard_count(guard), GATEWAY_GUARD_ENTRIES_MAX);
 	learn_number(guard, 0xc0a80101, 10000); /* seen again: the other one is now the oldest */
 	learn_number(guard, 0x0b000000, 10001);
@@ -233,6 +265,10 @@ static void test_longest_unseen_makes_room(void **state) {
 	for (uint32_t i = 0; i < 3 * GATEWAY_GUARD_ENTRIES_MAX; i++)
 		learn_number(guard, 0x0c000000 + i, 11000 + i);
 	assert_int_equal(gateway_guard_count(guard), GATEWAY_GUARD_ENTRIES_MAX);
+	/* Stations whose addresses were pushed out have room for them again. */
+	for (uint32_t i = 0; i < GATEWAY_GUARD_HELD_MAX; i++)
+		learn_number(guard, 0x0c000000 + i, 40000);
+	assert_false(allows(guard, REMOTE ARP_REPLY("020000000001", "0c000000"), 40001));
 	gateway_guard_free(guard);
 }
 
@@ -248,6 +284,8 @@ static void test_one_station_cannot_push_others_out(void **state) {
 		gateway_guard_learn(guard, &ether, 1);
 		base_put_u32(frame.bytes + 28, 0x0a000000 + i);
 	}
+	assert_int_equal(gateway_guard_count(guard), 1 + GATEWAY_GUARD_HELD_MAX);
+	learn(guard, LAN_STATION ARP_PROBE("001122334455", "0b000000"), 1); /* no place for that either */
 	assert_int_equal(gateway_guard_count(guard), 1 + GATEWAY_GUARD_HELD_MAX);
 	assert_false(allows(guard, REMOTE ARP_REPLY("020000000001", OTHER_IP), 2));
 	assert_false(allows(guard, REMOTE ARP_REPLY("020000000001", ROUTER_IP), 2));
@@ -298,6 +336,31 @@ static void test_stale_places_are_free_again(void **state) {
 		assert_false(allows(guard, REMOTE ARP_REPLY("020000000001", ROUTER_IP), now));
 		now += GATEWAY_GUARD_AGE_NS;
 	}
+	for (uint32_t i = 0; i < GATEWAY_GUARD_ENTRIES_MAX; i++)
+		learn_number(guard, 0x0d000000 + i, now);
+	assert_int_equal(gateway_guard_count(guard), GATEWAY_GUARD_ENTRIES_MAX); /* no place got lost */
+	gateway_guard_free(guard);
+}
+
+/* Of a station that holds much, too, its MAC and a router's lifetime go on. */
+static void test_what_is_not_stale_stays(void **state) {
+	static const struct proto_mac station = {{0, 0x11, 0x22, 0x33, 0x44, 0x55}};
+	struct gateway_guard *guard = gateway_guard_new(seed);
+	struct test_frame frame;
+	struct proto_ether ether;
+	(void)state;
+	gateway_guard_hear(guard, station, 0);
+	learn(guard, ADVERTISED("0708"), 0);
+	assert_true(parse(&frame, LAN_STATION ARP_REQUEST("001122334455", ROUTER_IP), &ether));
+	for (uint32_t i = 0; i < GATEWAY_GUARD_HELD_MAX - 1; i++) {
+		base_put_u32(frame.bytes + 28, 0x0a000000 + i);
+		gateway_guard_learn(guard, &ether, 0);
+	}
+	learn(guard, LAN_STATION ARP_REQUEST("001122334455", OTHER_IP), GATEWAY_GUARD_AGE_NS);
+	assert_int_equal(gateway_guard_count(guard), 2 + GATEWAY_GUARD_ANSWERS_MAX / 2);
+	assert_false(allows(guard, REMOTE ARP_REPLY("020000000001", OTHER_IP), GATEWAY_GUARD_AGE_NS));
+	assert_true(gateway_guard_on_lan(guard, station, GATEWAY_GUARD_AGE_NS));
+	assert_false(allows(guard, REMOTE ADVERT(ROUTER_6), GATEWAY_GUARD_AGE_NS));
 	gateway_guard_free(guard);
 }
 
@@ -321,10 +384,6 @@ static void test_tidies_now_and_then(void **state) {
 	gateway_guard_free(guard);
 }
 
-#define ARP_PROBE(mac, ip) TYPE_ARP "0001 " mac " 00000000 000000000000 " ip
-#define DAD(ip) IPV6("3a") NONE_6 ALL_NODES ND("87") ip
-#define ADVERT(ip) IPV6("3a") ip ALL_NODES ND("88") ip
-
 /* A LAN machine that looks for a free address finds one, whatever remote clients say to each of its questions. */
 static void test_wanted_addresses(void **state) {
 	static const struct {
@@ -339,6 +398,7 @@ static void test_wanted_addresses(void **state) {
 		struct gateway_guard *guard = gateway_guard_new(seed);
 		const uint64_t start = 1000 * BASE_SECOND, end = start + GATEWAY_GUARD_PROBE_NS;
 		unit_assert_true(allows(guard, cases[i].own_probe, start), cases[i].label);
+		learn(guard, cases[i].probe, start - 1);
 		learn(guard, cases[i].probe, start);
 		unit_assert_int(allows(guard, cases[i].claim, end - 1), false, cases[i].label);
 		unit_assert_int(allows(guard, cases[i].own_probe, end - 1), false, cases[i].label);
@@ -377,6 +437,17 @@ static void test_wanted_address_of_a_lease(void **state) {
 	const uint64_t start = 1000 * BASE_SECOND, later = start + GATEWAY_TENURE_NS;
 	(void)state;
 	assert_true(allows(guard, DHCP_FROM(OWN, OTHER_IP), start));
+	learn(guard, LAN_STATION ARP_PROBE("001122334455", OTHER_IP), later);
+	assert_false(allows(guard, REMOTE ARP_REPLY(OWN, OTHER_IP), later));
+	gateway_guard_free(guard);
+}
+
+/* Nor does to ask for it. */
+static void test_wanted_address_of_a_remote_prober(void **state) {
+	struct gateway_guard *guard = gateway_guard_new(seed);
+	const uint64_t start = 1000 * BASE_SECOND, later = start + GATEWAY_TENURE_NS;
+	(void)state;
+	assert_true(allows(guard, REMOTE ARP_PROBE(OWN, OTHER_IP), start));
 	learn(guard, LAN_STATION ARP_PROBE("001122334455", OTHER_IP), later);
 	assert_false(allows(guard, REMOTE ARP_REPLY(OWN, OTHER_IP), later));
 	gateway_guard_free(guard);
@@ -521,6 +592,7 @@ int main(void) {
 	    cmocka_unit_test(test_dhcp_requests),
 	    cmocka_unit_test(test_dhcp_of_a_station_s_address),
 	    cmocka_unit_test(test_bindings_end_unless_seen),
+	    cmocka_unit_test(test_ipv6_packets_refresh_too),
 	    cmocka_unit_test(test_routers_stay_for_their_lifetime),
 	    cmocka_unit_test(test_holds_what_the_machine_has),
 	    cmocka_unit_test(test_stations_are_remembered),
@@ -528,10 +600,12 @@ int main(void) {
 	    cmocka_unit_test(test_one_station_cannot_push_others_out),
 	    cmocka_unit_test(test_answers_leave_room_for_a_station_s_own),
 	    cmocka_unit_test(test_stale_places_are_free_again),
+	    cmocka_unit_test(test_what_is_not_stale_stays),
 	    cmocka_unit_test(test_tidies_now_and_then),
 	    cmocka_unit_test(test_wanted_addresses),
 	    cmocka_unit_test(test_wanted_address_of_a_remote_client),
 	    cmocka_unit_test(test_wanted_address_of_a_lease),
+	    cmocka_unit_test(test_wanted_address_of_a_remote_prober),
 	    cmocka_unit_test(test_wanted_addresses_have_owners),
 	    cmocka_unit_test(test_few_addresses_of_a_remote_client),
 	    cmocka_unit_test(test_deafness_is_no_silence),

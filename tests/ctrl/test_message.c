@@ -4,6 +4,7 @@
 #include "tests/ctrl/vectors.h"
 #include "tests/unit.h"
 
+#include <ctype.h>
 #include <jansson.h>
 #include <stdlib.h>
 
@@ -323,6 +324,15 @@ static void test_zeros_are_not_printed(void **state) {
 	assert_true(len > 0);
 	buf[len] = '\0';
 	assert_string_equal((char *)buf + 4, "{\"type\":\"stats\",\"counters\":{},\"drops\":{\"arp\":3}}");
+	message = (struct ctrl_message){.type = CTRL_HELLO,
+	                                .hello = {.version = 1, .role = CTRL_ROLE_GATEWAY, .room = "R", .budget = 1400}};
+	len = ctrl_message_print(&message, buf, sizeof(buf) - 1, error);
+	assert_true(len > 0);
+	buf[len] = '\0';
+	assert_null(strstr((char *)buf + 4, "key"));
+	assert_null(strstr((char *)buf + 4, "salt"));
+	/* Others may print them. */
+	assert_int_equal(parse_text("{\"type\":\"stats\",\"counters\":{},\"drops\":{\"arp\":0}}", &message, error), 0);
 }
 
 static void test_hostile_bytes(void **state) {
@@ -402,7 +412,11 @@ static void test_checks_and_names(void **state) {
 	assert_int_equal(ctrl_room_check("12345678901234567890123456789012"), 0);
 	assert_int_equal(ctrl_room_check("123456789012345678901234567890123"), BASE_E_RANGE);
 	assert_int_equal(ctrl_room_check(""), BASE_E_RANGE);
-	assert_int_equal(ctrl_room_check("a.b"), BASE_E_INVALID);
+	for (char room[2] = {1, 0}; room[0] != 0; room[0]++) {
+		bool good = room[0] > 0 && (isalnum(room[0]) || room[0] == '-' || room[0] == '_');
+
+		assert_int_equal(ctrl_room_check(room), good ? 0 : BASE_E_INVALID);
+	}
 	assert_int_equal(ctrl_name_check(""), 0);
 	assert_int_equal(ctrl_name_check("Anna's PC ~"), 0);
 	assert_int_equal(ctrl_name_check("123456789012345678901234567890123"), BASE_E_RANGE);

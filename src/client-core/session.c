@@ -452,9 +452,7 @@ uint64_t client_session_deadline(const struct client_session *session) {
 }
 
 static bool is_valid(const struct client_config *config) {
-	if (memchr(config->room, '\0', sizeof(config->room)) == NULL || ctrl_room_check(config->room) != 0)
-		return false;
-	if (memchr(config->name, '\0', sizeof(config->name)) == NULL || ctrl_name_check(config->name) != 0)
+	if (ctrl_room_check(config->room) != 0 || ctrl_name_check(config->name) != 0)
 		return false;
 	return config->role == CTRL_ROLE_GATEWAY || proto_mac_check_identity(config->mac) == 0;
 }

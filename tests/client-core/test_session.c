@@ -66,6 +66,9 @@ static void test_refuses_bad_config(void **state) {
 	bad.name[0] = '\x01';
 	assert_int_equal(client_session_new(&bad, NULL, NULL, NULL, NULL, &session), BASE_E_INVALID);
 	bad = good;
+	memset(bad.name, 'A', sizeof(bad.name));
+	assert_int_equal(client_session_new(&bad, NULL, NULL, NULL, NULL, &session), BASE_E_INVALID);
+	bad = good;
 	bad.mac = (struct proto_mac){{1, 0, 0, 0, 0, 1}};
 	assert_int_equal(client_session_new(&bad, NULL, NULL, NULL, NULL, &session), BASE_E_INVALID);
 	bad.role = CTRL_ROLE_GATEWAY; /* has no MAC */
@@ -238,13 +241,26 @@ static void test_late_answer_is_kept(void **state) {
 	h.open_result = BASE_E_UNREACHABLE;
 	harness_run(&h, CLIENT_RESOLVE_BACK_NS);
 	assert_state(CLIENT_WAITING);
+	h.open_result = 0;
 	addresses(2);
 	addresses(0);
 	assert_state(CLIENT_WAITING);
+	h.open_result = BASE_E_UNREACHABLE;
 	client_session_hurry(h.session, h.now);
 	h.opens = 0;
 	harness_run(&h, CLIENT_RESOLVE_BACK_NS);
 	assert_int_equal(h.opens, 2);
+}
+
+/* An answer that comes while the addresses of another one are tried changes nothing. */
+static void test_second_answer_is_too_late(void **state) {
+	(void)state;
+	harness_start(&h);
+	addresses(2);
+	client_session_addresses(h.session, &harness_addrs[2], 1, h.now);
+	lose(CLIENT_LOSS_UNREACHABLE);
+	assert_state(CLIENT_CONNECTING);
+	assert_true(base_addr_equal(&h.opened, &harness_addrs[1]));
 }
 
 static void test_more_addresses_than_remembered(void **state) {
@@ -762,6 +778,8 @@ static void test_leave_waits_for_the_message(void **state) {
 	harness_run(&h, 50 * BASE_MS);
 	assert_state(CLIENT_LEAVING);
 	client_session_leave(h.session, CTRL_LEAVE_QUIT, h.now); /* a second Ctrl-C changes nothing */
+	assert_state(CLIENT_LEAVING);
+	assert_false(harness_sent(&h, &message));
 	h.flushed = true;
 	harness_run(&h, CLIENT_POLL_NS);
 	assert_state(CLIENT_CLOSED);
@@ -808,13 +826,18 @@ static void go_to(enum client_state target) {
 static void test_leave_from_every_state(void **state) {
 	static const enum client_state targets[] = {CLIENT_RESOLVING, CLIENT_CONNECTING, CLIENT_SETTLING, CLIENT_JOINING,
 	                                            CLIENT_WAITING};
+	struct ctrl_message message;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
 		harness_reset(&h);
 		go_to(targets[i]);
 		assert_state(targets[i]);
+		h.sent_len = 0;
 		client_session_leave(h.session, CTRL_LEAVE_QUIT, h.now);
+		/* The relay may have let us in already; in the other states there is nobody to tell. */
+		assert_int_equal(harness_sent(&h, &message), targets[i] == CLIENT_JOINING);
+		assert_state(targets[i] == CLIENT_JOINING ? CLIENT_LEAVING : CLIENT_CLOSED);
 		harness_run(&h, CLIENT_LEAVE_NS);
 		assert_state(CLIENT_CLOSED);
 		assert_int_equal(h.status, CLIENT_EXIT_OK);
@@ -848,6 +871,28 @@ static void test_stray_calls(void **state) {
 	client_session_tick(h.session, h.now + 100 * BASE_SECOND);
 	assert_state(CLIENT_CLOSED);
 	assert_int_equal(h.ends, 1);
+
+	harness_reset(&h);
+	h.config.retry = false;
+	harness_start(&h);
+	client_session_resolve_failed(h.session, "no such name", h.now);
+	assert_state(CLIENT_FAILED);
+	client_session_leave(h.session, CTRL_LEAVE_QUIT, h.now);
+	assert_state(CLIENT_FAILED);
+	assert_int_equal(h.ends, 1);
+}
+
+/* Loops wake up for others, too. */
+static void test_ticks_before_the_time_do_nothing(void **state) {
+	struct ctrl_message message;
+
+	(void)state;
+	harness_start(&h);
+	harness_join(&h);
+	h.flushed = true;
+	client_session_tick(h.session, client_session_deadline(h.session) - 1);
+	assert_state(CLIENT_JOINED);
+	assert_false(harness_sent(&h, &message));
 }
 
 static void test_diagnostics(void **state) {
@@ -875,6 +920,16 @@ static void test_diagnostics(void **state) {
 	client_session_diagnostics(h.session, &diagnostics);
 	assert_int_equal(diagnostics.tap_ready, OBS_NO);
 	assert_int_equal(diagnostics.tap_address.family, BASE_FAMILY_NONE);
+	client_session_counters(h.session)->value[OBS_BROADCASTS_TO_LAN] = 5;
+	client_session_counters(h.session)->value[OBS_BROADCASTS_FROM_LAN] = 6;
+	lose(CLIENT_LOSS_TIMEOUT);
+	client_session_diagnostics(h.session, &diagnostics);
+	assert_false(diagnostics.relay_connected);
+	assert_false(diagnostics.gateway_present);
+	assert_int_equal(diagnostics.gateway_peer, 0);
+	assert_int_equal(diagnostics.rtt_ns + diagnostics.datagram_budget + diagnostics.tap_mtu, 0);
+	assert_int_equal(diagnostics.broadcasts_to_lan, 5);
+	assert_int_equal(diagnostics.broadcasts_from_lan, 6);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -890,6 +945,7 @@ int main(void) {
 	    TEST(test_open_may_fail_at_once),
 	    TEST(test_old_addresses_when_the_name_is_not_found),
 	    TEST(test_late_answer_is_kept),
+	    TEST(test_second_answer_is_too_late),
 	    TEST(test_more_addresses_than_remembered),
 	    TEST(test_resolution_fails),
 	    TEST(test_exit_statuses_without_retry),
@@ -920,6 +976,7 @@ int main(void) {
 	    TEST(test_lost_while_leaving),
 	    TEST(test_leave_from_every_state),
 	    TEST(test_stray_calls),
+	    TEST(test_ticks_before_the_time_do_nothing),
 	    TEST(test_diagnostics),
 	};
 

@@ -107,6 +107,13 @@ static void test_queue_limits(void **state) {
 	h.now += 51 * BASE_MS;
 	assert_false(client_session_next(h.session, &payload, h.now));
 	assert_int_equal(dropped(OBS_DROP_QUEUE_AGE), 2);
+
+	harness_reset(&h);
+	h.config.egress = (struct queue_egress_limits){.bytes_max = 200};
+	join();
+	assert_int_equal(send_frame(192), 0);
+	assert_int_equal(send_frame(193), OBS_DROP_QUEUE_FULL);
+	assert_int_equal(dropped(OBS_DROP_QUEUE_FULL), 1);
 }
 
 /* Where the frame on offer had to make room, nothing is left to be taken; twice as many frames as leave are a standing

@@ -278,8 +278,14 @@ static void test_receive(void **state) {
 	fake.open_result = BASE_E_INVALID;
 	receive(PEER, 60);
 	assert_int_equal(dropped(OBS_DROP_NOT_OPENED), 1);
+	fake.open_result = BASE_E_TLS;
+	receive(PEER, 60);
+	assert_int_equal(dropped(OBS_DROP_NOT_OPENED), 2);
+	fake.open_result = BASE_E_NOMEM;
+	receive(PEER, 60);
+	assert_int_equal(dropped(OBS_DROP_NO_BUFFER), 1);
 	assert_int_equal(h.frames, 1);
-	assert_int_equal(fake.slots[0].opened, 3);
+	assert_int_equal(fake.slots[0].opened, 5);
 }
 
 /* What the relay could have written itself is not taken, nor what does not fit. */
@@ -325,6 +331,11 @@ static void test_keys_of_peers_live_as_long_as_they(void **state) {
 	assert_int_equal(fake.peers, 1);
 	receive(PEER, 60);
 	assert_int_equal(dropped(OBS_DROP_UNKNOWN_PEER), 1);
+	/* Nor does a place in the table keep any for whom it is given to next. */
+	for (size_t i = 0; i < CLIENT_PEERS_MAX; i++) {
+		say_peer(PEER, 5);
+		harness_say_json(&h, "{\"type\":\"peer_left\",\"peer_id\":9,\"reason\":\"quit\"}");
+	}
 	client_session_lost(h.session, CLIENT_LOSS_RESET, "test", h.now);
 	assert_int_equal(fake.peers, 0);
 }

@@ -103,6 +103,7 @@ class TestCamRefresh(unittest.TestCase):
             self.assertEqual({frame[:6] for frame in refreshes()}, {b'\xff' * 6})
             client.stop()
             gateway.wait_log('peer_left', 10)
+            time.sleep(0.5)  # the capture has the last one
             before = len(refreshes())
             time.sleep(2.5)
             self.assertEqual(len(refreshes()), before)

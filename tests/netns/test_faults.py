@@ -129,7 +129,7 @@ class TestFaults(unittest.TestCase):
             self.assertIsNotNone(lab.ping('client1', HOST_ADDRESS, size=1300))
             set_mtu('1380')
             wait_for(told, 30, 'the word of a narrow path')
-            wait_for(lambda: 'mtu' in party.clients['client1'].log().split('no large packets any more')[1], 10, 'a reject')
+            party.clients['client1'].wait_log('rejected by the relay: mtu', 10)
             set_mtu('1500')
             self.goes_on(lab, party, hosts=('client1',))
             self.assertIsNotNone(lab.ping('client1', HOST_ADDRESS, size=1300))

@@ -1,6 +1,7 @@
 """Rooms with a key: everything works as without, the relay cannot read the frames, and who has not the key stays out."""
 import os
 import re
+import time
 
 from frames import friendly, seen
 from lab import HOST_ADDRESS, UPLINKS, Lab, wait_for
@@ -72,10 +73,18 @@ class TestWithKey(RelaySees):
         mtu = self.party.room_status()['mtu']
         self.assertEqual(mtu, 1320, '1344 less the 24 bytes that sealing takes')
         self.lab.run('client1', 'ping', '-M', 'do', '-s', str(mtu - 28), '-c', '3', '-i', '0.2', '-w', '5', HOST_ADDRESS)
-        for host in ('client1', 'client2'):
-            drops = self.party.peer(host)['rx'].get('drops', {})
+        done = time.monotonic()
+
+        def reported():
+            """What all have said since then."""
+            peers = self.party.peers()
+            news = [peer for peer in peers if peer.get('stats', {}).get('age_ms', 1e9) / 1000 < time.monotonic() - done]
+            return peers if len(news) == 3 else None
+
+        for peer in wait_for(reported, 15, 'what everybody has counted'):
+            self.assertEqual(peer['rx'].get('drops', {}).get('bad_datagram', 0), 0, peer['role'])
             for reason in ('bad_datagram', 'not_opened', 'replay'):
-                self.assertEqual(drops.get(reason, 0), 0, f'{host}: {reason}')
+                self.assertEqual(peer['stats']['counters'].get('drops', {}).get(reason, 0), 0, f'{peer["role"]}: {reason}')
 
     def test_others_stay_out(self):
         """Who has not the key meets nobody, and is told why."""

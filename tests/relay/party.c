@@ -261,6 +261,8 @@ void party_assert_rejected(struct conn *conn, enum ctrl_reject_code code, const 
 	else if (heard->message.reject.code != code)
 		fail_msg("%s: rejected with %s, expected %s", label, ctrl_reject_name(heard->message.reject.code),
 		         ctrl_reject_name(code));
+	else
+		unit_assert_int(heard->message.reject.cid_byte != 0, code == CTRL_REJECT_WRONG_SHARD, label);
 	unit_assert_true(party_last(conn, CTRL_WELCOME) == NULL, label);
 	party_run(conn->party, RELAY_LINGER_NS);
 	unit_assert_true(conn->close_asked, label);

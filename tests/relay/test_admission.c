@@ -787,14 +787,26 @@ static void test_ids_run_out(void **state) {
 
 static void test_bad_limits(void **state) {
 	struct relay_core_options options = {.limits = RELAY_LIMITS_DEFAULT};
+	const struct relay_limits good = RELAY_LIMITS_DEFAULT;
+	struct relay_limits bad[] = {good, good, good, good, good, good};
 	struct relay_core *core = NULL;
 
 	(void)state;
+	bad[0].address_joins.burst = RELAY_RATE_MAX + 1;
+	bad[1].peers_max = 0;
+	bad[2].rooms_max = 0;
+	bad[3].room_peers_max = 0;
+	bad[4].pool_frames = 0;
+	bad[5].room_mtu_max = PROTO_TAP_MTU_MIN - 1;
 	options.limits.room_mtu_max = PROTO_TAP_MTU_MAX + 1;
 	assert_int_equal(relay_core_new(&options, &core), BASE_E_INVALID);
 	options.limits.room_mtu_max = 1344;
 	options.limits.broadcast.per_second = RELAY_RATE_MAX + 1;
 	assert_int_equal(relay_core_new(&options, &core), BASE_E_INVALID);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		options.limits = bad[i];
+		assert_int_equal(relay_core_new(&options, &core), BASE_E_INVALID);
+	}
 	assert_null(core);
 }
 

@@ -1,4 +1,5 @@
 /* What a peer may say when, and what becomes of it when it says something else. */
+#include "base/bytes.h"
 #include "tests/relay/party.h"
 #include "tests/unit.h"
 
@@ -50,6 +51,27 @@ static void test_before_hello(void **state) {
 		assert_int_equal(party->core->rooms.len, 0);
 		party_free(party);
 	}
+}
+
+/* What follows in the same bytes is not looked at any more. */
+static void test_nothing_after_a_mistake(void **state) {
+	static const char *const said[] = {"{", HELLO};
+	struct party *party = party_new(NULL);
+	struct conn *conn = party_connect(party);
+	uint8_t bytes[512] = {0};
+	size_t len = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++) {
+		base_put_u32(bytes + len, (uint32_t)strlen(said[i]));
+		memcpy(bytes + len + CTRL_LENGTH_BYTES, said[i], strlen(said[i]));
+		len += CTRL_LENGTH_BYTES + strlen(said[i]);
+	}
+	party_say_bytes(conn, bytes, len, true);
+	party_assert_rejected(conn, CTRL_REJECT_BAD_HELLO, "the first message");
+	assert_int_equal(party->core->totals.protocol_errors, 1);
+	assert_int_equal(party->core->totals.rooms_opened, 0);
+	party_free(party);
 }
 
 static void test_while_joined(void **state) {
@@ -324,6 +346,7 @@ static void test_disconnect_reason_is_passed_on(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_before_hello),
+	    cmocka_unit_test(test_nothing_after_a_mistake),
 	    cmocka_unit_test(test_while_joined),
 	    cmocka_unit_test(test_second_hello_while_settling),
 	    cmocka_unit_test(test_sizes),

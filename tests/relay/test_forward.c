@@ -448,6 +448,10 @@ static void test_room_broadcast_rate(void **state) {
 	assert_int_equal(broadcast_many(party, 9, 20), 5);
 	party_assert_balance(party, "room");
 	party_free(party);
+
+	party = room_of_copies(10, (struct relay_rate){0}); /* unlimited */
+	assert_int_equal(broadcast_many(party, 1, 200), 200);
+	party_free(party);
 }
 
 /* A full room in which everybody plays a game that broadcasts each of its 35 ticks a second. */

@@ -254,6 +254,7 @@ static void test_shutdown(void **state) {
 	struct conn *b = party_join(party, "R", 2, 0);
 	struct conn *settling = party_connect(party);
 	struct conn *silent = party_connect(party);
+	struct conn *shaking = party_connect(party);
 	struct ctrl_message hello = party_hello("R", CTRL_ROLE_CLIENT, 3, 0);
 
 	(void)state;
@@ -261,7 +262,11 @@ static void test_shutdown(void **state) {
 	settling->settled = false;
 	party_say(settling, &hello);
 	a->flushed = false;
+	shaking->peer->state = RELAY_PEER_HANDSHAKE; /* there is no stream yet on which to say anything */
 	relay_core_shutdown(party->core, party->now);
+	assert_int_equal(shaking->heard_count, 0);
+	assert_true(shaking->close_asked);
+	assert_int_equal(shaking->code, QUIC_APP_SHUTDOWN);
 	assert_int_equal(party_heard(a, 2, CTRL_DISCONNECT)->disconnect.reason, CTRL_LEAVE_SHUTDOWN);
 	assert_int_equal(party_heard(b, 2, CTRL_DISCONNECT)->disconnect.reason, CTRL_LEAVE_SHUTDOWN);
 	assert_null(party_connect(party)->peer);

@@ -36,7 +36,8 @@
 /* A MAC moves far more rarely than an address, and stations may be silent for as long as switches remember them. */
 #define GATEWAY_GUARD_STATION_AGE_NS (300 * BASE_SECOND)
 
-/* The guard is told once a second whether the LAN can be heard. After this long without a word the machine was asleep. */
+/* The guard is told once a second whether the LAN can be heard. After this long without a word the machine was asleep.
+ */
 #define GATEWAY_GUARD_LATE_NS (5 * BASE_SECOND)
 
 /* How often the guard is told what addresses the gateway's own machine has. */

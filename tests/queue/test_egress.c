@@ -54,9 +54,12 @@ static void test_first_in_first_out(void **state) {
 		assert_int_equal(push_new(queue, pool, 2 * i, 10, i), 0);
 		assert_int_equal(push_new(queue, pool, 2 * i + 1, 20, i), 0);
 		assert_int_equal(queue_egress_frames(queue), 2);
+		assert_int_equal(queue_egress_frames_of(queue, 1), 2);
+		assert_int_equal(queue_egress_frames_of(queue, 2), 0);
 		assert_int_equal(queue_egress_bytes(queue), 30);
 		assert_false(queue_egress_empty(queue));
 		assert_next(queue, i, 2 * i);
+		assert_int_equal(queue_egress_frames_of(queue, 1), 1);
 		assert_int_equal(queue_egress_bytes(queue), 20);
 		assert_next(queue, i, 2 * i + 1);
 	}

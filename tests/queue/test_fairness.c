@@ -341,6 +341,14 @@ static void test_no_drops_without_a_standing_queue(void **state) {
 	}
 	assert_int_equal(stats->dropped_codel + stats->dropped_full + stats->dropped_age, 0);
 	line_done(&line);
+
+	line_init(&line, 100 * MBIT);
+	stream = add(&line, 1, 1, BULK_BYTES, 100 * MBIT);
+	burst(&line, stream, (unsigned)(4 * BASE_MS / stream->every)); /* stands, for less than the target */
+	stream->next = line.now;
+	run(&line, BASE_SECOND);
+	assert_int_equal(queue_egress_stats(line.queue)->dropped_codel, 0);
+	line_done(&line);
 }
 
 /* On a slow line two frames alone take longer than the target: not a standing queue. */
@@ -432,6 +440,34 @@ static void test_quiet_line_is_not_slow(void **state) {
 	line_done(&line);
 }
 
+/* What stands for 22 ms may on a line of 1 Mbit/s, though it was faster while there was always more to send. */
+static void test_line_that_gets_slower(void **state) {
+	struct line line;
+	struct stream *stream;
+	const struct queue_egress_stats *stats;
+	uint64_t dropped;
+	unsigned frames;
+
+	(void)state;
+	line_init(&line, 20 * MBIT);
+	stats = queue_egress_stats(line.queue);
+	stream = add(&line, 1, 1, GAME_BYTES, 20 * MBIT);
+	frames = (unsigned)(22 * BASE_MS / (20 * stream->every));
+	burst(&line, stream, frames);
+	stream->next = line.now;
+	run(&line, 2 * BASE_SECOND);
+	assert_int_equal(stats->dropped_codel, 0);
+	line.rate = MBIT;
+	stream->every *= 20;
+	run(&line, BASE_SECOND);
+	dropped = stats->dropped_codel;
+	burst(&line, stream, frames - (unsigned)queue_egress_frames(line.queue));
+	stream->next = line.now;
+	run(&line, BASE_SECOND);
+	assert_int_equal(stats->dropped_codel, dropped);
+	line_done(&line);
+}
+
 static void test_age_bounds_the_wait(void **state) {
 	struct line line;
 
@@ -463,6 +499,7 @@ int main(void) {
 	    cmocka_unit_test(test_game_beside_connections),
 	    cmocka_unit_test(test_very_slow_line),
 	    cmocka_unit_test(test_quiet_line_is_not_slow),
+	    cmocka_unit_test(test_line_that_gets_slower),
 	    cmocka_unit_test(test_age_bounds_the_wait),
 	};
 

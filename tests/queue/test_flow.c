@@ -72,6 +72,23 @@ static void test_fragments_stay_together(void **state) {
 	assert_true(hash_of(first, BYTES) == hash_of(later, BYTES));
 }
 
+/* TCP, DCCP, SCTP and UDP-Lite as UDP. */
+static void test_all_that_have_ports(void **state) {
+	static const uint8_t protocols[] = {6, 33, 132, 136};
+	static const struct change changes[] = {{"source port", PACKET_AT + 21, 9, false},
+	                                        {"destination port", PACKET_AT + 23, 9, false},
+	                                        {"behind the ports", PACKET_AT + 24, 9, true}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(protocols); i++) {
+		uint8_t base[BYTES] = {0};
+
+		fill_udp(base, 1000);
+		base[PACKET_AT + 9] = protocols[i];
+		check(base, changes, 3);
+	}
+}
+
 static void test_no_ports(void **state) {
 	static const struct change changes[] = {{"ICMP type and code", PACKET_AT + 20, 8, true},
 	                                        {"ICMP identifier", PACKET_AT + 24, 8, true}};
@@ -87,7 +104,7 @@ static void test_ipv6(void **state) {
 	static const struct change changes[] = {
 	    {"flow label", PACKET_AT + 3, 9, true},
 	    {"hop limit", PACKET_AT + 7, 9, true},
-	    {"next header", PACKET_AT + 6, 58, false},
+	    {"next header", PACKET_AT + 6, 6, false},
 	    {"source address", PACKET_AT + 23, 9, false},
 	    {"destination address", PACKET_AT + 39, 9, false},
 	    {"source port", PACKET_AT + 41, 9, false},
@@ -239,6 +256,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_ipv4),
 	    cmocka_unit_test(test_fragments_stay_together),
+	    cmocka_unit_test(test_all_that_have_ports),
 	    cmocka_unit_test(test_no_ports),
 	    cmocka_unit_test(test_ipv6),
 	    cmocka_unit_test(test_others_by_mac_pair_and_type),

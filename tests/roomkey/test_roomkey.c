@@ -387,8 +387,10 @@ static void test_passphrases(void **state) {
 		const char *text;
 		int expected;
 	} cases[] = {
-	    {"", BASE_E_INVALID},       {"1234567", BASE_E_INVALID},     {"12345678", 0},
-	    {"with spaces in it ~", 0}, {"tab\tinside", BASE_E_INVALID}, {"gr\xc3\xbc\xc3\x9f dich", BASE_E_INVALID}};
+	    {"", BASE_E_INVALID},           {"1234567", BASE_E_INVALID},     {"12345678", 0},
+	    {"with spaces in it ~", 0},     {"tab\tinside", BASE_E_INVALID}, {"gr\xc3\xbc\xc3\x9f dich", BASE_E_INVALID},
+	    {"delete \x7f", BASE_E_INVALID}};
+	struct roomkey *key = NULL;
 	char longest[ROOMKEY_PASSPHRASE_MAX + 2];
 
 	(void)state;
@@ -399,6 +401,8 @@ static void test_passphrases(void **state) {
 	assert_int_equal(roomkey_passphrase_check(longest), BASE_E_INVALID);
 	longest[ROOMKEY_PASSPHRASE_MAX] = '\0';
 	assert_int_equal(roomkey_passphrase_check(longest), 0);
+	assert_int_equal(roomkey_new(seal_gnutls(), "R", "1234567", &key), BASE_E_INVALID);
+	assert_null(key);
 }
 
 #define WITH_PAIR(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)

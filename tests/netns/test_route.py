@@ -61,7 +61,7 @@ class TestRoute(unittest.TestCase):
             wait_for(lambda: re.search(r'no way leads there" retry_ms=([89]|1\d)\d{3}\.', client.log()), 60, 'a long pause')
             lab.ip('client1', 'link', 'set', 'up0', 'up')
             lab.ip('client1', 'route', 'add', 'default', 'via', UPLINKS['client1'][2], 'metric', '100')
-            client.wait_log('session_joined', 3)
+            client.wait_log('session_joined', 5)
 
     def test_way_of_one_of_two_addresses_is_open_again(self):
         """Of a name's two addresses, neither of which any way leads to, it is the one that was not tried last."""
@@ -78,7 +78,7 @@ class TestRoute(unittest.TestCase):
             wait_for(lambda: re.search(r'no way leads there" retry_ms=([89]|1\d)\d{3}\.', client.log()), 60, 'a long pause')
             first = re.search(r'relay_not_tried relay=\[?([0-9a-f.:]+)\]?:4433', client.log()).group(1)
             lab.ip('client1', '-6' if ':' in first else '-4', 'route', 'add', 'default', 'via', routers[first])
-            client.wait_log('session_joined', 3)
+            client.wait_log('session_joined', 5)
 
     def test_relay_over_ipv6(self):
         with Lab() as lab:

@@ -404,4 +404,4 @@ class WindowsPc:
 
     def wait_joined(self, party):
         wait_for(lambda: party.peer(HOST), 30, 'the Windows client in the room', dead=party.clients[HOST].died)
-        party.clients[HOST].wait_log('media.*connected', 15)
+        party.clients[HOST].wait_log('media message=connected', 15)

@@ -209,8 +209,10 @@ static void test_too_many_writes(void **state) {
 	set_config(f, config);
 	for (unsigned i = 0; i < TAPWIN_WRITES; i++)
 		expect_at_wire(f, (uint8_t)i);
-	assert_int_equal(tapwin_device_write(f->device, slice_of(frame, make_frame(frame, 64, 201))), 0);
-	expect_at_wire(f, 201);
+	for (unsigned i = 0; i < TAPWIN_WRITES / 8; i++) { /* each takes back some of them */
+		assert_int_equal(tapwin_device_write(f->device, slice_of(frame, make_frame(frame, 64, i))), 0);
+		expect_at_wire(f, (uint8_t)i);
+	}
 	assert_true(tapwin_device_counters(f->device)->frames_written >= TAPWIN_WRITES);
 }
 

@@ -70,8 +70,15 @@ static enum outcome send_one(struct udp_socket *self, const struct udp_burst *bu
 		message.Control.buf = NULL;
 	if (WSASendMsg(self->socket, &message, 0, &sent, NULL, NULL) == 0)
 		return SENT;
-	/* Not WSAENOBUFS: that is an adapter which is gone or stands still, and the socket has room all the while. */
-	return WSAGetLastError() == WSAEWOULDBLOCK ? FULL : REFUSED;
+	switch (WSAGetLastError()) {
+	case WSAEWOULDBLOCK:
+		return FULL;
+	case WSAENOBUFS: /* an adapter is gone or stands still, and the socket has room all the while: lost on the network
+	                  */
+		return SENT;
+	default:
+		return REFUSED;
+	}
 }
 
 /* From `*offset` on; false when the buffer is full. */

@@ -148,28 +148,38 @@ enum policy_rule policy_ipv4(struct slice packet) {
 	return check_ipv4_upper(p[9], slice_of(p + header_len, data_len), base_get_u32(p + 16) >> 8 == 0xe00000);
 }
 
-/* RFC 4861 sections 4.2 and 4.6.2 */
+/* RFC 4861 sections 4.2 and 4.6.2, RFC 4191 section 2.3 */
 #define ADVERTISEMENT_BYTES 16
 #define OPTION_STEP 8
 #define OPTION_PREFIX 3
-#define PREFIX_HEAD_BYTES 4 /* type, length, bits, flags */
+#define OPTION_ROUTE 24
+#define OPTION_HEAD_BYTES 4 /* type, length, bits, flags */
 #define PREFIX_ON_LINK 0x80
 
 /* No site has more (RFC 6177 section 2). */
 #define SITE_BITS 48
 
-/* A host goes before any default route to what is said to be on its own link. As the tunnel is one, 2000::/3 would have
- * all of a player's IPv6. */
-static bool names_wide_link(struct slice advertisement) {
+/* A route without bits is a default route, and those are not taken. */
+static bool is_wide(const uint8_t *option) {
+	const uint8_t bits = option[2];
+
+	if (option[0] == OPTION_ROUTE)
+		return bits > 0 && bits < SITE_BITS;
+	return option[0] == OPTION_PREFIX && bits < SITE_BITS && (option[3] & PREFIX_ON_LINK) != 0;
+}
+
+/* What is said to be on its own link, or behind a router of it, a host sends there before any default route. As the
+ * tunnel is a link, 2000::/3 would have all of a player's IPv6. */
+static bool names_wide_network(struct slice advertisement) {
 	size_t len;
 
-	for (size_t at = ADVERTISEMENT_BYTES; at + PREFIX_HEAD_BYTES <= advertisement.len; at += len) {
+	for (size_t at = ADVERTISEMENT_BYTES; at + OPTION_HEAD_BYTES <= advertisement.len; at += len) {
 		const uint8_t *option = advertisement.data + at;
 
 		len = (size_t)option[1] * OPTION_STEP;
 		if (len == 0)
 			return false; /* hosts discard all of it (section 6.1.2) */
-		if (option[0] == OPTION_PREFIX && option[2] < SITE_BITS && (option[3] & PREFIX_ON_LINK) != 0)
+		if (is_wide(option))
 			return true;
 	}
 	return false;
@@ -215,5 +225,5 @@ enum policy_rule policy_ipv6_of_lan(struct slice packet) {
 	if (proto_ipv6_payload(packet, &protocol, &data) != 0 || protocol != PROTO_IP_ICMP6 || data.len == 0 ||
 	    data.data[0] != ICMP6_ROUTER_ADVERTISEMENT)
 		return POLICY_PASS;
-	return names_wide_link(data) ? POLICY_ROUTER_ADVERTISEMENT : POLICY_PASS;
+	return names_wide_network(data) ? POLICY_ROUTER_ADVERTISEMENT : POLICY_PASS;
 }

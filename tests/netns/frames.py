@@ -7,8 +7,8 @@ logging.getLogger('scapy').setLevel(logging.ERROR)
 
 from scapy.all import (ARP, BOOTP, DHCP, ICMP, IP, IPv6, LLC, SNAP, STP, UDP, Dot1AD, Dot1Q, Dot3,  # noqa: E402
                        Ether, ICMPv6MLQuery, ICMPv6MLReport2, ICMPv6ND_RA, ICMPv6ND_Redirect, ICMPv6NDOptPrefixInfo,
-                       ICMPv6NDOptRouteInfo, ICMPv6NDOptSrcLLAddr, IPOption_NOP, IPOption_Router_Alert, IPOption_RR, IPv6ExtHdrDestOpt, IPv6ExtHdrFragment,
-                       IPv6ExtHdrHopByHop, IPv6ExtHdrRouting, Raw, RouterAlert)
+                       ICMPv6NDOptRouteInfo, ICMPv6NDOptSrcLLAddr, IPOption_NOP, IPOption_Router_Alert, IPOption_RR,
+                       IPv6ExtHdrDestOpt, IPv6ExtHdrFragment, IPv6ExtHdrHopByHop, IPv6ExtHdrRouting, Raw, RouterAlert)
 from scapy.layers.dhcp6 import DHCP6_Advertise, DHCP6_Reply  # noqa: E402
 
 BROADCAST = 'ff:ff:ff:ff:ff:ff'

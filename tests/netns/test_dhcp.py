@@ -147,10 +147,12 @@ class TestOwnClient(unittest.TestCase):
             Party(lab, dhcp=True).start(['client1'])
             router = lab.mac('router', 'eth0')
             for advertisement in (router_advertisement(router, '2000::', 3),
-                                  router_advertisement(router, '2001:db8:77::', 64, route=('2000::', 3))):
+                                  router_advertisement(router, '2001:db8:66::', 64, route=('2000::', 3)),
+                                  router_advertisement(router, '2001:db8:77::', 64, route=('2600::', 48))):
                 send_frames(lab, 'router', 'eth0', [advertisement])
             wait_for(lambda: any(address.startswith('2001:db8:77:') for address in lab.addresses('client1', TAP, 'inet6')), 5,
                      'an address of the advertised prefix')
+            self.assertFalse([address for address in lab.addresses('client1', TAP, 'inet6') if address.startswith('2001:db8:66:')])
             self.assertIn('dev up0', lab.ip('client1', 'route', 'get', '2600::1'))
 
     def test_a_network_too_large(self):
@@ -205,7 +207,6 @@ class TestOwnClient(unittest.TestCase):
             client.wait_log(f'dhcp_declined address={relay} .*relay', 20)
             self.assertNotIn(relay, lab.addresses('client1', TAP))
             self.assertIn('dev up0', lab.ip('client1', 'route', 'get', relay))
-
 
     def test_the_address_of_this_machine_s_router(self):
         """With it the Internet would end at this machine, also where the relay has IPv6."""

@@ -215,6 +215,7 @@ static bool check_address_rate(struct relay_peer *peer, uint64_t now) {
 static bool check_room_rate(struct relay_peer *peer, struct relay_room *room, struct relay_peer *old, uint64_t now) {
 	const struct relay_limits *limits = &peer->core->limits;
 	struct relay_seat *seat = old != NULL ? &old->seat : relay_holds_own(room->holds, &peer->hello, now);
+
 	if (relay_bucket_take(seat != NULL ? &seat->return_rate : &room->join_rate,
 	                      seat != NULL ? &limits->address_joins : &limits->room_joins, RELAY_JOIN_TOKENS, now))
 		return true;

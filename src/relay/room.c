@@ -202,11 +202,17 @@ static void forget_lan(struct relay_room *room) {
 
 /* What a seat takes of memory; false when there is none. */
 static bool make_seat(struct relay_room *room, struct relay_peer *peer) {
-	if (peer->hello.role == CTRL_ROLE_GATEWAY && room->stations == NULL &&
-	    (room->stations = relay_stations_new(room->core->seed)) == NULL)
-		return false;
 	peer->egress = queue_egress_new(&room->core->limits.egress, room->core->seed);
-	return peer->egress != NULL;
+	if (peer->egress == NULL)
+		return false;
+	if (peer->hello.role != CTRL_ROLE_GATEWAY || room->stations != NULL)
+		return true;
+	room->stations = relay_stations_new(room->core->seed);
+	if (room->stations != NULL)
+		return true;
+	queue_egress_free(peer->egress);
+	peer->egress = NULL;
+	return false;
 }
 
 static void take_seat(struct relay_room *room, struct relay_peer *peer) {

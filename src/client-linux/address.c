@@ -62,7 +62,7 @@ static void set_tunables(const struct lintap_address *address) {
 
 /* Without these routes they would leave by the default route, which is theirs again when the LAN is gone: a machine at
  * home may be looked for. The kernel removes them with the last address. */
-static void turn_broadcasts(const struct lintap_address *address, enum netlink_change change) {
+static void turn_broadcasts(struct lintap_address *address, enum netlink_change change) {
 	static const struct {
 		uint32_t dest;
 		uint8_t prefix;
@@ -75,8 +75,11 @@ static void turn_broadcasts(const struct lintap_address *address, enum netlink_c
 		                                    .metric = address->options.ifindex, /* as that of a pin (route_pin.h) */
 		                                    .protocol = NETLINK_ROUTE_PROTOCOL};
 		const int err = rtnl_change_route(address->options.rtnl, change, &route);
-		if (change == NETLINK_ADD && err < 0 && err != -EEXIST && err != -ENETDOWN) /* down: it is looked at again */
-			obs_note(address->options.log, OBS_WARN, "broadcasts_not_turned", strerror(-err));
+		/* While somebody has set the interface down they cannot be made, and it is looked at again. */
+		if (change == NETLINK_DELETE || err >= 0 || err == -EEXIST || err == -ENETDOWN || address->unturned_said)
+			continue;
+		obs_note(address->options.log, OBS_WARN, "broadcasts_not_turned", strerror(-err));
+		address->unturned_said = true;
 	}
 }
 
@@ -206,7 +209,7 @@ void lintap_address_lan(struct lintap_address *address, bool there, uint64_t now
 	set_timer(address);
 }
 
-void lintap_address_seen(const struct lintap_address *address) {
+void lintap_address_seen(struct lintap_address *address) {
 	if (address->dhcp.state != DHCP_STOPPED)
 		turn_broadcasts(address, NETLINK_ADD);
 }

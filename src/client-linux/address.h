@@ -28,6 +28,7 @@ struct lintap_address { /* all zero: not in use */
 	struct dhcp_client dhcp;
 	struct loop_timer timer;
 	struct netlink_address held; /* family NONE: none */
+	bool unturned_said;          /* that broadcasts cannot be turned */
 };
 
 /* Before the interface is up: no IPv6 router of the LAN becomes this machine's, and in ARP it has its address of the
@@ -37,7 +38,7 @@ void lintap_address_init(struct lintap_address *address, const struct lintap_add
 void lintap_address_lan(struct lintap_address *address, bool there, uint64_t now);
 /* The interface has an IPv4 address, from whomever: on a LAN without a DHCP server it is set by hand. While the LAN is
  * there, what programs say to everybody and to groups goes there. */
-void lintap_address_seen(const struct lintap_address *address);
+void lintap_address_seen(struct lintap_address *address);
 /* A frame from the LAN. True: the machine does not get it. */
 bool lintap_address_frame(struct lintap_address *address, struct slice frame, uint64_t now);
 /* Puts the address back if somebody removed it. */

@@ -189,7 +189,8 @@ static void keep_router(struct lintap *client) {
 
 	if (!client->pin_routes || own->addr.family == BASE_FAMILY_NONE ||
 	    rtnl_route_around(client->rtnl, &anywhere, own->ifindex, &way) < 0 ||
-	    !base_addr_same_prefix(&way.gateway, &own->addr, own->prefix))
+	    !base_addr_same_prefix(&way.gateway, &own->addr, own->prefix) ||
+	    base_addr_equal(&way.gateway, &client->pin.relay)) /* has its pin */
 		lintap_route_pin_clear(&client->router_pin);
 	else if (!base_addr_equal(&client->router_pin.relay, &way.gateway))
 		lintap_route_pin_set(&client->router_pin, &way.gateway);
@@ -274,25 +275,28 @@ static void note_cut_off(struct lintap *client, const struct base_addr *relay) {
 		client->cut_off[client->cut_off_count++] = *relay;
 }
 
-/* The pin is of the address that was tried last; the way to another one may be the one that opens. */
-static bool way_has_opened(const struct lintap *client) {
+static bool leads_around(const struct lintap *client, const struct base_addr *relay) {
 	struct netlink_route way;
 
-	for (size_t i = 0; i < client->cut_off_count; i++) {
-		const struct base_addr *relay = &client->cut_off[i];
-		if (rtnl_route_around(client->rtnl, relay, lintap_tap_ifindex(client->tap), &way) == 0)
+	return rtnl_route_around(client->rtnl, relay, lintap_tap_ifindex(client->tap), &way) == 0;
+}
+
+/* The pin is of the address that was tried last; the way to another one may be the one that opens. */
+static bool way_has_opened(const struct lintap *client) {
+	for (size_t i = 0; i < client->cut_off_count; i++)
+		if (leads_around(client, &client->cut_off[i]))
 			return true;
-	}
 	return false;
 }
 
 static void on_route_due(void *user, uint64_t now) {
 	struct lintap *client = user;
+	const bool was_out_of_reach = client->pin.state == OBS_NO;
 
 	keep_link(client); /* a DHCP client that sets routes sets more */
 	lintap_route_pin_check(&client->pin);
 	keep_router(client);
-	if (way_has_opened(client)) {
+	if ((was_out_of_reach && client->pin.state == OBS_YES) || way_has_opened(client)) {
 		client->cut_off_count = 0;
 		client_session_hurry(client->process.session, now);
 	}
@@ -328,7 +332,8 @@ static int on_connecting(void *user, const struct base_addr *relay, uint64_t now
 	/* The relay's IPv6 address where only the LAN has IPv6, for instance, or any while this machine has no network. */
 	if (!lintap_route_pin_cut_off(&client->pin))
 		return 0;
-	note_cut_off(client, relay);
+	if (!leads_around(client, relay)) /* or a rule of this machine leads there by the tunnel all the same */
+		note_cut_off(client, relay);
 	return BASE_E_UNREACHABLE;
 }
 

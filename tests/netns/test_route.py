@@ -80,6 +80,23 @@ class TestRoute(unittest.TestCase):
             lab.ip('client1', '-6' if ':' in first else '-4', 'route', 'add', 'default', 'via', routers[first])
             client.wait_log('session_joined', 5)
 
+    def test_a_rule_that_leads_into_the_tunnel(self):
+        """What this machine's owner has ruled is no way that opens: the pauses between tries stay."""
+        with Lab() as lab:
+            party = Party(lab)
+            party.start_relay()
+            client = party.start_client('client1')
+            client.wait_log('session_joined', 10)
+            lab.ip('client1', 'route', 'add', RELAY, 'dev', TAP, 'table', '99')
+            lab.ip('client1', 'rule', 'add', 'to', RELAY, 'lookup', '99')
+            party.relay.stop()
+            wait_for(lambda: re.search(r'no way leads there" retry_ms=([5-9]|1\d)\d{3}\.', client.log()), 60, 'a long pause')
+            tries = client.log().count('relay_not_tried')
+            time.sleep(2)
+            self.assertLessEqual(client.log().count('relay_not_tried'), tries + 1)
+            lab.ip('client1', 'rule', 'del', 'to', RELAY, 'lookup', '99')
+            client.wait_log('relay_connecting', 10, count=client.log().count('relay_connecting') + 1)
+
     def test_relay_over_ipv6(self):
         with Lab() as lab:
             party = Party(lab)

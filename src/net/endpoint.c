@@ -71,7 +71,10 @@ static int parse_port(struct slice text, uint16_t min, uint16_t *ret, char error
 	int err = base_parse_u64((const char *)text.data, text.len, UINT16_MAX, &port);
 
 	if (err == BASE_E_SYNTAX)
-		return fail(error, err, "port", text, text.len == 0 ? "is missing behind ':'" : "is not a number");
+		return fail(error, err, "port", text,
+		            text.len == 0         ? "is missing behind ':'"
+		            : text.data[0] == '/' ? "is not a number (write HOST or HOST:PORT, not a web address)"
+		                                  : "is not a number");
 	if (err != 0 || port < min)
 		return fail(error, BASE_E_RANGE, "port", text,
 		            min > 0 ? "is not between 1 and 65535" : "is not between 0 and 65535");

@@ -136,7 +136,7 @@ static void test_secret_open_to_others(void **state) {
 		free(bytes);
 		host_release(&hold);
 	}
-	assert_string_equal(error, "secret: its mode 0644 lets others at it: chmod 600");
+	assert_string_equal(error, "secret: others may read or write it (mode 0644): chmod 600");
 }
 
 /* Files of /proc say they are empty and are not. */

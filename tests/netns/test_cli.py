@@ -115,7 +115,7 @@ class TestCommandLine(unittest.TestCase):
             os.chmod(identity, 0o640)
             run = lab.run('client1', *command, check=False, timeout=10)
             self.assertEqual(run.returncode, FAILURE, text(run))
-            self.assertRegex(run.stderr, f'{identity}: its mode 0640 .* chmod 600')
+            self.assertRegex(run.stderr, f'{identity}: others may read or write it .mode 0640.: chmod 600')
 
     def test_config_file(self):
         with Lab() as lab:

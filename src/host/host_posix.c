@@ -76,7 +76,8 @@ static int keep_to_us(int fd, const struct stat *info, const char *path, char er
 	char why[64];
 
 	if ((info->st_mode & 077) != 0) {
-		snprintf(why, sizeof(why), "others may read or write it (mode %04o): chmod 600", (unsigned)info->st_mode & 07777);
+		snprintf(why, sizeof(why), "others may read or write it (mode %04o): chmod 600",
+		         (unsigned)info->st_mode & 07777);
 		return host_fail(error, BASE_E_DENIED, path, "", why);
 	}
 	if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)

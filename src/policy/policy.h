@@ -40,8 +40,8 @@ enum policy_rule {
 
 /* The verdict: POLICY_PASS or the first rule, in the order above, that stops the frame; of the rules about an IP packet
  * there is only ever one. Frames of the LAN are held to MALFORMED, SOURCE, JUMBO, SWITCH_CONTROL, VLAN (a priority tag
- * passes), to ARP of the right form, and to router advertisements whose networks are no larger than a site's; those of a
- * remote client to all. Never reads past the frame. */
+ * passes), to ARP of the right form, and to router advertisements whose networks are no larger than a site's; those of
+ * a remote client to all. Never reads past the frame. */
 enum policy_rule policy_check(struct slice frame, enum policy_origin origin);
 
 /* The same for a frame whose payload cannot be read: what its Ethernet header and length tell. A frame that passes here

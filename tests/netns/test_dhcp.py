@@ -196,13 +196,18 @@ class TestOwnClient(unittest.TestCase):
             party.stop()
             self.assertEqual(lab.ip('client1', 'route', 'show'), before)
 
+    @staticmethod
+    def offer(lab, network, address):
+        """The LAN's server has this address alone for the client, in a network of 256."""
+        lab.start_dnsmasq(options=[f'--dhcp-range={network}.0,static,255.255.255.0',
+                                   f'--dhcp-host={CLIENT_MACS["client1"]},{address}'])
+        lab.ip('router', 'addr', 'add', f'{network}.9/24', 'dev', 'eth0')
+
     def test_the_address_of_the_relay(self):
         """With it the tunnel would end at this machine: the kernel looks for its own addresses before any route."""
         with Lab() as lab:
             relay = UPLINKS['relay'][0]
-            lab.start_dnsmasq(options=['--dhcp-range=203.0.113.0,static,255.255.255.0',
-                                       f'--dhcp-host={CLIENT_MACS["client1"]},{relay}'])
-            lab.ip('router', 'addr', 'add', '203.0.113.9/24', 'dev', 'eth0')
+            self.offer(lab, '203.0.113', relay)
             client = Party(lab, dhcp=True).start(['client1']).clients['client1']
             client.wait_log(f'dhcp_declined address={relay} .*relay', 20)
             self.assertNotIn(relay, lab.addresses('client1', TAP))
@@ -212,9 +217,7 @@ class TestOwnClient(unittest.TestCase):
         """With it the Internet would end at this machine, also where the relay has IPv6."""
         with Lab() as lab:
             router = UPLINKS['client1'][2]
-            lab.start_dnsmasq(options=['--dhcp-range=192.0.2.0,static,255.255.255.0',
-                                       f'--dhcp-host={CLIENT_MACS["client1"]},{router}'])
-            lab.ip('router', 'addr', 'add', '192.0.2.9/24', 'dev', 'eth0')
+            self.offer(lab, '192.0.2', router)
             party = Party(lab, dhcp=True)
             party.start_relay()
             party.start_gateway()
